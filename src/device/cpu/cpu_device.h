@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "device/device.h"
+
+namespace diffusion {
+
+enum class Precision { automatic, f32, bf16 };
+
+std::string_view to_string(Precision precision);
+
+// oneDNN convolutions and our own fused kernels. Activations are channel-blocked (16 channels with AVX-512,
+// else 8) in f32 or bf16; parameters, their gradients, statistics and accumulation are f32. `automatic` is bf16
+// where the CPU multiplies bf16 natively, else f32; asking for bf16 elsewhere is Error(usage).
+std::unique_ptr<Device> make_cpu_device(Precision precision = Precision::automatic);
+
+// What `automatic` means on this machine: f32 or bf16.
+Precision fastest_precision();
+
+// The number of threads that kernels use from now on; 0 means all cores this process may run on.
+void set_threads(int threads);
+int thread_count();
+
+// For the record of a run: effective instruction set and library ("avx512_core_bf16, oneDNN 2.6.3").
+std::string cpu_description();
+
+}  // namespace diffusion

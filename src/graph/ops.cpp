@@ -1,0 +1,160 @@
+#include "graph/ops.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "base/error.h"
+
+namespace diffusion {
+
+namespace {
+
+[[noreturn]] void reject(std::string_view op, std::span<const Shape> in, std::string_view rule) {
+  std::string shapes;
+  for (const Shape& s : in) shapes += (shapes.empty() ? "" : ", ") + to_string(s);
+  throw Error(ErrorKind::usage, fmt::format("{}: {} (given {})", op, rule, shapes));
+}
+
+void require(bool holds, std::string_view op, std::span<const Shape> in, std::string_view rule) {
+  if (!holds) reject(op, in, rule);
+}
+
+bool is_channel_vector(const Shape& s, std::int64_t channels) { return s == Shape{1, channels, 1, 1}; }
+
+}  // namespace
+
+std::string_view to_string(Activation activation) {
+  switch (activation) {
+    case Activation::none:
+      return "none";
+    case Activation::silu:
+      return "silu";
+    case Activation::gelu:
+      return "gelu";
+    case Activation::mish:
+      return "mish";
+    case Activation::relu:
+      return "relu";
+  }
+  return "?";
+}
+
+Shape Conv2d::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 || in.size() == 3, kind, in, "takes x, weight and an optional bias");
+  const Shape &x = in[0], &weight = in[1];
+  require(weight.c == x.c, kind, in, "the weight's second extent must be the input's channels");
+  require(in.size() == 2 || is_channel_vector(in[2], weight.n), kind, in, "the bias must be [1, Cout, 1, 1]");
+  const std::int64_t height = x.h + pad_top + pad_bottom - weight.h;
+  const std::int64_t width = x.w + pad_left + pad_right - weight.w;
+  require(height >= 0 && width >= 0, kind, in, "the padded input is smaller than the kernel");
+  return {x.n, weight.n, height / stride + 1, width / stride + 1};
+}
+
+Shape Linear::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 || in.size() == 3, kind, in, "takes x, weight and an optional bias");
+  const Shape &x = in[0], &weight = in[1];
+  require(x.pixels() == 1 && weight.pixels() == 1, kind, in, "x and weight must be matrices");
+  require(weight.c == x.c, kind, in, "the weight's second extent must be the input's channels");
+  require(in.size() == 2 || is_channel_vector(in[2], weight.n), kind, in, "the bias must be [1, out, 1, 1]");
+  return {x.n, weight.n, 1, 1};
+}
+
+Shape GroupNorm::infer(std::span<const Shape> in) const {
+  const bool modulated = modulation != Modulation::none;
+  require(in.size() == (modulated ? 4u : 3u), kind, in, "takes x, gamma, beta and what its modulation asks for");
+  const Shape& x = in[0];
+  if (groups < 1 || x.c % groups != 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("group_norm: {} channels cannot be cut into {} groups", x.c, groups));
+  require(is_channel_vector(in[1], x.c) && is_channel_vector(in[2], x.c), kind, in,
+          "gamma and beta must be [1, C, 1, 1]");
+  if (modulated) {
+    const std::int64_t channels = modulation == Modulation::shift_before ? x.c : 2 * x.c;
+    require(in[3] == Shape{x.n, channels, 1, 1}, kind, in, "the modulation must be [N, C or 2C, 1, 1]");
+  }
+  return x;
+}
+
+Shape Attention::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes qkv");
+  if (heads < 1 || in[0].c % (3 * heads) != 0)
+    throw Error(ErrorKind::usage, fmt::format("attention: {} channels cannot be cut into q, k, v of {} heads",
+                                              in[0].c, heads));
+  return {in[0].n, in[0].c / 3, in[0].h, in[0].w};
+}
+
+Shape Activate::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes x");
+  return in[0];
+}
+
+Shape Add::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && in[0] == in[1], kind, in, "takes two inputs of one shape");
+  return in[0];
+}
+
+Shape Affine::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes x");
+  return in[0];
+}
+
+Shape DivideBy::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && in[1] == Shape{in[0].n, 1, 1, 1}, kind, in, "takes x and a divisor [N, 1, 1, 1]");
+  return in[0];
+}
+
+Shape Concat::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && in[0].n == in[1].n && in[0].h == in[1].h && in[0].w == in[1].w, kind, in,
+          "takes two inputs that agree in N, H and W");
+  return {in[0].n, in[0].c + in[1].c, in[0].h, in[0].w};
+}
+
+Shape Upsample::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes x");
+  return {in[0].n, in[0].c, 2 * in[0].h, 2 * in[0].w};
+}
+
+Shape AvgPool::infer(std::span<const Shape> in) const {
+  require(in.size() == 1 && in[0].h > 1 && in[0].w > 1, kind, in, "takes x of at least 2 x 2 pixels");
+  return {in[0].n, in[0].c, in[0].h / 2, in[0].w / 2};
+}
+
+Shape TimestepEmbedding::infer(std::span<const Shape> in) const {
+  require(in.size() == 1 && in[0] == Shape{in[0].n, 1, 1, 1}, kind, in, "takes t [N, 1, 1, 1]");
+  if (dim < 2) throw Error(ErrorKind::usage, fmt::format("timestep_embedding: dim {} is below 2", dim));
+  return {in[0].n, dim, 1, 1};
+}
+
+Shape FourierEmbedding::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && in[0] == Shape{in[0].n, 1, 1, 1} && is_channel_vector(in[1], in[1].c), kind, in,
+          "takes t [N, 1, 1, 1] and frequencies [1, dim, 1, 1]");
+  return {in[0].n, 2 * in[1].c, 1, 1};
+}
+
+Shape Embedding::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && in[0] == Shape{in[0].n, 1, 1, 1} && in[1].pixels() == 1, kind, in,
+          "takes an index [N, 1, 1, 1] and a table [rows, dim, 1, 1]");
+  return {in[0].n, in[1].c, 1, 1};
+}
+
+Shape Dropout::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes x");
+  if (!(probability >= 0 && probability < 1))
+    throw Error(ErrorKind::usage, fmt::format("dropout: probability {} is not in [0, 1)", probability));
+  return in[0];
+}
+
+std::string_view kind(const Op& op) {
+  return std::visit([](const auto& o) { return o.kind; }, op);
+}
+
+BackwardReads backward_reads(const Op& op) {
+  return std::visit([](const auto& o) { return o.backward_reads; }, op);
+}
+
+Shape infer(const Op& op, std::span<const Shape> in) {
+  return std::visit([&](const auto& o) { return o.infer(in); }, op);
+}
+
+}  // namespace diffusion

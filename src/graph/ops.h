@@ -1,0 +1,179 @@
+#pragma once
+
+// Every operation the engine knows, as plain data. A device turns them into kernels (device/device.h) with one
+// std::visit, so a device that forgets one does not compile. Shapes are logical, [N, C, H, W].
+
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "base/tensor.h"
+
+namespace diffusion {
+
+enum class Activation { none, silu, gelu, mish, relu };  // gelu is the erf form
+
+std::string_view to_string(Activation activation);
+
+// What an op's backward reads. Everything else may be overwritten as soon as its last forward reader is done.
+struct BackwardReads {
+  bool inputs = false;
+  bool output = false;
+};
+
+// Cross-correlation as in PyTorch. in: x [N,Cin,H,W], weight [Cout,Cin,K,K], optional bias [1,Cout,1,1].
+struct Conv2d {
+  int stride = 1;
+  int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+
+  static constexpr std::string_view kind = "conv2d";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// out = x weight^T + bias. in: x [N,I,1,1], weight [O,I,1,1], optional bias [1,O,1,1].
+struct Linear {
+  static constexpr std::string_view kind = "linear";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// How the time embedding meets the normalization (diffusers' resnet_time_scale_shift).
+enum class Modulation {
+  none,
+  shift_before,      // act(gn(x + m) gamma + beta),             m [N,C,1,1]   ("default")
+  scale_shift_after  // act((gn(x) gamma + beta)(1 + s) + b),    m = [s; b] [N,2C,1,1] ("scale_shift")
+};
+
+// Group normalization over (C / groups, H, W) with biased variance, then modulation, then activation.
+// in: x [N,C,H,W], gamma [1,C,1,1], beta [1,C,1,1], m as `modulation` says.
+struct GroupNorm {
+  int groups = 1;
+  double eps = 1e-5;
+  Activation activation = Activation::none;
+  Modulation modulation = Modulation::none;
+
+  static constexpr std::string_view kind = "group_norm";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// softmax(Q^T K / sqrt(head_dim)) V over pixels, per head. in: qkv [N,3D,H,W], channels stacked as q, k, v and
+// each cut into `heads` equal runs; out: [N,D,H,W].
+struct Attention {
+  int heads = 1;
+
+  static constexpr std::string_view kind = "attention";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Elementwise. in: x.
+struct Activate {
+  Activation activation = Activation::silu;
+
+  static constexpr std::string_view kind = "activate";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// (a + b) * scale. in: a, b of one shape.
+struct Add {
+  double scale = 1;
+
+  static constexpr std::string_view kind = "add";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// x * scale + shift. in: x.
+struct Affine {
+  double scale = 1, shift = 0;
+
+  static constexpr std::string_view kind = "affine";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// x[n] / divisor[n]. in: x [N,C,H,W], divisor [N,1,1,1] (an input; gets no gradient).
+struct DivideBy {
+  static constexpr std::string_view kind = "divide_by";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Channels of a, then channels of b. in: a, b that agree in N, H, W.
+struct Concat {
+  static constexpr std::string_view kind = "concat";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Nearest neighbor, factor 2. in: x.
+struct Upsample {
+  static constexpr std::string_view kind = "upsample";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// 2x2 mean, stride 2; an odd last row or column is dropped, as in PyTorch. in: x.
+struct AvgPool {
+  static constexpr std::string_view kind = "avg_pool";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Sinusoids of a timestep (Vaswani et al. 2017): frequency_i = max_period^(-i / (dim/2 - freq_shift)),
+// out = [sin, cos], or [cos, sin] if flip_sin_to_cos; an odd `dim` ends in a zero.
+// in: t [N,1,1,1] (an input; gets no gradient); out: [N,dim,1,1].
+struct TimestepEmbedding {
+  int dim = 2;
+  double freq_shift = 0;
+  bool flip_sin_to_cos = true;
+  double max_period = 10000;
+
+  static constexpr std::string_view kind = "timestep_embedding";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Gaussian Fourier features of log t: arg_i = 2 pi w_i log(t), out = [sin, cos], or flipped.
+// in: t [N,1,1,1], w [1,dim,1,1] (a fixed parameter; neither gets a gradient); out: [N,2 dim,1,1].
+struct FourierEmbedding {
+  bool flip_sin_to_cos = true;
+
+  static constexpr std::string_view kind = "fourier_embedding";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Row `index[n]` of a table. in: index [N,1,1,1] holding whole numbers in [0, rows) (a run with any other value
+// throws Error usage), table [rows,dim,1,1]; out: [N,dim,1,1].
+struct Embedding {
+  static constexpr std::string_view kind = "embedding";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Training: zeroes each element with `probability` and divides the rest by 1 - probability. The mask is
+// Philox(seed of the run, Stream::dropout, sample = n, step of the run) at position
+// layer * 2^24 + c * H * W + pixel; inference: the identity.
+struct Dropout {
+  double probability = 0;
+  int layer = 0;  // makes masks of different layers independent
+
+  static constexpr std::string_view kind = "dropout";
+  static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+using Op = std::variant<Conv2d, Linear, GroupNorm, Attention, Activate, Add, Affine, DivideBy, Concat, Upsample,
+                        AvgPool, TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
+
+std::string_view kind(const Op& op);
+BackwardReads backward_reads(const Op& op);
+
+// The output shape. Throws Error(usage) that names the op and the shapes it cannot accept.
+Shape infer(const Op& op, std::span<const Shape> in);
+
+}  // namespace diffusion
