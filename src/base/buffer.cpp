@@ -9,7 +9,9 @@
 
 namespace diffusion {
 
-void FreePages::operator()(void* pages) const noexcept { munmap(pages, bytes); }
+void FreePages::operator()(void* pages) const noexcept {
+  munmap(pages, bytes);
+}
 
 Pages allocate_pages(std::size_t bytes) {
   bytes = std::max<std::size_t>(bytes, 1);

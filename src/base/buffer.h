@@ -6,8 +6,8 @@
 
 namespace diffusion {
 
-// Page-aligned memory, zero at birth, backed by huge pages where the system gives them. Throws Error(memory) with
-// the size asked for.
+// Page-aligned memory, zero at birth, backed by huge pages where the system gives them. Throws Error(memory)
+// with the size asked for.
 struct FreePages {
   std::size_t bytes = 0;
   void operator()(void* pages) const noexcept;

@@ -19,7 +19,9 @@ Product multiply(std::uint32_t a, std::uint32_t b) {
 }
 
 // (0, 1], so that its logarithm is finite.
-double open_unit(std::uint32_t bits) { return (double(bits) + 1.0) * 0x1p-32; }
+double open_unit(std::uint32_t bits) {
+  return (double(bits) + 1.0) * 0x1p-32;
+}
 
 // Two independent normals from two words.
 std::array<double, 2> box_muller(std::uint32_t a, std::uint32_t b) {
@@ -61,8 +63,12 @@ std::uint32_t uniform_below(const RandomKey& key, std::uint32_t bound, std::uint
   return multiply(philox(key, position / 4)[position % 4], bound).hi;
 }
 
-void fill_normal(const RandomKey& key, std::span<float> out) { fill_normal_as(key, out); }
-void fill_normal(const RandomKey& key, std::span<double> out) { fill_normal_as(key, out); }
+void fill_normal(const RandomKey& key, std::span<float> out) {
+  fill_normal_as(key, out);
+}
+void fill_normal(const RandomKey& key, std::span<double> out) {
+  fill_normal_as(key, out);
+}
 
 std::uint64_t permute(const RandomKey& key, std::uint64_t index, std::uint64_t size) {
   if (size < 2) return 0;

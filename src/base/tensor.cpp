@@ -10,7 +10,9 @@
 
 namespace diffusion {
 
-std::string to_string(const Shape& s) { return fmt::format("[{}, {}, {}, {}]", s.n, s.c, s.h, s.w); }
+std::string to_string(const Shape& s) {
+  return fmt::format("[{}, {}, {}, {}]", s.n, s.c, s.h, s.w);
+}
 
 std::uint16_t to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -18,7 +20,9 @@ std::uint16_t to_bf16(float value) {
   return std::uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-float from_bf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
+float from_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t(bits) << 16);
+}
 
 namespace {
 

@@ -40,9 +40,7 @@ struct TensorDesc {
 
   std::int64_t blocks() const { return (shape.c + format.channel_block - 1) / format.channel_block; }
   // Elements in memory, zero channels included.
-  std::int64_t stored_elements() const {
-    return shape.n * blocks() * format.channel_block * shape.pixels();
-  }
+  std::int64_t stored_elements() const { return shape.n * blocks() * format.channel_block * shape.pixels(); }
   std::size_t bytes() const { return std::size_t(stored_elements()) * size_of(format.dtype); }
   // Element offset of (n, c, pixel).
   std::int64_t offset(std::int64_t n, std::int64_t c, std::int64_t pixel) const {

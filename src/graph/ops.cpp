@@ -20,7 +20,9 @@ void require(bool holds, std::string_view op, std::span<const Shape> in, std::st
   if (!holds) reject(op, in, rule);
 }
 
-bool is_channel_vector(const Shape& s, std::int64_t channels) { return s == Shape{1, channels, 1, 1}; }
+bool is_channel_vector(const Shape& s, std::int64_t channels) {
+  return s == Shape{1, channels, 1, 1};
+}
 
 }  // namespace
 
@@ -62,7 +64,8 @@ Shape Linear::infer(std::span<const Shape> in) const {
 
 Shape GroupNorm::infer(std::span<const Shape> in) const {
   const bool modulated = modulation != Modulation::none;
-  require(in.size() == (modulated ? 4u : 3u), kind, in, "takes x, gamma, beta and what its modulation asks for");
+  require(in.size() == (modulated ? 4u : 3u), kind, in,
+          "takes x, gamma, beta and what its modulation asks for");
   const Shape& x = in[0];
   if (groups < 1 || x.c % groups != 0)
     throw Error(ErrorKind::usage,
@@ -79,8 +82,8 @@ Shape GroupNorm::infer(std::span<const Shape> in) const {
 Shape Attention::infer(std::span<const Shape> in) const {
   require(in.size() == 1, kind, in, "takes qkv");
   if (heads < 1 || in[0].c % (3 * heads) != 0)
-    throw Error(ErrorKind::usage, fmt::format("attention: {} channels cannot be cut into q, k, v of {} heads",
-                                              in[0].c, heads));
+    throw Error(ErrorKind::usage,
+                fmt::format("attention: {} channels cannot be cut into q, k, v of {} heads", in[0].c, heads));
   return {in[0].n, in[0].c / 3, in[0].h, in[0].w};
 }
 

@@ -1,17 +1,16 @@
 #pragma once
 
-// Every operation the engine knows, as plain data. A device turns them into kernels (device/device.h) with one
-// std::visit, so a device that forgets one does not compile. Shapes are logical, [N, C, H, W].
+// Every operation the engine knows, as plain data. A device turns them into kernels (device/device.h) with
+// one std::visit, so a device that forgets one does not compile. Shapes are logical, [N, C, H, W].
 
 #include <span>
 #include <string_view>
 #include <variant>
 
 #include "base/tensor.h"
+#include "graph/activation.h"
 
 namespace diffusion {
-
-enum class Activation { none, silu, gelu, mish, relu };  // gelu is the erf form
 
 std::string_view to_string(Activation activation);
 
@@ -38,13 +37,6 @@ struct Linear {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// How the time embedding meets the normalization (diffusers' resnet_time_scale_shift).
-enum class Modulation {
-  none,
-  shift_before,      // act(gn(x + m) gamma + beta),             m [N,C,1,1]   ("default")
-  scale_shift_after  // act((gn(x) gamma + beta)(1 + s) + b),    m = [s; b] [N,2C,1,1] ("scale_shift")
-};
-
 // Group normalization over (C / groups, H, W) with biased variance, then modulation, then activation.
 // in: x [N,C,H,W], gamma [1,C,1,1], beta [1,C,1,1], m as `modulation` says.
 struct GroupNorm {
@@ -58,8 +50,8 @@ struct GroupNorm {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// softmax(Q^T K / sqrt(head_dim)) V over pixels, per head. in: qkv [N,3D,H,W], channels stacked as q, k, v and
-// each cut into `heads` equal runs; out: [N,D,H,W].
+// softmax(Q^T K / sqrt(head_dim)) V over pixels, per head. in: qkv [N,3D,H,W], channels stacked as q, k, v
+// and each cut into `heads` equal runs; out: [N,D,H,W].
 struct Attention {
   int heads = 1;
 
@@ -147,8 +139,8 @@ struct FourierEmbedding {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// Row `index[n]` of a table. in: index [N,1,1,1] holding whole numbers in [0, rows) (a run with any other value
-// throws Error usage), table [rows,dim,1,1]; out: [N,dim,1,1].
+// Row `index[n]` of a table. in: index [N,1,1,1] holding whole numbers in [0, rows) (a run with any other
+// value throws Error usage), table [rows,dim,1,1]; out: [N,dim,1,1].
 struct Embedding {
   static constexpr std::string_view kind = "embedding";
   static constexpr BackwardReads backward_reads{.inputs = true};
@@ -167,8 +159,8 @@ struct Dropout {
   Shape infer(std::span<const Shape> in) const;
 };
 
-using Op = std::variant<Conv2d, Linear, GroupNorm, Attention, Activate, Add, Affine, DivideBy, Concat, Upsample,
-                        AvgPool, TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
+using Op = std::variant<Conv2d, Linear, GroupNorm, Attention, Activate, Add, Affine, DivideBy, Concat,
+                        Upsample, AvgPool, TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
 
 std::string_view kind(const Op& op);
 BackwardReads backward_reads(const Op& op);

@@ -26,10 +26,10 @@ class ParamLayout {
   explicit ParamLayout(const Graph& graph);
 
   const std::vector<Entry>& entries() const { return entries_; }
-  const Entry* find(std::string_view name) const;             // nullptr if there is none
+  const Entry* find(std::string_view name) const;  // nullptr if there is none
   std::size_t param_offset(int param) const { return param_offset_.at(std::size_t(param)); }
-  std::size_t block_size() const { return block_size_; }       // floats of a flat block, gaps included
-  std::int64_t parameter_count() const;                        // without gaps
+  std::size_t block_size() const { return block_size_; }  // floats of a flat block, gaps included
+  std::int64_t parameter_count() const;                   // without gaps
 
  private:
   std::vector<Entry> entries_;

@@ -13,8 +13,8 @@ enum class Precision { automatic, f32, bf16 };
 std::string_view to_string(Precision precision);
 
 // oneDNN convolutions and our own fused kernels. Activations are channel-blocked (16 channels with AVX-512,
-// else 8) in f32 or bf16; parameters, their gradients, statistics and accumulation are f32. `automatic` is bf16
-// where the CPU multiplies bf16 natively, else f32; asking for bf16 elsewhere is Error(usage).
+// else 8) in f32 or bf16; parameters, their gradients, statistics and accumulation are f32. `automatic` is
+// bf16 where the CPU multiplies bf16 natively, else f32; asking for bf16 elsewhere is Error(usage).
 std::unique_ptr<Device> make_cpu_device(Precision precision = Precision::automatic);
 
 // What `automatic` means on this machine: f32 or bf16.

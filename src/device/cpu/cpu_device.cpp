@@ -1,0 +1,136 @@
+#include "device/cpu/cpu_device.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include "base/error.h"
+#include "device/cpu/cpu_kernels.h"
+#include "device/cpu/kernel_table.h"
+#include "device/cpu/onednn.h"
+
+namespace diffusion {
+
+namespace {
+
+using onednn::Isa;
+
+const KernelTable& table_for(Isa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case Isa::avx512_bf16:
+      return avx512_bf16::kernel_table();
+    case Isa::avx512:
+      return avx512::kernel_table();
+    case Isa::avx2:
+      return avx2::kernel_table();
+    case Isa::baseline:
+      break;
+  }
+#else
+  static_cast<void>(isa);
+#endif
+  return baseline::kernel_table();
+}
+
+template <class... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+
+constexpr std::int64_t kNarrow = 4;  // channels up to which an image stays plain f32
+
+class CpuDevice final : public Device {
+ public:
+  CpuDevice(Isa isa, Precision precision)
+      : env_{&table_for(isa), thread_count()},
+        activation_{precision == Precision::bf16 ? DType::bf16 : DType::f32, isa >= Isa::avx512 ? 16 : 8} {}
+
+  std::string_view name() const override { return "cpu"; }
+
+  Format input_format(const Shape& shape) const override {
+    return shape.c <= kNarrow || shape.pixels() == 1 ? kPlain : activation_;
+  }
+
+  Format output_format(const Op& op, std::span<const TensorDesc> in, const Shape& out) const override {
+    return std::visit(
+        Overloaded{[](const Linear&) { return kPlain; }, [](const TimestepEmbedding&) { return kPlain; },
+                   [](const FourierEmbedding&) { return kPlain; }, [](const Embedding&) { return kPlain; },
+                   [&](const Activate&) { return in[0].format; }, [&](const Add&) { return in[0].format; },
+                   [&](const Affine&) { return in[0].format; }, [&](const DivideBy&) { return in[0].format; },
+                   [&](const Dropout&) { return in[0].format; },
+                   [&](const auto&) { return out.c <= kNarrow ? kPlain : activation_; }},
+        op);
+  }
+
+  std::unique_ptr<Kernel> compile(const KernelSpec& spec) const override {
+    std::unique_ptr<Kernel> fast =
+        std::visit(Overloaded{[&](const Conv2d& op) { return cpu::make_conv(op, spec, env_); },
+                              [&](const Linear&) { return cpu::make_linear(spec, env_); },
+                              [&](const GroupNorm& op) { return cpu::make_group_norm(op, spec, env_); },
+                              [&](const Attention& op) { return cpu::make_attention(op, spec, env_); },
+                              [&](const Activate& op) { return cpu::make_activate(op, spec, env_); },
+                              [&](const Add& op) { return cpu::make_add(op, spec, env_); },
+                              [&](const Concat&) { return cpu::make_concat(spec, env_); },
+                              [&](const Upsample&) { return cpu::make_upsample(spec, env_); },
+                              [&](const AvgPool&) { return cpu::make_avg_pool(spec, env_); },
+                              // Rare or tiny: the plain form is fast enough.
+                              [](const Affine&) { return std::unique_ptr<Kernel>(); },
+                              [](const DivideBy&) { return std::unique_ptr<Kernel>(); },
+                              [](const TimestepEmbedding&) { return std::unique_ptr<Kernel>(); },
+                              [](const FourierEmbedding&) { return std::unique_ptr<Kernel>(); },
+                              [](const Embedding&) { return std::unique_ptr<Kernel>(); },
+                              [](const Dropout&) { return std::unique_ptr<Kernel>(); }},
+                   spec.op);
+    return fast ? std::move(fast) : cpu::make_fallback(spec);
+  }
+
+ private:
+  static constexpr Format kPlain{DType::f32, 1};
+  cpu::Environment env_;
+  Format activation_;
+};
+
+}  // namespace
+
+std::string_view to_string(Precision precision) {
+  switch (precision) {
+    case Precision::automatic:
+      return "auto";
+    case Precision::f32:
+      return "f32";
+    case Precision::bf16:
+      return "bf16";
+  }
+  return "?";
+}
+
+Precision fastest_precision() {
+  return onednn::effective_isa() == Isa::avx512_bf16 ? Precision::bf16 : Precision::f32;
+}
+
+std::unique_ptr<Device> make_cpu_device(Precision precision) {
+  if (precision == Precision::automatic) precision = fastest_precision();
+  if (precision == Precision::bf16 && fastest_precision() != Precision::bf16)
+    throw Error(ErrorKind::usage,
+                fmt::format("precision bf16 needs a CPU with AVX512-BF16; this one has {}. Use f32 or auto",
+                            onednn::description()));
+  return std::make_unique<CpuDevice>(onednn::effective_isa(), precision);
+}
+
+void set_threads(int threads) {
+  omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
+}
+
+int thread_count() {
+  return omp_get_max_threads();
+}
+
+std::string cpu_description() {
+  return onednn::description();
+}
+
+const KernelTable& cpu_kernel_table() {
+  return table_for(onednn::effective_isa());
+}
+
+}  // namespace diffusion

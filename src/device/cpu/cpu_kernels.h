@@ -1,0 +1,60 @@
+#pragma once
+
+// How the CPU device makes a kernel for each op. A function returns nullptr where its fast form does not
+// apply; the device then falls back on make_fallback(), which is right for everything and slow.
+
+#include <memory>
+
+#include "device/cpu/kernels/table.h"
+#include "device/device.h"
+
+namespace diffusion::cpu {
+
+// What all kernels of a device share.
+struct Environment {
+  const KernelTable* table;
+  int threads;
+};
+
+std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_linear(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_group_norm(const GroupNorm& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_attention(const Attention& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_activate(const Activate& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_add(const Add& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_concat(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_upsample(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_avg_pool(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_fallback(const KernelSpec& spec);
+
+inline BlockedShape blocked_shape(const TensorDesc& t) {
+  return {t.shape.n, t.shape.c, t.shape.pixels(), t.format.channel_block};
+}
+inline bool is_bf16(const TensorDesc& t) {
+  return t.format.dtype == DType::bf16;
+}
+inline bool is_plain_f32(const TensorDesc& t) {
+  return t.format == Format{DType::f32, 1};
+}
+// Blocked in whole vectors of f32 or bf16: what the fused kernels take.
+inline bool is_blocked(const TensorDesc& t, const Environment& env) {
+  return t.format.dtype != DType::f64 && t.format.channel_block % env.table->lanes == 0;
+}
+
+// Cuts a byte area into aligned arrays.
+class Carver {
+ public:
+  explicit Carver(std::byte* base) : at_(base) {}
+  template <class T>
+  T* take(std::size_t count) {
+    T* result = reinterpret_cast<T*>(at_);
+    at_ += padded(count * sizeof(T));
+    return result;
+  }
+  static std::size_t padded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+ private:
+  std::byte* at_;
+};
+
+}  // namespace diffusion::cpu

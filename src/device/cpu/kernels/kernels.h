@@ -1,0 +1,48 @@
+#pragma once
+
+// Declarations that table.cpp collects; one implementation per instruction set.
+
+#include "device/cpu/kernels/table.h"
+
+namespace diffusion::DIFFUSION_ISA {
+
+std::size_t group_norm_forward_workspace(const GroupNormSpec& spec);
+std::size_t group_norm_backward_workspace(const GroupNormSpec& spec);
+void group_norm_forward(const GroupNormSpec& spec, const GroupNormForward& f);
+void group_norm_backward(const GroupNormSpec& spec, const GroupNormBackward& b);
+
+std::size_t attention_workspace(const AttentionSpec& spec);
+void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
+                       float* workspace);
+void attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
+                        const void* dout, void* dqkv, bool accumulate, float* workspace);
+
+std::size_t narrow_workspace(const NarrowConvSpec& spec);
+void narrow_to_wide(const NarrowConvSpec& spec, const float* narrow, const float* packed, const float* bias,
+                    void* wide, bool accumulate, float* workspace);
+void wide_to_narrow(const NarrowConvSpec& spec, const void* wide, const float* packed, const float* bias,
+                    float* narrow, bool accumulate);
+void narrow_weight_grad(const NarrowConvSpec& spec, const float* narrow, const void* wide, float* dpacked,
+                        float* wide_sum, float* workspace);
+
+void gemm_strided(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
+                  std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
+                  bool accumulate);
+
+void add(std::int64_t count, bool is_bf16, const void* a, const void* b, float scale, void* out, int threads);
+void scale(std::int64_t count, bool is_bf16, const void* from, float factor, void* to, bool accumulate,
+           int threads);
+void activate_flat(std::int64_t count, bool is_bf16, Activation kind, const void* x, void* y, int threads);
+void activate_backward_flat(std::int64_t count, bool is_bf16, Activation kind, const void* x, const void* dy,
+                            void* dx, bool accumulate, int threads);
+void upsample(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool is_bf16,
+              const void* small, void* large, float factor, bool accumulate, int threads);
+void downsample_sum(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool is_bf16,
+                    const void* large, void* small, float factor, bool accumulate, int threads);
+
+void round_to_bf16(std::int64_t count, const float* from, std::uint16_t* to);
+double sum_of_squares(std::int64_t count, const float* x, int threads);
+void adamw(const AdamWSpec& spec, std::int64_t count, const float* gradient, float* value, float* moment1,
+           float* moment2, float* ema, int threads);
+
+}  // namespace diffusion::DIFFUSION_ISA

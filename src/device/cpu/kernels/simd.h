@@ -1,0 +1,199 @@
+#pragma once
+
+// Vectors of the widest kind the instruction set of this compilation has, on the compiler's vector extension.
+
+#include <cstdint>
+#include <cstring>
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+#include "graph/activation.h"
+
+namespace diffusion::DIFFUSION_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 16;
+inline constexpr int kRegisters = 32;
+#elif defined(__AVX2__)
+inline constexpr int kLanes = 8;
+inline constexpr int kRegisters = 16;
+#else
+inline constexpr int kLanes = 4;
+inline constexpr int kRegisters = 16;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * 4)));
+typedef std::int32_t IntVec __attribute__((vector_size(kLanes * 4)));
+typedef std::uint32_t BitVec __attribute__((vector_size(kLanes * 4)));
+typedef std::uint16_t HalfVec __attribute__((vector_size(kLanes * 2)));
+
+struct bf16 {
+  std::uint16_t bits;
+};
+
+template <class To, class From>
+inline To bits_of(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+inline Vec splat(float x) {
+  return x - Vec{};
+}
+
+inline Vec load(const float* p) {
+  Vec v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline void store(float* p, Vec v) {
+  std::memcpy(p, &v, sizeof v);
+}
+
+inline Vec load(const bf16* p) {
+  HalfVec h;
+  std::memcpy(&h, p, sizeof h);
+  return bits_of<Vec>(__builtin_convertvector(h, BitVec) << 16);
+}
+
+inline void store(bf16* p, Vec v) {
+#ifdef __AVX512BF16__
+  const __m256bh h = _mm512_cvtneps_pbh(bits_of<__m512>(v));
+  std::memcpy(p, &h, sizeof h);
+#else
+  const BitVec b = bits_of<BitVec>(v);
+  const BitVec rounded = (b + 0x7fff + (b >> 16 & 1)) >> 16;
+  const BitVec quiet_nan = b >> 16 | 0x40;
+  const HalfVec h = __builtin_convertvector(v == v ? rounded : quiet_nan, HalfVec);
+  std::memcpy(p, &h, sizeof h);
+#endif
+}
+
+inline float load_one(const float* p) {
+  return *p;
+}
+inline float load_one(const bf16* p) {
+  return bits_of<float>(std::uint32_t(p->bits) << 16);
+}
+inline void store_one(float* p, float x) {
+  *p = x;
+}
+inline void store_one(bf16* p, float x) {
+  const auto b = bits_of<std::uint32_t>(x);
+  p->bits = std::uint16_t(x == x ? (b + 0x7fff + (b >> 16 & 1)) >> 16 : b >> 16 | 0x40);
+}
+
+inline Vec min(Vec a, Vec b) {
+  return a < b ? a : b;
+}
+inline Vec max(Vec a, Vec b) {
+  return a > b ? a : b;
+}
+
+inline float sum(Vec v) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+inline float largest(Vec v) {
+  float lanes[kLanes];
+  store(lanes, v);
+  float m = lanes[0];
+  for (int i = 1; i < kLanes; ++i) m = lanes[i] > m ? lanes[i] : m;
+  return m;
+}
+
+// e^x by range reduction to 2^n e^r and a polynomial; relative error below 2e-7 on [-87, 88], clamped
+// outside.
+inline Vec exp(Vec x) {
+  x = min(max(x, splat(-87.f)), splat(88.f));
+  const Vec shifter = splat(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer
+  const Vec n = (x * splat(1.44269504f) + shifter) - shifter;
+  const Vec r = (x - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
+  Vec p = splat(1.9875691500e-4f);
+  p = p * r + splat(1.3981999507e-3f);
+  p = p * r + splat(8.3334519073e-3f);
+  p = p * r + splat(4.1665795894e-2f);
+  p = p * r + splat(1.6666665459e-1f);
+  p = p * r + splat(5.0000001201e-1f);
+  p = p * (r * r) + (r + splat(1.f));
+  const IntVec power = (__builtin_convertvector(n, IntVec) + 127) << 23;
+  return p * bits_of<Vec>(power);
+}
+
+inline Vec sigmoid(Vec z) {
+  return splat(1.f) / (splat(1.f) + exp(-z));
+}
+
+// Standard normal distribution function and density; Abramowitz and Stegun 7.1.26, absolute error 1.5e-7.
+inline Vec normal_cdf(Vec z) {
+  const Vec a = (z < splat(0.f) ? -z : z) * splat(0.70710678f);
+  const Vec t = splat(1.f) / (splat(1.f) + splat(0.3275911f) * a);
+  Vec p = splat(1.061405429f);
+  p = p * t + splat(-1.453152027f);
+  p = p * t + splat(1.421413741f);
+  p = p * t + splat(-0.284496736f);
+  p = p * t + splat(0.254829592f);
+  const Vec tail = splat(0.5f) * p * t * exp(-a * a);
+  return z < splat(0.f) ? tail : splat(1.f) - tail;
+}
+inline Vec normal_density(Vec z) {
+  return splat(0.39894228f) * exp(splat(-0.5f) * z * z);
+}
+
+// tanh(softplus(z)), with e = exp(z): (e^2 + 2e) / (e^2 + 2e + 2).
+inline Vec tanh_softplus(Vec z) {
+  const Vec e = exp(min(z, splat(20.f)));
+  const Vec q = e * (e + splat(2.f));
+  return q / (q + splat(2.f));
+}
+
+template <Activation kind>
+inline Vec activate(Vec z) {
+  if constexpr (kind == Activation::silu) return z * sigmoid(z);
+  if constexpr (kind == Activation::gelu) return z * normal_cdf(z);
+  if constexpr (kind == Activation::mish) return z * tanh_softplus(z);
+  if constexpr (kind == Activation::relu) return max(z, splat(0.f));
+  return z;
+}
+
+template <Activation kind>
+inline Vec activate_slope(Vec z) {
+  if constexpr (kind == Activation::silu) {
+    const Vec s = sigmoid(z);
+    return s * (splat(1.f) + z * (splat(1.f) - s));
+  }
+  if constexpr (kind == Activation::gelu) return normal_cdf(z) + z * normal_density(z);
+  if constexpr (kind == Activation::mish) {
+    const Vec t = tanh_softplus(z);
+    return t + z * (splat(1.f) - t * t) * sigmoid(z);
+  }
+  if constexpr (kind == Activation::relu) return z > splat(0.f) ? splat(1.f) : splat(0.f);
+  return splat(1.f);
+}
+
+// Calls body.operator()<kind>() for a kind known only at run time.
+template <class Body>
+inline void with_activation(Activation kind, Body body) {
+  switch (kind) {
+    case Activation::none:
+      return body.template operator()<Activation::none>();
+    case Activation::silu:
+      return body.template operator()<Activation::silu>();
+    case Activation::gelu:
+      return body.template operator()<Activation::gelu>();
+    case Activation::mish:
+      return body.template operator()<Activation::mish>();
+    case Activation::relu:
+      return body.template operator()<Activation::relu>();
+  }
+}
+
+}  // namespace diffusion::DIFFUSION_ISA

@@ -1,0 +1,36 @@
+#include "device/cpu/kernels/table.h"
+
+#include "device/cpu/kernels/kernels.h"
+#include "device/cpu/kernels/simd.h"
+
+namespace diffusion::DIFFUSION_ISA {
+
+const KernelTable& kernel_table() {
+  static constexpr KernelTable table{
+      .lanes = kLanes,
+      .group_norm_forward_workspace = group_norm_forward_workspace,
+      .group_norm_backward_workspace = group_norm_backward_workspace,
+      .group_norm_forward = group_norm_forward,
+      .group_norm_backward = group_norm_backward,
+      .attention_workspace = attention_workspace,
+      .attention_forward = attention_forward,
+      .attention_backward = attention_backward,
+      .narrow_to_wide = narrow_to_wide,
+      .wide_to_narrow = wide_to_narrow,
+      .narrow_weight_grad = narrow_weight_grad,
+      .narrow_workspace = narrow_workspace,
+      .gemm = gemm_strided,
+      .add = add,
+      .scale = scale,
+      .activate = activate_flat,
+      .activate_backward = activate_backward_flat,
+      .upsample = upsample,
+      .downsample_sum = downsample_sum,
+      .to_bf16 = round_to_bf16,
+      .sum_of_squares = sum_of_squares,
+      .adamw = adamw,
+  };
+  return table;
+}
+
+}  // namespace diffusion::DIFFUSION_ISA

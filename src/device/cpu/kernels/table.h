@@ -1,0 +1,151 @@
+#pragma once
+
+// The numeric loops of the CPU device. Every file of this folder is compiled once per instruction set, each
+// time into a namespace of its own; the device picks one table at run time.
+//
+// Because the linker keeps only one copy of an inline function or template of the standard library, and that
+// copy must run on every CPU, these files use plain pointers and no such templates (scripts/check looks for
+// leaks).
+//
+// Channel-blocked tensors are [N, blocks, pixels, block] with zero channels at the end (base/tensor.h).
+// `bf16` says whether activations are bf16, else f32. All loops give the same bits for any number of threads,
+// except those that say otherwise, which give the same bits for the same number.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "graph/activation.h"
+
+namespace diffusion {
+
+struct BlockedShape {
+  std::int64_t n = 0, channels = 0, pixels = 0;
+  int block = 1;
+  std::int64_t stored_channels() const { return (channels + block - 1) / block * block; }
+  std::int64_t sample_elements() const { return stored_channels() * pixels; }
+};
+
+// graph/ops.h, GroupNorm.
+struct GroupNormSpec {
+  BlockedShape shape;
+  int groups = 1;
+  double eps = 0;
+  Activation activation = Activation::none;
+  Modulation modulation = Modulation::none;
+  bool bf16 = false;
+  int threads = 1;
+};
+struct GroupNormForward {
+  const void* x;
+  const float *gamma, *beta, *modulation;
+  void* y;
+  float* stats;      // [N, groups, 2]: mean, 1 / standard deviation
+  float* workspace;  // group_norm_forward_workspace() floats
+};
+struct GroupNormBackward {
+  const void *x, *dy;
+  const float *gamma, *beta, *modulation, *stats;
+  void* dx;  // may be null
+  bool accumulate_dx;
+  float *dgamma, *dbeta;  // added to; may be null
+  float* dmodulation;     // may be null
+  bool accumulate_dmodulation;
+  float* workspace;  // group_norm_backward_workspace() floats
+};
+
+// graph/ops.h, Attention.
+struct AttentionSpec {
+  BlockedShape qkv;  // channels = 3 heads head_dim
+  int heads = 1;
+  bool bf16 = false;
+  int threads = 1;
+};
+
+// A convolution with stride 1 between a plain f32 tensor of few channels ("narrow") and a blocked one
+// ("wide"). Weights are packed as [narrow channel][kernel row][kernel column][stored wide channels].
+struct NarrowConvSpec {
+  BlockedShape wide;  // pixels = height * width of the wide side
+  std::int64_t narrow_channels = 1;
+  std::int64_t wide_height = 0, wide_width = 0, narrow_height = 0, narrow_width = 0;
+  int kernel_height = 1, kernel_width = 1;
+  int pad_top = 0, pad_left = 0;  // of the narrow tensor as seen from the wide one
+  bool bf16 = false;
+  int threads = 1;
+};
+
+struct AdamWSpec {
+  double learning_rate, beta1, beta2, eps, weight_decay;
+  double gradient_scale;            // applied to every gradient first (clipping, averaging)
+  double correction1, correction2;  // 1 - beta^step
+  double ema_decay;                 // ema = ema_decay * ema + (1 - ema_decay) * value
+};
+
+struct KernelTable {
+  int lanes;  // floats in a vector
+
+  std::size_t (*group_norm_forward_workspace)(const GroupNormSpec&);
+  std::size_t (*group_norm_backward_workspace)(const GroupNormSpec&);
+  void (*group_norm_forward)(const GroupNormSpec&, const GroupNormForward&);
+  // dgamma and dbeta: same bits for the same number of threads.
+  void (*group_norm_backward)(const GroupNormSpec&, const GroupNormBackward&);
+
+  std::size_t (*attention_workspace)(const AttentionSpec&);  // floats, either direction
+  // log_sum_exp [N, heads, tokens] may be null.
+  void (*attention_forward)(const AttentionSpec&, const void* qkv, void* out, float* log_sum_exp,
+                            float* workspace);
+  void (*attention_backward)(const AttentionSpec&, const void* qkv, const float* log_sum_exp,
+                             const void* dout, void* dqkv, bool accumulate, float* workspace);
+
+  // wide[o] (+)= bias + sum over narrow channels and taps.
+  void (*narrow_to_wide)(const NarrowConvSpec&, const float* narrow, const float* packed, const float* bias,
+                         void* wide, bool accumulate, float* workspace);
+  // narrow = bias + sum over wide channels and taps (taps applied as in a convolution of the wide tensor).
+  void (*wide_to_narrow)(const NarrowConvSpec&, const void* wide, const float* packed, const float* bias,
+                         float* narrow, bool accumulate);
+  // packed gradient of narrow_to_wide, and the sum of wide over samples and pixels; both overwritten. Same
+  // bits for the same number of threads.
+  void (*narrow_weight_grad)(const NarrowConvSpec&, const float* narrow, const void* wide, float* dpacked,
+                             float* wide_sum, float* workspace);
+  std::size_t (*narrow_workspace)(const NarrowConvSpec&);  // floats
+
+  // c[m, n] (+)= sum_k a[m * row_stride + k * column_stride] * b[k * ldb + n]; n is a multiple of `lanes`.
+  void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
+               std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
+               bool accumulate);
+
+  // Flat loops over `count` stored elements.
+  void (*add)(std::int64_t count, bool bf16, const void* a, const void* b, float scale, void* out,
+              int threads);
+  void (*scale)(std::int64_t count, bool bf16, const void* from, float scale, void* to, bool accumulate,
+                int threads);
+  void (*activate)(std::int64_t count, bool bf16, Activation, const void* x, void* y, int threads);
+  void (*activate_backward)(std::int64_t count, bool bf16, Activation, const void* x, const void* dy,
+                            void* dx, bool accumulate, int threads);
+
+  // `planes` images of [height, width, block]; small is half the size of large in each direction.
+  void (*upsample)(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool bf16,
+                   const void* small, void* large, float scale, bool accumulate, int threads);
+  void (*downsample_sum)(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool bf16,
+                         const void* large, void* small, float scale, bool accumulate, int threads);
+
+  void (*to_bf16)(std::int64_t count, const float* from, std::uint16_t* to);
+  double (*sum_of_squares)(std::int64_t count, const float* x,
+                           int threads);  // same bits for any thread count
+  void (*adamw)(const AdamWSpec&, std::int64_t count, const float* gradient, float* value, float* moment1,
+                float* moment2, float* ema, int threads);
+};
+
+namespace baseline {
+const KernelTable& kernel_table();
+}
+namespace avx2 {
+const KernelTable& kernel_table();
+}
+namespace avx512 {
+const KernelTable& kernel_table();
+}
+namespace avx512_bf16 {
+const KernelTable& kernel_table();
+}
+
+}  // namespace diffusion

@@ -1,0 +1,341 @@
+#include "device/cpu/onednn.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <dnnl.hpp>
+#include <optional>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+namespace diffusion::onednn {
+
+namespace {
+
+using dnnl::memory;
+using tag = memory::format_tag;
+using data_type = memory::data_type;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+// Each thread that runs a plan has a stream of its own.
+dnnl::stream& stream() {
+  thread_local dnnl::stream s(engine());
+  return s;
+}
+
+[[noreturn]] void rethrow(const dnnl::error& e, std::string_view what) {
+  if (e.status == dnnl_out_of_memory)
+    throw Error(ErrorKind::memory, fmt::format("not enough memory for {}", what));
+  throw Error(ErrorKind::internal, fmt::format("oneDNN refused {}: {}", what, e.what()));
+}
+
+data_type type_of(DType dtype) {
+  return dtype == DType::bf16 ? data_type::bf16 : data_type::f32;
+}
+
+memory::desc activation_desc(const TensorDesc& t) {
+  const tag layout = t.format.channel_block == 16  ? tag::nChw16c
+                     : t.format.channel_block == 8 ? tag::nChw8c
+                                                   : tag::nchw;
+  return {{t.shape.n, t.shape.c, t.shape.h, t.shape.w}, type_of(t.format.dtype), layout};
+}
+
+constexpr int kMaxArguments = 8;
+
+// A primitive with its argument list laid out once. Running it allocates nothing here: only addresses change.
+class Call {
+ public:
+  Call(dnnl::primitive primitive) : primitive_(std::move(primitive)) {}
+
+  void argument(int index, const memory::desc& desc) {
+    memories_[std::size_t(count_)] = memory(desc, engine(), DNNL_MEMORY_NONE);
+    arguments_[std::size_t(count_)] = {index, memories_[std::size_t(count_)].get()};
+    ++count_;
+  }
+  // Addresses in the order in which arguments were added.
+  void run(std::initializer_list<const void*> addresses) {
+    int i = 0;
+    for (const void* address : addresses)
+      memories_[std::size_t(i++)].set_data_handle(const_cast<void*>(address));
+    const dnnl_status_t status =
+        dnnl_primitive_execute(primitive_.get(), stream().get(), count_, arguments_.data());
+    if (status != dnnl_success)
+      throw Error(status == dnnl_out_of_memory ? ErrorKind::memory : ErrorKind::internal,
+                  fmt::format("oneDNN failed to run a primitive (status {})", int(status)));
+  }
+
+ private:
+  dnnl::primitive primitive_;
+  std::array<memory, kMaxArguments> memories_;
+  std::array<dnnl_exec_arg_t, kMaxArguments> arguments_{};
+  int count_ = 0;
+};
+
+struct Geometry {
+  memory::desc x, y, bias;
+  memory::desc weight_any, dweight_any;  // layout left to oneDNN
+  memory::dims strides, pad_low, pad_high;
+};
+
+dnnl::primitive_attr user_scratchpad() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+using Forward = dnnl::convolution_forward::primitive_desc;
+using BackwardData = dnnl::convolution_backward_data::primitive_desc;
+using BackwardWeights = dnnl::convolution_backward_weights::primitive_desc;
+
+#if DNNL_VERSION_MAJOR >= 3
+
+Forward make_forward(const Geometry& g, dnnl::algorithm algorithm, bool training, bool bias) {
+  const auto prop = training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  if (bias)
+    return {engine(), prop,      algorithm, g.x,        g.weight_any,     g.bias,
+            g.y,      g.strides, g.pad_low, g.pad_high, user_scratchpad()};
+  return {engine(), prop,      algorithm, g.x,        g.weight_any,
+          g.y,      g.strides, g.pad_low, g.pad_high, user_scratchpad()};
+}
+
+BackwardData make_backward_data(const Geometry& g, dnnl::algorithm algorithm, const Forward& hint) {
+  return {engine(),  algorithm, g.x,        g.weight_any, g.y,
+          g.strides, g.pad_low, g.pad_high, hint,         user_scratchpad()};
+}
+
+BackwardWeights make_backward_weights(const Geometry& g, dnnl::algorithm algorithm, bool bias,
+                                      const Forward& hint) {
+  if (bias)
+    return {engine(),  algorithm, g.x,        g.dweight_any, g.bias,           g.y,
+            g.strides, g.pad_low, g.pad_high, hint,          user_scratchpad()};
+  return {engine(),  algorithm, g.x,        g.dweight_any, g.y,
+          g.strides, g.pad_low, g.pad_high, hint,          user_scratchpad()};
+}
+
+#else
+
+Forward make_forward(const Geometry& g, dnnl::algorithm algorithm, bool training, bool bias) {
+  const auto prop = training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  if (bias)
+    return {{prop, algorithm, g.x, g.weight_any, g.bias, g.y, g.strides, g.pad_low, g.pad_high},
+            user_scratchpad(),
+            engine()};
+  return {{prop, algorithm, g.x, g.weight_any, g.y, g.strides, g.pad_low, g.pad_high},
+          user_scratchpad(),
+          engine()};
+}
+
+BackwardData make_backward_data(const Geometry& g, dnnl::algorithm algorithm, const Forward& hint) {
+  return {{algorithm, g.x, g.weight_any, g.y, g.strides, g.pad_low, g.pad_high},
+          user_scratchpad(),
+          engine(),
+          hint};
+}
+
+BackwardWeights make_backward_weights(const Geometry& g, dnnl::algorithm algorithm, bool bias,
+                                      const Forward& hint) {
+  if (bias)
+    return {{algorithm, g.x, g.dweight_any, g.bias, g.y, g.strides, g.pad_low, g.pad_high},
+            user_scratchpad(),
+            engine(),
+            hint};
+  return {{algorithm, g.x, g.dweight_any, g.y, g.strides, g.pad_low, g.pad_high},
+          user_scratchpad(),
+          engine(),
+          hint};
+}
+
+#endif
+
+// F(4x4, 3x3) Winograd needs 2.25 times fewer multiplications or better, costs about one decimal digit, and
+// exists for f32 with AVX-512 only. The choice depends on shapes alone, so that two runs of one model are the
+// same bits.
+bool winograd_pays(const ConvolutionSpec& s) {
+  return s.in.format.dtype == DType::f32 && effective_isa() >= Isa::avx512 && s.weight.h == 3 &&
+         s.weight.w == 3 && s.op.stride == 1 && s.op.pad_top == 1 && s.op.pad_left == 1 &&
+         s.op.pad_bottom == 1 && s.op.pad_right == 1 && std::min(s.weight.n, s.weight.c) >= 32;
+}
+
+template <class Make>
+auto first_that_works(bool try_winograd, Make make) {
+  if (try_winograd) try {
+      return make(dnnl::algorithm::convolution_winograd);
+    } catch (const dnnl::error&) {  // not for this shape: the direct form always exists
+    }
+  return make(dnnl::algorithm::convolution_direct);
+}
+
+}  // namespace
+
+Isa effective_isa() {
+#if defined(__x86_64__)
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  if (isa == dnnl::cpu_isa::sse41 || isa == dnnl::cpu_isa::avx) return Isa::baseline;
+  if (isa == dnnl::cpu_isa::avx2) return Isa::avx2;
+  if (isa == dnnl::cpu_isa::avx512_core || isa == dnnl::cpu_isa::avx512_core_vnni) return Isa::avx512;
+  return __builtin_cpu_supports("avx512bf16") ? Isa::avx512_bf16
+         : __builtin_cpu_supports("avx512bw") ? Isa::avx512
+         : __builtin_cpu_supports("avx2")     ? Isa::avx2
+                                              : Isa::baseline;
+#else
+  return Isa::baseline;
+#endif
+}
+
+std::string description() {
+  constexpr std::array<std::string_view, 4> kNames{"baseline", "avx2", "avx512", "avx512_bf16"};
+  const dnnl_version_t* v = dnnl_version();
+  return fmt::format("{}, oneDNN {}.{}.{}", kNames[std::size_t(effective_isa())], v->major, v->minor,
+                     v->patch);
+}
+
+struct Convolution::Impl {
+  ConvolutionSpec spec;
+  memory::desc plain_weight;
+  std::string implementation;
+  std::size_t scratch_bytes = 0, dweight_bytes = 0;
+
+  std::optional<Call> forward, backward_data, backward_weights, pack_forward, pack_backward, unpack_dweight;
+  Buffer<std::byte> forward_weight, backward_weight;  // packed; the second is empty if the layouts agree
+
+  explicit Impl(const ConvolutionSpec& s) : spec(s) {
+    const Shape& w = s.weight;
+    const memory::dims weight_dims{w.n, w.c, w.h, w.w};
+    Geometry g;
+    g.x = activation_desc(s.in);
+    g.y = activation_desc(s.out);
+    g.bias = memory::desc({w.n}, data_type::f32, tag::a);
+    g.weight_any = memory::desc(weight_dims, type_of(s.in.format.dtype), tag::any);
+    g.dweight_any = memory::desc(weight_dims, data_type::f32, tag::any);
+    g.strides = {s.op.stride, s.op.stride};
+    g.pad_low = {s.op.pad_top, s.op.pad_left};
+    g.pad_high = {s.op.pad_bottom, s.op.pad_right};
+    plain_weight = memory::desc(weight_dims, data_type::f32, tag::oihw);
+
+    const bool winograd = winograd_pays(s);
+    const auto direct = make_forward(g, dnnl::algorithm::convolution_direct, s.training, s.has_bias);
+    const auto forward_desc = first_that_works(
+        winograd, [&](dnnl::algorithm a) { return make_forward(g, a, s.training, s.has_bias); });
+    const bool forward_is_winograd = winograd && forward_desc.weights_desc() != direct.weights_desc();
+    implementation = forward_desc.impl_info_str();
+    forward.emplace(dnnl::convolution_forward(forward_desc));
+    forward->argument(DNNL_ARG_SRC, g.x);
+    forward->argument(DNNL_ARG_WEIGHTS, forward_desc.weights_desc());
+    forward->argument(DNNL_ARG_DST, g.y);
+    forward->argument(DNNL_ARG_SCRATCHPAD, forward_desc.scratchpad_desc());
+    if (s.has_bias) forward->argument(DNNL_ARG_BIAS, g.bias);
+    use_scratch(forward_desc.scratchpad_desc());
+    forward_weight = Buffer<std::byte>(forward_desc.weights_desc().get_size());
+    pack_forward = reorder(plain_weight, forward_desc.weights_desc(), false);
+    if (!s.training) return;
+
+    const auto hint = [&](dnnl::algorithm a) {
+      return a == dnnl::algorithm::convolution_winograd ? forward_desc : direct;
+    };
+    if (s.needs_input_grad) {
+      const auto desc = first_that_works(
+          forward_is_winograd, [&](dnnl::algorithm a) { return make_backward_data(g, a, hint(a)); });
+      backward_data.emplace(dnnl::convolution_backward_data(desc));
+      backward_data->argument(DNNL_ARG_DIFF_DST, g.y);
+      backward_data->argument(DNNL_ARG_WEIGHTS, desc.weights_desc());
+      backward_data->argument(DNNL_ARG_DIFF_SRC, g.x);
+      backward_data->argument(DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc());
+      use_scratch(desc.scratchpad_desc());
+      if (desc.weights_desc() != forward_desc.weights_desc()) {
+        backward_weight = Buffer<std::byte>(desc.weights_desc().get_size());
+        pack_backward = reorder(plain_weight, desc.weights_desc(), false);
+      }
+    }
+    const auto desc = first_that_works(forward_is_winograd, [&](dnnl::algorithm a) {
+      return make_backward_weights(g, a, s.has_bias, hint(a));
+    });
+    backward_weights.emplace(dnnl::convolution_backward_weights(desc));
+    backward_weights->argument(DNNL_ARG_SRC, g.x);
+    backward_weights->argument(DNNL_ARG_DIFF_DST, g.y);
+    backward_weights->argument(DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc());
+    backward_weights->argument(DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc());
+    if (s.has_bias) backward_weights->argument(DNNL_ARG_DIFF_BIAS, g.bias);
+    use_scratch(desc.scratchpad_desc());
+    dweight_bytes = (desc.diff_weights_desc().get_size() + 63) / 64 * 64;
+    unpack_dweight = reorder(desc.diff_weights_desc(), plain_weight, true);
+  }
+
+  void use_scratch(const memory::desc& desc) {
+    scratch_bytes = std::max(scratch_bytes, (desc.get_size() + 63) / 64 * 64);
+  }
+
+  // Copies between layouts; `add` adds to what is there.
+  static Call reorder(const memory::desc& from, const memory::desc& to, bool add) {
+    dnnl::primitive_attr attr;
+    if (add) {
+      dnnl::post_ops sum;
+      sum.append_sum(1.f);
+      attr.set_post_ops(sum);
+    }
+    Call call(dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to, attr)));
+    call.argument(DNNL_ARG_FROM, from);
+    call.argument(DNNL_ARG_TO, to);
+    return call;
+  }
+
+  std::size_t dbias_bytes() const { return (std::size_t(spec.weight.n) * sizeof(float) + 63) / 64 * 64; }
+};
+
+Convolution::Convolution(const ConvolutionSpec& spec) {
+  const std::string what =
+      fmt::format("a convolution of {} with {}", to_string(spec.in.shape), to_string(spec.weight));
+  try {
+    impl_ = std::make_unique<Impl>(spec);
+  } catch (const dnnl::error& e) {
+    rethrow(e, what);
+  }
+}
+
+Convolution::~Convolution() = default;
+
+std::size_t Convolution::workspace_bytes() const {
+  return impl_->scratch_bytes + impl_->dweight_bytes + impl_->dbias_bytes();
+}
+
+std::string_view Convolution::implementation() const {
+  return impl_->implementation;
+}
+
+void Convolution::load_weights(const float* weight) {
+  impl_->pack_forward->run({weight, impl_->forward_weight.data()});
+  if (impl_->pack_backward) impl_->pack_backward->run({weight, impl_->backward_weight.data()});
+}
+
+void Convolution::forward(const void* x, const float* bias, void* y, std::byte* workspace) {
+  const void* weight = impl_->forward_weight.data();
+  if (impl_->spec.has_bias)
+    impl_->forward->run({x, weight, y, workspace, bias});
+  else
+    impl_->forward->run({x, weight, y, workspace});
+}
+
+void Convolution::backward_data(const void* dy, void* dx, std::byte* workspace) {
+  const auto& packed = impl_->pack_backward ? impl_->backward_weight : impl_->forward_weight;
+  impl_->backward_data->run({dy, packed.data(), dx, workspace});
+}
+
+void Convolution::backward_weights(const void* x, const void* dy, float* dweight, float* dbias,
+                                   std::byte* workspace) {
+  std::byte* packed = workspace + impl_->scratch_bytes;
+  auto* bias = reinterpret_cast<float*>(packed + impl_->dweight_bytes);
+  if (impl_->spec.has_bias)
+    impl_->backward_weights->run({x, dy, packed, workspace, bias});
+  else
+    impl_->backward_weights->run({x, dy, packed, workspace});
+  impl_->unpack_dweight->run({packed, dweight});
+  if (impl_->spec.has_bias)
+    for (std::int64_t c = 0; c < impl_->spec.weight.n; ++c) dbias[c] += bias[c];
+}
+
+}  // namespace diffusion::onednn

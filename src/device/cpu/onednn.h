@@ -1,0 +1,51 @@
+#pragma once
+
+// The only door to oneDNN (2.x and 3.x): no dnnl type leaves onednn.cpp.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/tensor.h"
+#include "graph/ops.h"
+
+namespace diffusion::onednn {
+
+enum class Isa { baseline, avx2, avx512, avx512_bf16 };
+
+// The instruction set that oneDNN will use, after ONEDNN_MAX_CPU_ISA; our kernels follow it.
+Isa effective_isa();
+std::string description();  // "avx512_core_bf16, oneDNN 2.6.3"
+
+struct ConvolutionSpec {
+  Conv2d op;
+  TensorDesc in, out;  // channel-blocked
+  Shape weight;        // [Cout, Cin, K, K]
+  bool has_bias = false;
+  bool training = false;
+  bool needs_input_grad = false;
+};
+
+// One convolution with everything created once: primitives, packed weights. Activation pointers are in the
+// spec's formats; weights and biases are plain f32, [Cout, Cin, K, K] and [Cout].
+class Convolution {
+ public:
+  // Throws Error(internal) with oneDNN's reason if it cannot.
+  explicit Convolution(const ConvolutionSpec& spec);
+  ~Convolution();
+
+  std::size_t workspace_bytes() const;
+  std::string_view implementation() const;  // of the forward
+
+  void load_weights(const float* weight);
+  void forward(const void* x, const float* bias, void* y, std::byte* workspace);
+  void backward_data(const void* dy, void* dx, std::byte* workspace);                 // overwrites dx
+  void backward_weights(const void* x, const void* dy, float* dweight, float* dbias,  // adds to both
+                        std::byte* workspace);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace diffusion::onednn

@@ -1,0 +1,66 @@
+#include "diffusion/loss.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "base/error.h"
+#include "diffusion/schedule.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kLossNames{"mse", "huber"};
+
+struct ElementLoss {
+  double value, slope;
+};
+
+ElementLoss element_loss(LossKind kind, double d) {
+  if (kind == LossKind::mse) return {d * d, 2 * d};
+  if (std::abs(d) < 1) return {0.5 * d * d, d};
+  return {std::abs(d) - 0.5, d / std::abs(d)};  // the sign, or NaN
+}
+
+}  // namespace
+
+std::string_view to_string(LossKind kind) {
+  return kLossNames.at(std::size_t(kind));
+}
+
+LossKind parse_loss_kind(std::string_view name) {
+  return LossKind(index_of_name("loss", name, kLossNames));
+}
+
+double loss_and_grad(LossKind kind, std::span<const float> prediction, std::span<const float> target,
+                     std::span<const double> per_sample_weight, std::span<float> grad) {
+  const std::size_t elements = prediction.size(), samples = per_sample_weight.size();
+  if (elements == 0 || samples == 0 || elements % samples != 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("loss: {} predicted elements are not {} samples of equal size with a weight each.",
+                    elements, samples));
+  if (target.size() != elements || (!grad.empty() && grad.size() != elements))
+    throw Error(ErrorKind::usage,
+                fmt::format("loss: {} predicted elements do not fit {} target and {} gradient elements.",
+                            elements, target.size(), grad.size()));
+
+  const std::size_t sample_size = elements / samples;
+  double total = 0;
+  for (std::size_t sample = 0; sample < samples; ++sample) {
+    const double weight = per_sample_weight[sample];
+    double sum = 0;
+    for (std::size_t i = sample * sample_size; i < (sample + 1) * sample_size; ++i) {
+      const ElementLoss loss = element_loss(kind, double(prediction[i]) - double(target[i]));
+      sum += loss.value;
+      if (!grad.empty()) grad[i] = float(weight * loss.slope / double(elements));
+    }
+    total += weight * sum;
+  }
+  return total / double(elements);
+}
+
+}  // namespace diffusion

@@ -1,0 +1,91 @@
+#pragma once
+
+// How the raw network F becomes a denoiser D, the estimate of the clean image y in x = y + sigma n:
+//   D(x; sigma) = c_skip x + c_out F(c_in x; c_noise)          (Karras et al. 2022, arXiv 2206.00364, eq. 7)
+// Everything that depends on what F predicts is here: scalings, noise levels of training, and loss weights.
+
+#include <string_view>
+#include <variant>
+
+#include "base/rng.h"
+#include "diffusion/schedule.h"
+
+namespace diffusion {
+
+// What F predicts. With alpha = 1 / sqrt(1 + sigma^2), the VP amplitude sqrt(alphas_cumprod):
+//   epsilon  n                                                               (Ho et al. 2020)
+//   v        alpha n - alpha sigma y                                         (Salimans & Ho 2022, arXiv
+//   2202.00512) x0       y edm      (y - c_skip x) / c_out with scalings that keep input and target at unit
+//   variance (Karras et al. 2022)
+enum class Objective { epsilon, v, x0, edm };
+
+std::string_view to_string(Objective objective);
+Objective parse_objective(std::string_view name);  // throws Error(usage) that lists the names
+
+struct Scalings {
+  double c_skip, c_out, c_in;
+  double c_noise;  // F's time input: a timestep in [0, T-1], not rounded, or ln(sigma) / 4 for edm
+};
+
+// Defaults: Karras et al. 2022, table 1.
+struct EdmParameters {
+  double sigma_data = 0.5;                   // standard deviation of the data, pixels in [-1, 1]
+  double sigma_min = 0.002, sigma_max = 80;  // range of sampling
+  double p_mean = -1.2, p_std = 1.2;         // training: ln sigma ~ N(p_mean, p_std^2)
+};
+
+// A value. Immutable after construction.
+class Preconditioner {
+ public:
+  // epsilon, v or x0 over the timesteps of a schedule. Throws Error(usage) for edm.
+  Preconditioner(Objective objective, NoiseSchedule schedule);
+  // edm. Throws Error(usage) unless sigma_data, p_std > 0 and 0 < sigma_min < sigma_max.
+  explicit Preconditioner(const EdmParameters& parameters);
+
+  Objective objective() const { return objective_; }
+  // The schedule of a discrete model; null for edm. Lives as long as this object.
+  const NoiseSchedule* schedule() const { return std::get_if<NoiseSchedule>(&levels_); }
+
+  // Throws Error(usage) unless 0 < sigma < infinity. Between and beyond the levels of a discrete model only
+  // c_noise knows the table, see NoiseSchedule::timestep_of_sigma.
+  Scalings scalings(double sigma) const;
+
+  // The lowest and highest noise level of the model.
+  double sigma_min() const;
+  double sigma_max() const;
+
+  // The noise level of one training example; a pure function of the key (Stream::noise_level).
+  // Discrete: sigma(t), t uniform in [0, T); edm: log-normal.
+  double draw_sigma(const RandomKey& key) const;
+
+  // Standard deviation of the x a sampler starts from at `sigma`: x = initial_std n. Discrete models start
+  // from N(0, 1) in VP form, so sqrt(1 + sigma^2); edm: sigma.
+  double initial_std(double sigma) const;
+
+ private:
+  Objective objective_;
+  std::variant<NoiseSchedule, EdmParameters> levels_;
+};
+
+// Weight of a noise level on the squared (or Huber) error of F. SNR = 1 / sigma^2.
+//   uniform  1 (for edm this is the paper's lambda(sigma) c_out^2 = 1)
+//   p2       1 / (p2_k + SNR)^p2_gamma, whatever F predicts                  (Choi et al. 2022, arXiv
+//   2204.00227) min_snr  min(SNR, gamma) on the error of D, so min(SNR, gamma) c_out^2 on that of F: min(SNR,
+//   gamma) / SNR for
+//            epsilon, min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x0  (Hang et al. 2023, arXiv
+//            2303.09556)
+enum class WeightingKind { uniform, p2, min_snr };
+
+std::string_view to_string(WeightingKind kind);
+WeightingKind parse_weighting_kind(std::string_view name);  // throws Error(usage) that lists the names
+
+struct Weighting {
+  WeightingKind kind = WeightingKind::uniform;
+  double p2_k = 1, p2_gamma = 1;  // p2_k > 0; p2_gamma >= 0, and 0 is uniform
+  double min_snr_gamma = 5;       // > 0
+};
+
+// Throws Error(usage) if sigma or a parameter of the weighting in use is out of range.
+double loss_weight(const Weighting& weighting, const Preconditioner& preconditioner, double sigma);
+
+}  // namespace diffusion

@@ -1,0 +1,194 @@
+#include "diffusion/precondition.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace diffusion {
+namespace {
+
+const NoiseSchedule kSchedule = make_schedule(ScheduleKind::linear, 200);
+constexpr Objective kDiscrete[] = {Objective::epsilon, Objective::v, Objective::x0};
+
+RandomKey level_key(std::uint32_t sample) {
+  return {.seed = 3, .stream = Stream::noise_level, .sample = sample, .step = 9};
+}
+
+// What F must output, from the papers' definitions in terms of alphas_cumprod and not of the scalings.
+double ideal_output(Objective objective, double alpha_cumprod, double y, double n) {
+  switch (objective) {
+    case Objective::epsilon:
+      return n;
+    case Objective::v:
+      return std::sqrt(alpha_cumprod) * n - std::sqrt(1 - alpha_cumprod) * y;
+    default:
+      return y;
+  }
+}
+
+TEST(PreconditionTest, IdealNetworkGivesTheCleanImage) {
+  for (const Objective objective : kDiscrete) {
+    const Preconditioner preconditioner(objective, kSchedule);
+    for (int t = 0; t < 200; t += 13)
+      for (const double y : {-1.0, 0.3}) {
+        const double n = -1.7, sigma = kSchedule.sigma(t);
+        const Scalings c = preconditioner.scalings(sigma);
+        const double F = ideal_output(objective, kSchedule.alpha_cumprod(t), y, n);
+        EXPECT_NEAR(c.c_skip * (y + sigma * n) + c.c_out * F, y, 1e-12)
+            << to_string(objective) << " t = " << t;
+      }
+  }
+}
+
+TEST(PreconditionTest, DiscreteNetworksSeeTheVarianceInputAndTheirTimestep) {
+  for (const Objective objective : kDiscrete) {
+    const Preconditioner preconditioner(objective, kSchedule);
+    for (const int t : {0, 1, 77, 199}) {
+      const Scalings c = preconditioner.scalings(kSchedule.sigma(t));
+      EXPECT_NEAR(c.c_in, std::sqrt(kSchedule.alpha_cumprod(t)), 1e-14);  // x_t = sqrt(alphas_cumprod) x
+      EXPECT_EQ(c.c_noise, t);
+    }
+  }
+}
+
+// Karras et al. 2022, appendix B.6: unit variance of the network's input and target, and least c_out.
+TEST(PreconditionTest, EdmKeepsInputAndTargetAtUnitVariance) {
+  const double sigma_data = 0.7;
+  const Preconditioner preconditioner(EdmParameters{.sigma_data = sigma_data});
+  for (const double sigma : {0.002, 0.1, 0.7, 5.0, 80.0}) {
+    const Scalings c = preconditioner.scalings(sigma);
+    const double data_variance = sigma_data * sigma_data, noise_variance = sigma * sigma;
+    EXPECT_NEAR(c.c_in * c.c_in * (data_variance + noise_variance), 1, 1e-12);
+    const auto target_variance = [&](double c_skip) {
+      return (1 - c_skip) * (1 - c_skip) * data_variance + c_skip * c_skip * noise_variance;
+    };
+    EXPECT_NEAR(target_variance(c.c_skip) / (c.c_out * c.c_out), 1, 1e-12);
+    EXPECT_LT(target_variance(c.c_skip), target_variance(c.c_skip + 0.01));
+    EXPECT_LT(target_variance(c.c_skip), target_variance(c.c_skip - 0.01));
+    EXPECT_GT(c.c_out, 0);
+    EXPECT_NEAR(c.c_noise, std::log(sigma) / 4, 1e-15);
+  }
+}
+
+TEST(PreconditionTest, EdmIdealNetworkGivesTheCleanImage) {
+  const double sigma_data = 0.5, y = -0.4, n = 1.3;
+  const Preconditioner preconditioner(EdmParameters{.sigma_data = sigma_data});
+  for (const double sigma : {0.002, 0.5, 80.0}) {
+    const Scalings c = preconditioner.scalings(sigma);
+    // (y - c_skip x) / c_out written out with the paper's table 1.
+    const double norm = std::sqrt(sigma * sigma + sigma_data * sigma_data);
+    const double F = (sigma * y - sigma_data * sigma_data * n) / (sigma_data * norm);
+    EXPECT_NEAR(c.c_skip * (y + sigma * n) + c.c_out * F, y, 1e-12);
+  }
+}
+
+TEST(PreconditionTest, RangeAndStart) {
+  const Preconditioner discrete(Objective::v, kSchedule);
+  EXPECT_EQ(discrete.sigma_min(), kSchedule.sigma(0));
+  EXPECT_EQ(discrete.sigma_max(), kSchedule.sigma(199));
+  EXPECT_EQ(discrete.schedule()->num_train_timesteps, 200);
+  const double sigma = discrete.sigma_max();
+  EXPECT_NEAR(discrete.initial_std(sigma) * discrete.scalings(sigma).c_in, 1, 1e-14);  // F sees N(0, 1)
+
+  const Preconditioner edm(EdmParameters{.sigma_min = 0.01, .sigma_max = 40});
+  EXPECT_EQ(edm.sigma_min(), 0.01);
+  EXPECT_EQ(edm.sigma_max(), 40);
+  EXPECT_EQ(edm.initial_std(40), 40);
+  EXPECT_EQ(edm.schedule(), nullptr);
+}
+
+TEST(PreconditionTest, DiscreteDrawsAreUniformOverTheTimesteps) {
+  const int T = 10, draws = 20000;
+  const Preconditioner preconditioner(Objective::epsilon, make_schedule(ScheduleKind::linear, T));
+  std::vector<int> counts(T);
+  for (int i = 0; i < draws; ++i) {
+    const double sigma = preconditioner.draw_sigma(level_key(std::uint32_t(i)));
+    ASSERT_EQ(sigma, preconditioner.draw_sigma(level_key(std::uint32_t(i))));
+    const double t = preconditioner.schedule()->timestep_of_sigma(sigma);
+    ASSERT_EQ(t, std::floor(t));
+    ++counts[std::size_t(t)];
+  }
+  double chi_squared = 0;
+  for (const int count : counts) chi_squared += std::pow(count - draws / T, 2) / (draws / T);
+  EXPECT_LT(chi_squared, 27.9);  // 9 degrees of freedom, p = 0.001
+}
+
+TEST(PreconditionTest, EdmDrawsAreLogNormal) {
+  const int draws = 20000;
+  const Preconditioner preconditioner(EdmParameters{.p_mean = -0.8, .p_std = 1.5});
+  double sum = 0, sum_of_squares = 0;
+  int below_mean = 0;
+  for (int i = 0; i < draws; ++i) {
+    const double log_sigma = std::log(preconditioner.draw_sigma(level_key(std::uint32_t(i))));
+    sum += log_sigma;
+    sum_of_squares += log_sigma * log_sigma;
+    below_mean += log_sigma < -0.8 - 1.5;
+  }
+  const double mean = sum / draws, variance = sum_of_squares / draws - mean * mean;
+  EXPECT_NEAR(mean, -0.8, 4 * 1.5 / std::sqrt(draws));
+  EXPECT_NEAR(variance, 2.25, 4 * 2.25 * std::sqrt(2.0 / draws));
+  EXPECT_NEAR(below_mean / double(draws), 0.158655, 4 * std::sqrt(0.1587 * 0.8413 / draws));
+}
+
+TEST(PreconditionTest, MinSnrWeightsAreThePapers) {
+  const double gamma = 5;
+  const Weighting weighting{.kind = WeightingKind::min_snr, .min_snr_gamma = gamma};
+  for (const int t : {0, 20, 60, 199}) {  // SNR from 1e4 to 0.15
+    const double snr = kSchedule.snr(t), sigma = kSchedule.sigma(t), capped = std::min(snr, gamma);
+    const auto weight = [&](Objective objective) {
+      return loss_weight(weighting, Preconditioner(objective, kSchedule), sigma);
+    };
+    EXPECT_NEAR(weight(Objective::epsilon), capped / snr, 1e-12);
+    EXPECT_NEAR(weight(Objective::v), capped / (snr + 1), 1e-12);
+    EXPECT_NEAR(weight(Objective::x0), capped, 1e-12);
+  }
+}
+
+TEST(PreconditionTest, P2AndUniformWeights) {
+  const Preconditioner preconditioner(Objective::epsilon, kSchedule);
+  const double sigma = 0.5;  // SNR 4
+  EXPECT_EQ(loss_weight({}, preconditioner, sigma), 1);
+  const Weighting p2{.kind = WeightingKind::p2, .p2_k = 2, .p2_gamma = 0.5};
+  EXPECT_NEAR(loss_weight(p2, preconditioner, sigma), 1 / std::sqrt(6.0), 1e-14);
+  // The tutorial's exponent is 0: its P2 weighting does nothing.
+  EXPECT_EQ(loss_weight({.kind = WeightingKind::p2, .p2_gamma = 0}, preconditioner, sigma), 1);
+  EXPECT_EQ(loss_weight({}, Preconditioner(EdmParameters{}), sigma), 1);
+}
+
+TEST(PreconditionTest, NamesGoBothWays) {
+  for (const Objective objective : {Objective::epsilon, Objective::v, Objective::x0, Objective::edm})
+    EXPECT_EQ(parse_objective(to_string(objective)), objective);
+  for (const WeightingKind kind : {WeightingKind::uniform, WeightingKind::p2, WeightingKind::min_snr})
+    EXPECT_EQ(parse_weighting_kind(to_string(kind)), kind);
+  EXPECT_THROW(parse_objective("v_prediction"), Error);
+  EXPECT_THROW(parse_weighting_kind(""), Error);
+}
+
+TEST(PreconditionTest, RefusesWhatMakesNoSense) {
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  EXPECT_THROW(Preconditioner(Objective::edm, kSchedule), Error);
+  EXPECT_THROW(Preconditioner(Objective::epsilon, NoiseSchedule{}), Error);
+  for (const double bad : {0.0, -1.0, nan, infinity}) {
+    EXPECT_THROW(Preconditioner(EdmParameters{.sigma_data = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmParameters{.sigma_min = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmParameters{.sigma_max = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmParameters{.p_std = bad}), Error) << bad;
+    const Preconditioner epsilon(Objective::epsilon, kSchedule);
+    EXPECT_THROW(epsilon.scalings(bad), Error) << bad;
+    EXPECT_THROW(loss_weight({}, epsilon, bad), Error) << bad;
+    EXPECT_THROW(loss_weight({.kind = WeightingKind::p2, .p2_k = bad}, epsilon, 1), Error) << bad;
+    EXPECT_THROW(loss_weight({.kind = WeightingKind::min_snr, .min_snr_gamma = bad}, epsilon, 1), Error)
+        << bad;
+  }
+  EXPECT_THROW(Preconditioner(EdmParameters{.sigma_min = 2, .sigma_max = 2}), Error);
+  EXPECT_THROW(Preconditioner(EdmParameters{.p_mean = nan}), Error);
+}
+
+}  // namespace
+}  // namespace diffusion

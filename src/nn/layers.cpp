@@ -1,0 +1,85 @@
+#include "nn/layers.h"
+
+#include <cmath>
+#include <vector>
+
+namespace diffusion {
+
+namespace {
+
+// PyTorch's default: uniform in +-1 / sqrt(fan_in), for weights and biases alike.
+Init uniform_by_fan_in(std::int64_t fan_in) {
+  return {Init::Kind::uniform, 1 / std::sqrt(double(fan_in))};
+}
+
+Value weight(Graph& g, const std::string& name, std::vector<std::int64_t> dims, const Shape& shape) {
+  return g.param({{{name + ".weight", std::move(dims)}}, uniform_by_fan_in(shape.c * shape.h * shape.w)},
+                 shape);
+}
+
+Value bias(Graph& g, const std::string& name, std::int64_t size, std::int64_t fan_in) {
+  return g.param({{{name + ".bias", {size}}}, uniform_by_fan_in(fan_in)}, {1, size, 1, 1});
+}
+
+struct NormParams {
+  Value gamma, beta;
+};
+
+NormParams norm_params(Graph& g, const std::string& name, std::int64_t channels) {
+  const Shape shape{1, channels, 1, 1};
+  return {g.param({{{name + ".weight", {channels}}}, {Init::Kind::ones}}, shape),
+          g.param({{{name + ".bias", {channels}}}, {Init::Kind::zeros}}, shape)};
+}
+
+}  // namespace
+
+Value conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel, const Conv2d& geometry) {
+  const std::int64_t in = g.shape(x).c, out = out_channels, k = kernel;
+  const Value w = weight(g, name, {out, in, k, k}, {out, in, k, k});
+  return g.add(geometry, {x, w, bias(g, name, out, in * k * k)}, name);
+}
+
+Value conv3x3(Graph& g, const std::string& name, Value x, int out_channels) {
+  return conv(g, name, x, out_channels, 3, {1, 1, 1, 1, 1});
+}
+
+Value conv1x1(Graph& g, const std::string& name, Value x, int out_channels) {
+  return conv(g, name, x, out_channels, 1, {});
+}
+
+Value pointwise(Graph& g, const std::string& name, Value x, int out_channels) {
+  const std::int64_t in = g.shape(x).c, out = out_channels;
+  const Value w = weight(g, name, {out, in}, {out, in, 1, 1});
+  return g.add(Conv2d{}, {x, w, bias(g, name, out, in)}, name);
+}
+
+Value linear(Graph& g, const std::string& name, Value x, int out_features) {
+  const std::int64_t in = g.shape(x).c, out = out_features;
+  const Value w = weight(g, name, {out, in}, {out, in, 1, 1});
+  return g.add(Linear{}, {x, w, bias(g, name, out, in)}, name);
+}
+
+Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spec) {
+  const auto [gamma, beta] = norm_params(g, name, g.shape(x).c);
+  return g.add(GroupNorm{spec.groups, spec.eps, spec.activation, Modulation::none}, {x, gamma, beta}, name);
+}
+
+Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spec, Modulation modulation,
+                 Value by) {
+  const auto [gamma, beta] = norm_params(g, name, g.shape(x).c);
+  return g.add(GroupNorm{spec.groups, spec.eps, spec.activation, modulation}, {x, gamma, beta, by}, name);
+}
+
+Value project_qkv(Graph& g, const std::string& name, Value x, int inner) {
+  const std::int64_t in = g.shape(x).c, d = inner;
+  Param weights{{}, uniform_by_fan_in(in)}, biases{{}, uniform_by_fan_in(in)};
+  for (const char* part : {".to_q", ".to_k", ".to_v"}) {
+    weights.parts.push_back({name + part + ".weight", {d, in}});
+    biases.parts.push_back({name + part + ".bias", {d}});
+  }
+  const Value w = g.param(std::move(weights), {3 * d, in, 1, 1});
+  const Value b = g.param(std::move(biases), {1, 3 * d, 1, 1});
+  return g.add(Conv2d{}, {x, w, b}, name + ".to_qkv");
+}
+
+}  // namespace diffusion

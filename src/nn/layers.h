@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "graph/graph.h"
+
+namespace diffusion {
+
+// Layers with parameters, named as in PyTorch: `name`.weight, `name`.bias; initialized as PyTorch does.
+
+Value conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel, const Conv2d& geometry);
+Value conv3x3(Graph& g, const std::string& name, Value x, int out_channels);
+// A linear layer on feature maps: weight [out, in] in files.
+Value pointwise(Graph& g, const std::string& name, Value x, int out_channels);
+Value conv1x1(Graph& g, const std::string& name, Value x, int out_channels);
+Value linear(Graph& g, const std::string& name, Value x, int out_features);
+
+struct NormSpec {
+  int groups;
+  double eps;
+  Activation activation = Activation::none;
+};
+Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spec);
+Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spec, Modulation modulation,
+                 Value by);
+
+// to_q, to_k and to_v of the same input as one matrix product: [N, 3 inner, H, W].
+Value project_qkv(Graph& g, const std::string& name, Value x, int inner);
+
+}  // namespace diffusion

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace diffusion {
+
+// The backward of a plain sum hands its gradient on unchanged. Where that is safe, the addends' gradients
+// live in the same memory as the sum's and nothing is copied.
+//
+// Returns, per node, the node whose gradient block it uses (itself if it has its own). `live` and
+// `needs_grad` are by node. Backward visits nodes in reverse order.
+std::vector<int> share_gradients(const Graph& graph, const std::vector<bool>& live,
+                                 const std::vector<bool>& needs_grad);
+
+}  // namespace diffusion

@@ -1,0 +1,371 @@
+#include "op_cases.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+
+#include "base/rng.h"
+
+namespace diffusion {
+
+namespace {
+
+using Kind = OpInput::Kind;
+using Cases = std::vector<OpCase>;
+
+OpInput activation(const Shape& shape) {
+  return {.kind = Kind::activation, .shape = shape};
+}
+
+OpInput parameter(const Shape& shape, double scale, double offset = 0) {
+  return {.kind = Kind::parameter, .shape = shape, .scale = scale, .offset = offset};
+}
+
+OpInput fixed(Kind kind, std::int64_t n, std::int64_t rows = 0) {
+  return {.kind = kind, .shape = {n, 1, 1, 1}, .needs_grad = false, .rows = rows};
+}
+
+std::string dims(const Shape& s) {
+  return fmt::format("{}x{}x{}x{}", s.n, s.c, s.h, s.w);
+}
+
+struct Padding {
+  int top = 0, left = 0, bottom = 0, right = 0;
+};
+
+Padding all_around(int pad) {
+  return {pad, pad, pad, pad};
+}
+
+OpCase conv(const Shape& x, std::int64_t channels_out, int kernel, int stride, Padding pad,
+            bool bias = true) {
+  const double weight_scale = 1 / std::sqrt(double(x.c * kernel * kernel));  // keeps the output near 1
+  OpCase c{.name = fmt::format("conv2d_{}_to_{}_k{}_s{}_pad{}{}{}{}{}", dims(x), channels_out, kernel, stride,
+                               pad.top, pad.left, pad.bottom, pad.right, bias ? "" : "_no_bias"),
+           .op = Conv2d{stride, pad.top, pad.left, pad.bottom, pad.right},
+           .inputs = {activation(x), parameter({channels_out, x.c, kernel, kernel}, weight_scale)}};
+  if (bias) c.inputs.push_back(parameter({1, channels_out, 1, 1}, 1));
+  return c;
+}
+
+OpCase linear(std::int64_t n, std::int64_t in, std::int64_t out, bool bias = true) {
+  OpCase c{.name = fmt::format("linear_{}x{}_to_{}{}", n, in, out, bias ? "" : "_no_bias"),
+           .op = Linear{},
+           .inputs = {activation({n, in, 1, 1}), parameter({out, in, 1, 1}, 1 / std::sqrt(double(in)))}};
+  if (bias) c.inputs.push_back(parameter({1, out, 1, 1}, 1));
+  return c;
+}
+
+std::string_view name_of(Modulation modulation) {
+  switch (modulation) {
+    case Modulation::none:
+      return "plain";
+    case Modulation::shift_before:
+      return "shift_before";
+    case Modulation::scale_shift_after:
+      return "scale_shift_after";
+  }
+  return "";
+}
+
+OpCase group_norm(const Shape& x, int groups, Activation act, Modulation modulation = Modulation::none,
+                  double mean = 0, double eps = 1e-5) {
+  OpCase c{
+      .name = fmt::format("group_norm_{}_g{}_{}_{}{}{}", dims(x), groups, to_string(act), name_of(modulation),
+                          mean == 0 ? "" : fmt::format("_mean{:.0f}", mean), eps == 1e-5 ? "" : "_other_eps"),
+      .op = GroupNorm{groups, eps, act, modulation},
+      .inputs = {activation(x), parameter({1, x.c, 1, 1}, 0.3, 1), parameter({1, x.c, 1, 1}, 0.3)}};
+  c.inputs[0].offset = mean;
+  if (modulation == Modulation::shift_before) c.inputs.push_back(activation({x.n, x.c, 1, 1}));
+  if (modulation == Modulation::scale_shift_after) c.inputs.push_back(activation({x.n, 2 * x.c, 1, 1}));
+  return c;
+}
+
+OpCase attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w) {
+  const Shape qkv{n, 3 * heads * head_dim, h, w};
+  return {.name = fmt::format("attention_{}_h{}_d{}", dims(qkv), heads, head_dim),
+          .op = Attention{heads},
+          .inputs = {activation(qkv)}};
+}
+
+OpCase activate(Activation act, const Shape& x) {
+  OpCase c{.name = fmt::format("activate_{}_{}", to_string(act), dims(x)),
+           .op = Activate{act},
+           .inputs = {activation(x)}};
+  c.inputs[0].scale = 2;  // reaches the tails
+  return c;
+}
+
+OpCase add(const Shape& x, double scale) {
+  return {.name = fmt::format("add_{}{}", dims(x), scale == 1 ? "" : "_scaled"),
+          .op = Add{scale},
+          .inputs = {activation(x), activation(x)}};
+}
+
+OpCase affine(const Shape& x, double scale, double shift) {
+  return {.name = "affine_" + dims(x), .op = Affine{scale, shift}, .inputs = {activation(x)}};
+}
+
+OpCase divide_by(const Shape& x) {
+  return {
+      .name = "divide_by_" + dims(x), .op = DivideBy{}, .inputs = {activation(x), fixed(Kind::divisor, x.n)}};
+}
+
+OpCase concat(std::int64_t n, std::int64_t channels_a, std::int64_t channels_b, std::int64_t h,
+              std::int64_t w) {
+  return {.name = fmt::format("concat_{}x{}and{}x{}x{}", n, channels_a, channels_b, h, w),
+          .op = Concat{},
+          .inputs = {activation({n, channels_a, h, w}), activation({n, channels_b, h, w})}};
+}
+
+OpCase upsample(const Shape& x) {
+  return {.name = "upsample_" + dims(x), .op = Upsample{}, .inputs = {activation(x)}};
+}
+
+OpCase avg_pool(const Shape& x) {
+  return {.name = "avg_pool_" + dims(x), .op = AvgPool{}, .inputs = {activation(x)}};
+}
+
+OpCase timestep_embedding(std::int64_t n, int dim, double freq_shift, bool cos_first,
+                          double max_period = 10000) {
+  return {.name = fmt::format("timestep_embedding_{}x{}_shift{:.0f}_{}_period{:.0f}", n, dim, freq_shift,
+                              cos_first ? "cos_sin" : "sin_cos", max_period),
+          .op = TimestepEmbedding{dim, freq_shift, cos_first, max_period},
+          .inputs = {fixed(Kind::timestep, n)}};
+}
+
+OpCase fourier_embedding(std::int64_t n, std::int64_t dim, bool cos_first) {
+  OpCase c{.name = fmt::format("fourier_embedding_{}x{}_{}", n, dim, cos_first ? "cos_sin" : "sin_cos"),
+           .op = FourierEmbedding{cos_first},
+           .inputs = {fixed(Kind::timestep, n), parameter({1, dim, 1, 1}, 16)}};  // 16 as in score_sde
+  c.inputs[1].needs_grad = false;
+  return c;
+}
+
+OpCase embedding(std::int64_t n, std::int64_t rows, std::int64_t dim) {
+  return {.name = fmt::format("embedding_{}_of_{}x{}", n, rows, dim),
+          .op = Embedding{},
+          .inputs = {fixed(Kind::index, n, rows), parameter({rows, dim, 1, 1}, 1)}};
+}
+
+OpCase dropout(const Shape& x, double probability, int layer) {
+  return {.name = fmt::format("dropout_{}_p{:02.0f}_layer{}", dims(x), 100 * probability, layer),
+          .op = Dropout{probability, layer},
+          .inputs = {activation(x)}};
+}
+
+void add_conv_cases(Cases& cases) {
+  const Padding same = all_around(1), bottom_right{0, 0, 1, 1};
+  for (const OpCase& c : {
+           conv({2, 16, 7, 7}, 32, 1, 1, {}),
+           conv({1, 18, 5, 9}, 28, 1, 1, {}),
+           conv({2, 3, 5, 9}, 4, 1, 1, {}, false),
+           conv({2, 16, 7, 7}, 16, 1, 2, {}),
+           conv({2, 16, 7, 7}, 16, 3, 1, same),
+           conv({2, 32, 14, 14}, 32, 3, 1, same),
+           conv({1, 64, 8, 8}, 64, 3, 1, same),
+           conv({2, 18, 5, 9}, 20, 3, 1, same),
+           conv({2, 40, 7, 7}, 24, 3, 1, same),
+           conv({1, 24, 7, 7}, 40, 3, 1, same),
+           conv({5, 48, 4, 4}, 32, 3, 1, same),
+           conv({3, 16, 1, 1}, 16, 3, 1, same),
+           conv({2, 20, 7, 7}, 28, 3, 1, same, false),
+           conv({2, 16, 5, 9}, 16, 3, 1, {}),
+           conv({2, 4, 6, 5}, 3, 3, 1, {1, 0, 2, 1}),
+           // The ends of a network.
+           conv({2, 1, 14, 14}, 32, 3, 1, same),
+           conv({2, 32, 14, 14}, 1, 3, 1, same),
+           conv({2, 3, 8, 8}, 16, 3, 1, same),
+           conv({2, 16, 8, 8}, 3, 3, 1, same),
+           conv({1, 4, 5, 9}, 20, 3, 1, same),
+           conv({1, 24, 5, 9}, 4, 3, 1, same),
+           conv({1, 1, 7, 7}, 1, 5, 1, all_around(2)),
+           conv({2, 3, 9, 9}, 16, 7, 1, all_around(3)),
+           conv({1, 1, 14, 14}, 18, 7, 2, all_around(3)),
+           // Halving.
+           conv({2, 16, 7, 7}, 32, 3, 2, same),
+           conv({2, 32, 8, 8}, 32, 3, 2, same),
+           conv({2, 16, 8, 8}, 16, 3, 2, bottom_right),
+           conv({1, 18, 7, 9}, 20, 3, 2, bottom_right),
+           conv({2, 8, 8, 8}, 16, 4, 2, same),
+       })
+    cases.push_back(c);
+}
+
+void add_norm_cases(Cases& cases) {
+  for (Activation act :
+       {Activation::none, Activation::silu, Activation::gelu, Activation::mish, Activation::relu})
+    for (Modulation m : {Modulation::none, Modulation::shift_before, Modulation::scale_shift_after})
+      cases.push_back(group_norm({2, 32, 4, 4}, 8, act, m));
+  for (const OpCase& c : {
+           group_norm({2, 18, 7, 7}, 1, Activation::silu), group_norm({2, 20, 5, 9}, 20, Activation::silu),
+           group_norm({1, 24, 7, 7}, 3, Activation::mish, Modulation::scale_shift_after),
+           group_norm({2, 28, 5, 9}, 7, Activation::gelu, Modulation::shift_before),
+           group_norm({1, 64, 5, 9}, 32, Activation::silu, Modulation::shift_before),
+           group_norm({2, 48, 7, 7}, 8, Activation::silu,
+                      Modulation::scale_shift_after),  // groups of 6 straddle
+           group_norm({3, 32, 1, 1}, 8, Activation::silu, Modulation::shift_before),
+           group_norm({1, 1, 7, 7}, 1, Activation::none), group_norm({2, 3, 5, 9}, 3, Activation::relu),
+           group_norm({2, 4, 4, 4}, 2, Activation::silu, Modulation::none, 0, 1e-6),
+           group_norm({2, 32, 7, 7}, 8, Activation::silu, Modulation::none, 8),  // mean far above deviation
+       })
+    cases.push_back(c);
+}
+
+void add_attention_cases(Cases& cases) {
+  for (const OpCase& c : {
+           attention(2, 1, 16, 7, 7),
+           attention(2, 2, 8, 4, 4),
+           attention(1, 4, 8, 7, 7),
+           attention(2, 4, 3, 4, 4),
+           attention(3, 1, 3, 1, 1),
+           attention(1, 2, 9, 5, 9),
+           attention(2, 4, 32, 4, 4),
+           attention(1, 1, 32, 14, 14),
+           attention(1, 2, 16, 14, 14),
+           attention(1, 1, 64, 8, 8),
+       })
+    cases.push_back(c);
+}
+
+void add_elementwise_cases(Cases& cases) {
+  for (Activation act :
+       {Activation::none, Activation::silu, Activation::gelu, Activation::mish, Activation::relu})
+    cases.push_back(activate(act, {2, 18, 5, 9}));
+  for (const OpCase& c : {
+           activate(Activation::silu, {3, 64, 1, 1}),
+           activate(Activation::gelu, {1, 1, 7, 7}),
+           add({2, 16, 7, 7}, 1),
+           add({1, 18, 5, 9}, 1),
+           add({2, 3, 7, 7}, std::sqrt(0.5)),
+           affine({2, 16, 7, 7}, 2, -1),
+           affine({1, 3, 5, 9}, 0.5, 0.25),
+           divide_by({3, 16, 7, 7}),
+           divide_by({2, 1, 5, 9}),
+           dropout({2, 16, 7, 7}, 0.1, 0),
+           dropout({1, 18, 5, 9}, 0.5, 3),
+           dropout({2, 20, 4, 4}, 0, 1),
+       })
+    cases.push_back(c);
+}
+
+void add_shape_cases(Cases& cases) {
+  for (const OpCase& c : {
+           concat(2, 16, 32, 7, 7),
+           concat(1, 18, 28, 5, 9),
+           concat(2, 3, 5, 7, 7),
+           concat(3, 1, 1, 4, 4),
+           concat(1, 64, 32, 1, 1),
+           upsample({2, 16, 1, 1}),
+           upsample({2, 32, 7, 7}),
+           upsample({1, 18, 5, 9}),
+           upsample({1, 3, 4, 4}),
+           avg_pool({2, 16, 8, 8}),
+           avg_pool({2, 18, 7, 7}),
+           avg_pool({1, 3, 5, 9}),
+           avg_pool({1, 32, 2, 2}),
+       })
+    cases.push_back(c);
+}
+
+void add_vector_cases(Cases& cases) {
+  for (const OpCase& c : {
+           linear(1, 1, 1), linear(2, 64, 128), linear(3, 18, 20, false), linear(5, 32, 16), linear(1, 7, 3),
+           linear(7, 128, 64), timestep_embedding(3, 32, 0, true), timestep_embedding(2, 128, 1, false),
+           timestep_embedding(1, 7, 0, true), timestep_embedding(4, 18, 0, false, 1000),
+           fourier_embedding(3, 16, true), fourier_embedding(1, 9, false), embedding(5, 10, 64),
+           embedding(1, 3, 18), embedding(64, 7, 16),  // every row many times
+       })
+    cases.push_back(c);
+}
+
+Cases cases_with_input(bool (*predicate)(const OpInput&)) {
+  Cases cases = correctness_cases();
+  std::erase_if(cases, [&](const OpCase& c) { return std::ranges::none_of(c.inputs, predicate); });
+  return cases;
+}
+
+}  // namespace
+
+void PrintTo(const OpCase& op_case, std::ostream* out) {
+  *out << op_case.name;
+}
+
+std::vector<OpCase> correctness_cases() {
+  Cases cases;
+  add_conv_cases(cases);
+  add_norm_cases(cases);
+  add_attention_cases(cases);
+  add_elementwise_cases(cases);
+  add_shape_cases(cases);
+  add_vector_cases(cases);
+  return cases;
+}
+
+std::vector<OpCase> differentiable_cases() {
+  return cases_with_input([](const OpInput& input) { return input.needs_grad; });
+}
+
+std::vector<OpCase> parameter_cases() {
+  return cases_with_input([](const OpInput& input) { return input.kind == Kind::parameter; });
+}
+
+// The layers of a U-Net for 28x28 (base 64, batch 64) and 32x32 (base 32, batch 64) images.
+std::vector<OpCase> benchmark_cases() {
+  const Padding same = all_around(1);
+  return {
+      conv({64, 1, 28, 28}, 64, 3, 1, same),
+      conv({64, 64, 28, 28}, 64, 3, 1, same),
+      conv({64, 128, 28, 28}, 64, 3, 1, same),
+      conv({64, 64, 28, 28}, 64, 3, 2, same),
+      conv({64, 128, 14, 14}, 128, 3, 1, same),
+      conv({64, 128, 7, 7}, 128, 3, 1, same),
+      conv({64, 128, 14, 14}, 384, 1, 1, {}),
+      conv({64, 64, 28, 28}, 1, 3, 1, same),
+      conv({64, 32, 32, 32}, 32, 3, 1, same),
+      conv({64, 3, 32, 32}, 32, 3, 1, same),
+      linear(64, 256, 256),
+      group_norm({64, 64, 28, 28}, 32, Activation::silu),
+      group_norm({64, 128, 14, 14}, 32, Activation::silu, Modulation::shift_before),
+      group_norm({64, 32, 32, 32}, 8, Activation::silu, Modulation::scale_shift_after),
+      attention(64, 1, 128, 14, 14),
+      attention(64, 4, 32, 14, 14),
+      attention(64, 4, 32, 7, 7),
+      activate(Activation::silu, {64, 64, 28, 28}),
+      add({64, 64, 28, 28}, 1),
+      concat(64, 64, 64, 28, 28),
+      upsample({64, 128, 14, 14}),
+      avg_pool({64, 64, 28, 28}),
+      dropout({64, 128, 14, 14}, 0.1, 0),
+  };
+}
+
+std::vector<float> make_values(const OpInput& input, std::size_t index) {
+  constexpr double kGrid = 0x1p16;
+  const RandomKey key{2024, Stream::init, std::uint32_t(index)};
+  std::vector<float> values(std::size_t(input.shape.elements()));
+  switch (input.kind) {
+    case Kind::activation:
+    case Kind::parameter:
+      fill_normal(key, std::span(values));
+      for (float& v : values) v = float(std::round((input.offset + input.scale * double(v)) * kGrid) / kGrid);
+      break;
+    case Kind::timestep:
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = float(1000 * uniform(key, std::uint32_t(i)) + 1e-3);
+      break;
+    case Kind::divisor:
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = float(std::pow(10.0, 2 * uniform(key, std::uint32_t(i)) - 1));
+      break;
+    case Kind::index:
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = float(uniform_below(key, std::uint32_t(input.rows), std::uint32_t(i)));
+      break;
+  }
+  return values;
+}
+
+}  // namespace diffusion
