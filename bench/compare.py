@@ -16,7 +16,8 @@ and prints, as its last line, {"seconds_per_step", "first_step_seconds", "peak_r
 "loss" is that of the first step. W and I are safetensors files, all f32: the state dict, and sample
 [B,C,H,W], timestep [B], target [B,C,H,W], and class_labels [B] for a class-conditional network.
 
-This script needs Python alone; the PyTorch side is this file run by --python as a child.
+This script needs Python alone; the PyTorch side is this file run by --python as a child. On Debian 12 that
+Python comes from: apt-get install python3-torch libopenblas0-openmp
 """
 import argparse
 import array
@@ -108,9 +109,17 @@ def peak_rss_mib():
         return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
 
 
+def refuse_reference_blas():
+    """Debian's PyTorch takes whatever libblas.so.3 there is; the plain reference one makes it far too slow."""
+    with open("/proc/self/maps") as file:
+        if "/blas/libblas.so" in file.read():
+            sys.exit("PyTorch runs on the reference BLAS, which is no fair baseline. Install libopenblas0-openmp.")
+
+
 def child(request):
     import torch
     import torch_unet
+    refuse_reference_blas()
     if request["task"] == "describe":
         model = torch_unet.UNet(request["config"])
         shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}

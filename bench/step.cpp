@@ -25,7 +25,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 struct Options {
   std::string config, weights, input, precision = "auto";
@@ -83,13 +85,15 @@ void print_profile(const std::map<std::string, double>& seconds, double steps, d
   std::vector<std::pair<double, std::string>> rows;
   for (const auto& [name, s] : seconds) rows.emplace_back(s, name);
   std::ranges::sort(rows, std::greater<>());
-  for (const auto& [s, name] : rows) fmt::print("{:9.2f} ms {:5.1f}%  {}\n", 1e3 * s / steps, 100 * s / total, name);
+  for (const auto& [s, name] : rows)
+    fmt::print("{:9.2f} ms {:5.1f}%  {}\n", 1e3 * s / steps, 100 * s / total, name);
 }
 
 void run(const Options& options) {
   const auto start = Clock::now();
   set_threads(options.threads);
-  const UNetConfig config = parse_unet_config(parse_json(read_text_file(options.config, 1 << 20), options.config), options.config);
+  const UNetConfig config =
+      parse_unet_config(parse_json(read_text_file(options.config, 1 << 20), options.config), options.config);
   const Precision precision = options.precision == "bf16"  ? Precision::bf16
                               : options.precision == "f32" ? Precision::f32
                                                            : fastest_precision();
@@ -132,7 +136,8 @@ void run(const Options& options) {
   if (options.profile)
     plan.set_observer([&](const StepTiming& t) {
       by_kind[fmt::format("{} {}", t.kind, t.backward ? "backward" : "forward")] += t.seconds;
-      by_step[fmt::format("{:40} {} {}", t.name, t.backward ? "backward" : "forward ", t.implementation)] += t.seconds;
+      by_step[fmt::format("{:40} {} {}", t.name, t.backward ? "backward" : "forward ", t.implementation)] +=
+          t.seconds;
     });
   outside = 0;
   std::vector<double> seconds;
@@ -159,10 +164,12 @@ void run(const Options& options) {
                               {"precision", std::string(to_string(precision))}};
     fmt::print("{}\n", dump_json(result));
   } else {
-    fmt::print("{} {}: {:.4f} s/step (min {:.4f}), {:.1f} images/s, first step after {:.2f} s, arena {:.0f} MiB, peak {:.0f} MiB, loss {:.6f}, {} parameters, {}\n",
-               to_string(precision), options.inference ? "inference" : "training", median, seconds[0],
-               options.batch / median, first, double(plan.arena_bytes()) / (1 << 20), peak_rss_mib(), loss,
-               params.layout().parameter_count(), cpu_description());
+    fmt::print(
+        "{} {}: {:.4f} s/step (min {:.4f}), {:.1f} images/s, first step after {:.2f} s, arena {:.0f} MiB, "
+        "peak {:.0f} MiB, loss {:.6f}, {} parameters, {}\n",
+        to_string(precision), options.inference ? "inference" : "training", median, seconds[0],
+        options.batch / median, first, double(plan.arena_bytes()) / (1 << 20), peak_rss_mib(), loss,
+        params.layout().parameter_count(), cpu_description());
   }
 }
 
@@ -178,7 +185,8 @@ int main(int argc, char** argv) {
   app.add_option("--steps", options.steps, "Timed steps; the median is reported");
   app.add_option("--threads", options.threads, "Threads; 0: all cores");
   app.add_option("--weights", options.weights, "Weights as safetensors; default: random");
-  app.add_option("--input", options.input, "sample, timestep, target, class_labels as safetensors; default: random");
+  app.add_option("--input", options.input,
+                 "sample, timestep, target, class_labels as safetensors; default: random");
   app.add_flag("--inference", options.inference, "Forward only, with an inference plan");
   app.add_flag("--profile", options.profile, "Print time by layer and by kind of operation");
   app.add_flag("--json", options.json, "Print one line of JSON");

@@ -26,9 +26,10 @@ class BatchStream {
   // The epoch, from 0, that the first example of the batch belongs to.
   std::uint64_t epoch_of(std::uint32_t step) const;
 
- private:
+  // Which image of the data set is example number `example` of the row (for batch `step`: step * batch + i).
   int dataset_index(std::uint64_t example) const;
 
+ private:
   const Dataset& dataset_;
   std::uint64_t seed_;
   int batch_;

@@ -46,6 +46,9 @@ class Preconditioner {
   // The schedule of a discrete model; null for edm. Lives as long as this object.
   const NoiseSchedule* schedule() const { return std::get_if<NoiseSchedule>(&levels_); }
 
+  // The parameters of an edm model; null for a discrete one.
+  const EdmParameters* edm() const { return std::get_if<EdmParameters>(&levels_); }
+
   // Throws Error(usage) unless 0 < sigma < infinity. Between and beyond the levels of a discrete model only
   // c_noise knows the table, see NoiseSchedule::timestep_of_sigma.
   Scalings scalings(double sigma) const;

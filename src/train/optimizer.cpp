@@ -45,7 +45,8 @@ void AdamW::update(ParamStore& params, std::int64_t step, double learning_rate, 
 
 double gradient_norm(ParamStore& params) {
   const std::span<const float> grads = params.grads();
-  return std::sqrt(cpu_kernel_table().sum_of_squares(std::int64_t(grads.size()), grads.data(), thread_count()));
+  return std::sqrt(
+      cpu_kernel_table().sum_of_squares(std::int64_t(grads.size()), grads.data(), thread_count()));
 }
 
 }  // namespace diffusion

@@ -23,7 +23,8 @@ class AdamW {
 
   // One update from params.grads() * gradient_scale, and ema = decay ema + (1 - decay) value. `step` counts from 1.
   // Parameters that are not trainable stay as they are.
-  void update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale, double ema_decay);
+  void update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale,
+              double ema_decay);
 
   std::span<float> moment1() { return moment1_.span(); }
   std::span<float> moment2() { return moment2_.span(); }

@@ -222,8 +222,8 @@ struct Convolution::Impl {
     const auto direct = make_forward(g, dnnl::algorithm::convolution_direct, s.training, s.has_bias);
     const auto forward_desc = first_that_works(
         winograd, [&](dnnl::algorithm a) { return make_forward(g, a, s.training, s.has_bias); });
-    const bool forward_is_winograd = winograd && forward_desc.weights_desc() != direct.weights_desc();
     implementation = forward_desc.impl_info_str();
+    const bool forward_is_winograd = implementation.find("wino") != std::string::npos;
     forward.emplace(dnnl::convolution_forward(forward_desc));
     forward->argument(DNNL_ARG_SRC, g.x);
     forward->argument(DNNL_ARG_WEIGHTS, forward_desc.weights_desc());

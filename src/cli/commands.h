@@ -1,0 +1,25 @@
+#pragma once
+
+// The commands of the program. One file is one command, with one function: it describes the options to `app` and
+// returns what to run after parsing, whose result is the exit code. Errors are thrown; main.cpp turns them into messages
+// and exit codes. Results go to stdout through print_line(), everything else to stderr_log().
+//
+// To add one: a file with the function, a line here, and a row in the table of main.cpp.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string_view>
+
+namespace diffusion {
+
+struct Command {
+  std::string_view name, summary;
+  std::function<int()> (*add)(CLI::App& app);
+};
+
+std::function<int()> add_train(CLI::App& app);
+std::function<int()> add_sample(CLI::App& app);
+std::function<int()> add_noise(CLI::App& app);
+std::function<int()> add_info(CLI::App& app);
+
+}  // namespace diffusion

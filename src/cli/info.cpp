@@ -1,0 +1,195 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "cli/model_path.h"
+#include "cli/options.h"
+#include "diffusion/model.h"
+#include "io/fs.h"
+
+namespace diffusion {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct InfoOptions {
+  std::string model;
+  bool json = false;
+};
+
+std::string human_bytes(std::uintmax_t bytes) {
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  if (bytes < 1'000'000) return fmt::format("{:.1f} kB", double(bytes) / 1e3);
+  return bytes < 1'000'000'000 ? fmt::format("{:.1f} MB", double(bytes) / 1e6)
+                               : fmt::format("{:.2f} GB", double(bytes) / 1e9);
+}
+
+std::uintmax_t disk_size(const fs::path& directory) {
+  std::uintmax_t bytes = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::uintmax_t size =
+        fs::is_regular_file(entry->path(), ignored) ? fs::file_size(entry->path(), ignored) : 0;
+    if (!ignored) bytes += size;
+  }
+  if (error)
+    throw Error(ErrorKind::io, fmt::format("Cannot list {}: {}.", directory.string(), error.message()));
+  return bytes;
+}
+
+// step, images and seconds of training/state.json, as far as they are there; nothing if the model was not trained here.
+std::optional<Json::Object> training_progress(const fs::path& pipeline) {
+  const fs::path path = pipeline / "training/state.json";
+  constexpr std::uint64_t kMaxBytes = 16 << 20;
+  if (!fs::exists(path)) return std::nullopt;
+  const Json state = parse_json(read_text_file(path, kMaxBytes), path.string());
+  Json::Object known;
+  for (const char* field : {"step", "images", "seconds", "loss_average"})
+    if (const Json* value = state.find(field); value && !value->is_null()) {
+      to_double(*value, fmt::format("{}: field {}", path.string(), field));
+      known[field] = *value;
+    }
+  return known;
+}
+
+Json::Array to_json_array(const auto& values) {
+  Json::Array array;
+  for (const auto& value : values) array.emplace_back(value);
+  return array;
+}
+
+Json network_to_json(const Model& model) {
+  const UNetConfig& c = model.unet;
+  Json::Array down, up;
+  for (const bool attention : c.down_block_attention)
+    down.emplace_back(attention ? "AttnDownBlock2D" : "DownBlock2D");
+  for (const bool attention : c.up_block_attention)
+    up.emplace_back(attention ? "AttnUpBlock2D" : "UpBlock2D");
+  return Json::Object{{"type", "UNet2DModel"},
+                      {"parameters", model.params.layout().parameter_count()},
+                      {"tensors", model.params.layout().entries().size()},
+                      {"block_out_channels", to_json_array(c.block_out_channels)},
+                      {"layers_per_block", c.layers_per_block},
+                      {"down_blocks", std::move(down)},
+                      {"up_blocks", std::move(up)}};
+}
+
+Json schedule_to_json(const Preconditioner& preconditioner) {
+  if (const EdmParameters* edm = preconditioner.edm())
+    return Json::Object{
+        {"sigma_data", edm->sigma_data}, {"sigma_min", edm->sigma_min}, {"sigma_max", edm->sigma_max}};
+  const NoiseSchedule& schedule = *preconditioner.schedule();
+  const auto warning = terminal_snr_warning(schedule);
+  return Json::Object{{"kind", to_string(schedule.kind)},
+                      {"timesteps", schedule.num_train_timesteps},
+                      {"beta_start", schedule.beta_start},
+                      {"beta_end", schedule.beta_end},
+                      {"terminal_snr", schedule.terminal_snr()},
+                      {"terminal_snr_warning", warning ? Json(*warning) : Json(nullptr)}};
+}
+
+void print_network(const Model& model) {
+  const UNetConfig& c = model.unet;
+  const std::int64_t parameters = model.params.layout().parameter_count();
+  print_line(fmt::format("network    U-Net, {} parameters in {} tensors", parameters,
+                         model.params.layout().entries().size()));
+  std::vector<std::string> levels;
+  for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
+    levels.push_back(
+        fmt::format("{}{}", c.block_out_channels[i], c.down_block_attention[i] ? " (attention)" : ""));
+  print_line(fmt::format("levels     {} channels, {} block{} each", fmt::join(levels, ", "),
+                         c.layers_per_block, c.layers_per_block == 1 ? "" : "s"));
+  if (c.sample_size[0] > 0)
+    print_line(fmt::format("images     {} x {}, {} channel{}", c.sample_size[1], c.sample_size[0],
+                           c.in_channels, c.in_channels == 1 ? "" : "s"));
+  else
+    print_line(
+        fmt::format("images     any size, {} channel{}", c.in_channels, c.in_channels == 1 ? "" : "s"));
+  if (model.class_count() == 0) return print_line("classes    none");
+  print_line(fmt::format("classes    {}{}{}{}", model.class_count(), model.class_names.empty() ? "" : ": ",
+                         fmt::join(model.class_names, ", "),
+                         model.null_class ? "; trained for guidance" : ""));
+}
+
+void print_scheduler(const Model& model) {
+  print_line(fmt::format("objective  {}{}", to_string(model.preconditioner.objective()),
+                         model.clip_x0 ? "; estimates are limited to [-1, 1] when sampling" : ""));
+  if (const EdmParameters* edm = model.preconditioner.edm())
+    return print_line(fmt::format("schedule   sigma from {} to {}, sigma_data {}", edm->sigma_min,
+                                  edm->sigma_max, edm->sigma_data));
+  const NoiseSchedule& schedule = *model.preconditioner.schedule();
+  const std::string betas = schedule.kind == ScheduleKind::cosine
+                                ? ""
+                                : fmt::format(", beta from {} to {}", schedule.beta_start, schedule.beta_end);
+  print_line(fmt::format("schedule   {}, {} timesteps{}; terminal SNR {:.3g}", to_string(schedule.kind),
+                         schedule.num_train_timesteps, betas, schedule.terminal_snr()));
+  if (const auto warning = terminal_snr_warning(schedule)) print_line("           " + *warning);
+}
+
+void print_training(const Json::Object& training) {
+  std::string line = "training  ";
+  const auto number = [&](const char* field) { return to_double(training.at(field), field); };
+  if (training.contains("step")) line += fmt::format(" {:.0f} steps", number("step"));
+  if (training.contains("images")) line += fmt::format(" {:.0f} images", number("images"));
+  if (training.contains("seconds")) line += fmt::format(" in {}", format_duration(number("seconds")));
+  if (training.contains("loss_average")) line += fmt::format(", loss {:.4f}", number("loss_average"));
+  print_line(line);
+}
+
+int run(const InfoOptions& o) {
+  const fs::path found = find_pipeline(o.model);
+  const fs::path pipeline = fs::weakly_canonical(found);
+  const Model model = read_pipeline(found);
+  const std::optional<Json::Object> training = training_progress(found);
+  const std::uintmax_t bytes = disk_size(pipeline);
+
+  if (!o.json) {
+    print_line(found == fs::path(o.model)
+                   ? fmt::format("model      {}", o.model)
+                   : fmt::format("model      {} (latest: {})", o.model, pipeline.filename().string()));
+    print_network(model);
+    print_scheduler(model);
+    if (training) print_training(*training);
+    print_line(fmt::format("on disk    {}", human_bytes(bytes)));
+    return 0;
+  }
+  print_json(Json::Object{
+      {"model", path_to_json(o.model)},
+      {"pipeline", path_to_json(pipeline.string())},
+      {"network", network_to_json(model)},
+      {"image_size", to_json_array(model.unet.sample_size)},
+      {"channels", model.unet.in_channels},
+      {"classes", model.class_count()},
+      {"class_names", to_json_array(model.class_names)},
+      {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
+      {"objective", to_string(model.preconditioner.objective())},
+      {"schedule", schedule_to_json(model.preconditioner)},
+      {"scheduler", scheduler_to_json(model.preconditioner, model.clip_x0)},
+      {"training", training ? Json(*training) : Json(nullptr)},
+      {"disk_bytes", bytes},
+  });
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_info(CLI::App& app) {
+  const auto o = std::make_shared<InfoOptions>();
+  app.add_option("MODEL", o->model,
+                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
+      ->required()
+      ->type_name("");
+  add_json_flag(app, o->json);
+  return [o] { return run(*o); };
+}
+
+}  // namespace diffusion

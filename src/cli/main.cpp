@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/usage_hint.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+
+constexpr std::array kCommands{
+    Command{"train", "Train a model on a data set, or go on with a run", add_train},
+    Command{"sample", "Make pictures with a model", add_sample},
+    Command{"noise", "Show how a picture drowns in noise (the forward process)", add_noise},
+    Command{"info", "Tell what a model is", add_info},
+};
+
+constexpr const char* kExitCodeHelp =
+    "Exit codes: 0 done, 1 bug or other failure, 2 usage, 3 bad input file, 4 I/O, 5 NaN or infinity,\n"
+    "6 out of memory, 75 stopped by a signal and saved. Results go to stdout, all other talk to stderr.";
+
+// "diffusion sample: <message>", in one place.
+int fail(const std::string& who, int code, const std::string& message) {
+  stderr_log().status("");
+  stderr_log().line(fmt::format("{}: {}", who, message));
+  return code;
+}
+
+// For arguments that nobody knows, what was probably meant.
+std::string unknown_arguments(const CLI::App& app, bool is_command,
+                              const std::vector<std::string>& arguments) {
+  const std::string& word = arguments.front();
+  const bool is_option = word.starts_with("-");
+  std::vector<std::string> known;
+  if (is_option) {
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  } else if (!is_command) {
+    for (const Command& command : kCommands) known.emplace_back(command.name);
+  }
+  const std::string name = word.substr(0, word.find('='));
+  std::string message = fmt::format("{} \"{}\"",
+                                    is_option    ? "unknown option"
+                                    : is_command ? "unexpected argument"
+                                                 : "unknown command",
+                                    name);
+  if (const auto nearest = nearest_word(name, known)) message += fmt::format("; did you mean {}?", *nearest);
+  return message;
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  const CLI::App& speaker = chosen.empty() ? app : *chosen.front();
+  const std::string who = chosen.empty() ? "diffusion" : "diffusion " + speaker.get_name();
+  const std::vector<std::string> unknown = app.remaining(true);
+  const bool about_unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty();
+  const std::string message =
+      about_unknown ? unknown_arguments(speaker, !chosen.empty(), unknown) : error.what();
+  return fail(who, exit_code(ErrorKind::usage), fmt::format("{}\nSee '{} --help'.", message, who));
+}
+
+// What was printed must have arrived, unless the reader has gone (diffusion info M | head -1).
+int finish_output(const std::string& who, int code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (errno == EPIPE) return code;
+  return fail(
+      who, exit_code(ErrorKind::io),
+      fmt::format("Cannot write to stdout: {}.", errno != 0 ? std::strerror(errno) : "unknown reason"));
+}
+
+int run_command(const std::string& who, const std::function<int()>& command) {
+  try {
+    return finish_output(who, command());
+  } catch (const Error& error) {
+    return fail(who, exit_code(error.kind()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(who, exit_code(ErrorKind::memory), "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(who, exit_code(ErrorKind::internal), error.what());
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Native diffusion models: train them, make pictures with them, look inside.\n"
+      "'diffusion COMMAND --help' lists the options of a command.",
+      "diffusion");
+  app.set_version_flag("--version", std::string("diffusion ") + kVersion, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.require_subcommand(0, 1);
+  app.footer(kExitCodeHelp);
+  std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
+  for (const Command& command : kCommands) {
+    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
+    sub->set_help_flag("-h,--help", "Print this help and exit");
+    commands.emplace_back(sub, command.add(*sub));
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help or --version
+    std::ostringstream text;
+    app.exit(request, text, text);
+    std::fputs(text.str().c_str(), stdout);
+    return finish_output("diffusion", 0);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error);
+  }
+  for (const auto& [sub, command] : commands)
+    if (sub->parsed()) return run_command("diffusion " + sub->get_name(), command);
+  std::fputs(app.help().c_str(), stdout);
+  return finish_output("diffusion", 0);
+}
+
+}  // namespace
+
+}  // namespace diffusion
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone neither ends a training nor deserves a message
+  try {
+    return diffusion::run(argc, argv);
+  } catch (const std::exception& error) {
+    return diffusion::fail("diffusion", 1, error.what());
+  }
+}

@@ -1,0 +1,45 @@
+#include "cli/model_path.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace diffusion {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+[[noreturn]] void refuse(const fs::path& model, const std::string& reason) {
+  throw Error(ErrorKind::bad_input,
+              fmt::format("{} {}; a model is the directory of a training run or of a diffusers pipeline",
+                          model.string(), reason));
+}
+
+}  // namespace
+
+fs::path find_pipeline(const fs::path& model) {
+  std::error_code error;
+  const fs::file_status status = fs::status(model, error);
+  if (status.type() == fs::file_type::not_found) refuse(model, "does not exist");
+  if (status.type() == fs::file_type::none)
+    throw Error(ErrorKind::io, fmt::format("Cannot open {}: {}.", model.string(), error.message()));
+  if (!fs::is_directory(status)) refuse(model, "is not a directory");
+
+  for (const char* part : {"model_index.json", "unet", "config.json"})
+    if (is_there(model / part)) return model;
+  const fs::path latest = model / "latest";
+  if (is_there(latest)) return latest;
+  if (fs::is_symlink(fs::symlink_status(latest, error)))
+    refuse(model, fmt::format("has a link \"latest\" to {}, which does not exist",
+                              fs::read_symlink(latest, error).string()));
+  if (is_there(model / "checkpoints")) refuse(model, "is a training run without a checkpoint so far");
+  refuse(model, "holds no model: there is no model_index.json, unet, config.json or latest in it");
+}
+
+}  // namespace diffusion

@@ -1,0 +1,277 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "cli/model_path.h"
+#include "cli/options.h"
+#include "cli/picture_output.h"
+#include "diffusion/generate.h"
+#include "diffusion/pictures.h"
+#include "io/resize.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr int kDefaultSteps = 50, kDefaultFrames = 100;
+constexpr int kGridGap = 2;
+constexpr std::uint8_t kGridBackground = 255;
+
+struct SampleOptions {
+  std::string model, out, gif, label, spacing = "trailing";
+  GenerateOptions generate;
+  double eta = 0;
+  int columns = 0, scale = 0, frames = kDefaultFrames;
+  MachineOptions machine;
+  bool json = false, quiet = false;
+};
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+// A name, whatever its case, or a number.
+int parse_label(const Model& model, const std::string& text) {
+  for (std::size_t k = 0; k < model.class_names.size(); ++k)
+    if (same_word(model.class_names[k], text)) return int(k);
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (model.class_count() == 0)
+    throw Error(ErrorKind::usage, "this model knows no classes, so it takes no --label");
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number < model.class_count())
+    return number;
+  std::string names;
+  for (const std::string& name : model.class_names) names += ", " + name;
+  throw Error(ErrorKind::usage,
+              fmt::format("--label is \"{}\"; accepted are 0 to {}{}", text, model.class_count() - 1, names));
+}
+
+// Choices that depend on the model.
+GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model& model) {
+  GenerateOptions g = o.generate;
+  const NoiseSchedule* schedule = model.preconditioner.schedule();
+  const bool all_steps = g.sampler == "ddpm" && schedule;
+  if (app.count("--steps") == 0) g.steps = all_steps ? schedule->num_train_timesteps : kDefaultSteps;
+  if (app.count("--steps") == 0 && schedule) g.steps = std::min(g.steps, schedule->num_train_timesteps);
+  if (app.count("--eta") > 0) g.sampler_options.eta = o.eta;
+  if (app.count("--spacing") > 0 && !schedule)
+    throw Error(ErrorKind::usage, "--spacing is about timesteps, and an edm model has none");
+  g.spacing = parse_timestep_spacing(o.spacing);
+  if (app.count("--label") > 0) g.label = parse_label(model, o.label);
+  if (g.first > std::numeric_limits<int>::max() - g.count)
+    throw Error(ErrorKind::usage, fmt::format("--first is {}; with {} images accepted is at most {}", g.first,
+                                              g.count, std::numeric_limits<int>::max() - g.count));
+  g.batch = std::min(g.batch, g.count);
+  return g;
+}
+
+// A class in each column if that fills a row, else about a square.
+int default_columns(const Model& model, const GenerateOptions& g) {
+  constexpr int kMostClassColumns = 20;
+  const int classes = model.class_count();
+  if (!g.label && classes > 1 && classes <= kMostClassColumns && classes <= g.count) return classes;
+  return int(std::ceil(std::sqrt(g.count)));
+}
+
+class PictureWriter {
+ public:
+  PictureWriter(int columns, int scale, int first) : columns_(columns), scale_(scale), first_(first) {}
+
+  void write(const PictureOutput& output, std::span<const Image> images,
+             const DenoisingFrames* frames) const {
+    if (output.form == PictureForm::png) {
+      write_png(output.path, grid(images));
+    } else if (output.form == PictureForm::npy) {
+      write_pictures_npy(output.path, images);
+    } else if (output.form == PictureForm::gif) {
+      std::vector<Image> grids;
+      for (const std::vector<Image>& frame : frames->frames()) grids.push_back(grid(frame));
+      write_animation(output.path, grids);
+    } else {
+      std::vector<std::string> names;
+      for (std::size_t k = 0; k < images.size(); ++k)
+        names.push_back(fmt::format("{:06}", std::size_t(first_) + k));
+      write_pictures_directory(output.path, images, names);
+    }
+  }
+
+ private:
+  Image grid(std::span<const Image> images) const {
+    std::vector<Image> large;
+    for (const Image& image : images) large.push_back(enlarge(image, scale_));
+    return make_grid(large, columns_, kGridGap, kGridBackground);
+  }
+
+  int columns_, scale_, first_;
+};
+
+int run(const CLI::App& app, const SampleOptions& o) {
+  std::vector<PictureOutput> outputs{parse_output(o.out)};
+  if (app.count("--gif") > 0) outputs.push_back(parse_gif_output("--gif", o.gif));
+  const bool animated = std::ranges::count(outputs, PictureForm::gif, &PictureOutput::form) > 0;
+  const bool gridded = animated || outputs.front().form == PictureForm::png;
+  for (const char* option : {"--columns", "--scale"})
+    if (app.count(option) > 0 && !gridded)
+      throw Error(ErrorKind::usage, fmt::format("{} is for outputs that end in .png or .gif", option));
+  if (app.count("--frames") > 0 && !animated)
+    throw Error(ErrorKind::usage, "--frames is for outputs that end in .gif");
+  find_sampler(o.generate.sampler);  // throws before the model is read
+  Json::Array output_paths;
+  for (const PictureOutput& output : outputs)
+    output_paths.push_back(o.json ? path_to_json(output.path.string()) : Json(nullptr));
+  const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr);
+
+  Model model = read_pipeline(find_pipeline(o.model));
+  const GenerateOptions g = resolve(app, o, model);
+  for (const PictureOutput& output : outputs) check_channels(output, model.unet.in_channels);
+  if (const NoiseSchedule* schedule = model.preconditioner.schedule())
+    if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
+  const std::unique_ptr<Device> device = make_device(o.machine);
+
+  std::unique_ptr<DenoisingFrames> frames;
+  if (animated) frames = std::make_unique<DenoisingFrames>(model, g, o.frames);
+  const auto start = std::chrono::steady_clock::now();
+  Progress progress("sample", g.count, o.quiet, "images");
+  const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
+    if (frames) frames->record(step);
+    const double share = double(step.step + 1) / step.steps;
+    progress.update((step.first_image + share * step.images) / g.count,
+                    fmt::format("step {}/{}", step.step + 1, step.steps));
+  });
+  progress.finish();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  const int side = std::max(images.front().width, images.front().height);
+  const int columns = o.columns > 0 ? o.columns : default_columns(model, g);
+  constexpr int kVisibleSide = 64;
+  const PictureWriter writer(columns, o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1), g.first);
+  std::string written;
+  for (const PictureOutput& output : outputs) {
+    writer.write(output, images, frames.get());
+    written += (written.empty() ? "" : ", ") + output.path.string();
+  }
+
+  const double rate = g.count / seconds;
+  if (o.json)
+    print_json(Json::Object{{"model", model_path},
+                            {"count", g.count},
+                            {"first", g.first},
+                            {"seed", std::int64_t(g.seed)},
+                            {"steps", g.steps},
+                            {"sampler", g.sampler},
+                            {"seconds", seconds},
+                            {"images_per_second", rate},
+                            {"outputs", std::move(output_paths)}});
+  else
+    print_line(fmt::format("{} image{} in {:.1f} s ({:.3g} images/s): {}", g.count, g.count == 1 ? "" : "s",
+                           seconds, rate, written));
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_sample(CLI::App& app) {
+  const auto o = std::make_shared<SampleOptions>();
+  app.add_option("MODEL", o->model,
+                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
+      ->required()
+      ->type_name("");
+  app.add_option("-o,--out", o->out,
+                 "What to write:\n"
+                 "  .png  all images in a grid\n"
+                 "  .gif  the grid, from noise to images\n"
+                 "  .npy  uint8 array [N, H, W, C]\n"
+                 "  else  a directory with one PNG each, 000000.png ...")
+      ->required()
+      ->type_name("OUT");
+  app.add_option("-n,--count", o->generate.count, "Images to make")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--seed", o->generate.seed, "Decides the noise: image k of a seed is always the same")
+      ->check(at_least(0))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--first", o->generate.first, "Index k of the first image")
+      ->check(in_range(0, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--label", o->label,
+                 "Class of all images, a number or a name\n(default: image k is of class k modulo the number "
+                 "of classes)")
+      ->type_name("K");
+
+  const char* sampling = "Sampling";
+  std::string samplers_help = "How to get from noise to image:";
+  for (const SamplerEntry& sampler : samplers())
+    samplers_help += fmt::format("\n  {}: {}", sampler.name, sampler.reference);
+  app.add_option("--sampler", o->generate.sampler, samplers_help)
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(sampling);
+  app.add_option(
+         "--steps", o->generate.steps,
+         fmt::format("Calls of the network for each image (default: {}; ddpm: all timesteps)", kDefaultSteps))
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->group(sampling);
+  app.add_option("--spacing", o->spacing, "Which timesteps to visit: leading, trailing or linspace")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(sampling);
+  app.add_option("--eta", o->eta, "Fresh noise in ddim, from 0 (none, the default) to 1 (as much as ddpm)")
+      ->type_name("X")
+      ->group(sampling);
+  app.add_option(
+         "--guidance", o->generate.guidance,
+         "Strength of the class: 1 as trained, above 1 stronger\n(needs a model trained with label dropout)")
+      ->type_name("X")
+      ->capture_default_str()
+      ->group(sampling);
+
+  const char* output = "Output";
+  app.add_option("--gif", o->gif, "Write the animation to FILE, too")->type_name("FILE")->group(output);
+  app.add_option("--frames", o->frames, "At most so many frames in an animation, evenly chosen")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(output);
+  app.add_option("--columns", o->columns,
+                 "Images in a row of the grid (default: a class in each column, or about a square)")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->group(output);
+  app.add_option(
+         "--scale", o->scale,
+         "Show each pixel of a grid as N x N\n(default: as large as fits in 64 pixels: 28 -> 2, 64 -> 1)")
+      ->check(in_range(1, 64))
+      ->type_name("N")
+      ->group(output);
+  add_json_flag(app, o->json);
+  add_quiet_flag(app, o->quiet);
+
+  app.add_option("--batch", o->generate.batch, "Images computed together; less needs less memory")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Machine");
+  add_machine_options(app, o->machine);
+  app.footer(
+      "Examples:\n"
+      "  diffusion sample runs/fashion -n 100 -o grid.png --gif film.gif\n"
+      "  diffusion sample runs/fashion -n 10000 --label sneaker --steps 20 -o sneakers.npy");
+  return [&app, o] { return run(app, *o); };
+}
+
+}  // namespace diffusion

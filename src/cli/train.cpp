@@ -1,0 +1,205 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "data/registry.h"
+#include "train/trainer.h"
+
+namespace diffusion {
+
+namespace {
+
+std::atomic<bool> stop_requested = false;
+
+// The first signal asks for a stop after the current step; a second one ends the process at once.
+extern "C" void on_signal(int) {
+  if (stop_requested.exchange(true)) std::_Exit(130);
+}
+
+struct TrainOptions {
+  std::string data = "fashion-mnist", data_dir, out, preset, precision, objective, schedule, loss, weight;
+  TrainConfig config;  // values given on the command line, applied over the preset by `given`
+  bool unconditional = false, json = false, quiet = false, offline = false;
+  double minutes = 0, epochs = 0;
+  std::int64_t steps = 0, save_every = 0, preview_every = 0;
+};
+
+Precision parse_precision(const std::string& name) {
+  for (Precision p : {Precision::automatic, Precision::f32, Precision::bf16})
+    if (to_string(p) == name) return p;
+  throw Error(ErrorKind::usage, fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", name));
+}
+
+// The preset, with everything that was given on the command line in its place.
+TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
+  const auto given = [&](const char* option) { return app.count(option) > 0; };
+  std::string preset = o.preset;
+  if (preset.empty()) preset = o.data == "mnist" ? "mnist" : "fashion-mnist";
+  TrainConfig c = preset_config(preset);
+  c.data = o.data;
+  const TrainConfig& over = o.config;
+  if (given("--batch")) c.batch = over.batch;
+  if (given("--accumulate")) c.accumulate = over.accumulate;
+  if (given("--lr")) c.learning_rate = over.learning_rate;
+  if (given("--warmup")) c.warmup = over.warmup;
+  if (given("--weight-decay")) c.weight_decay = over.weight_decay;
+  if (given("--clip")) c.clip = over.clip;
+  if (given("--label-dropout")) c.label_dropout = over.label_dropout;
+  if (given("--timesteps")) c.timesteps = over.timesteps;
+  if (given("--beta-start")) c.beta_start = over.beta_start;
+  if (given("--beta-end")) c.beta_end = over.beta_end;
+  if (given("--dropout")) c.unet.dropout = over.unet.dropout;
+  if (given("--objective")) c.objective = parse_objective(o.objective);
+  if (given("--schedule")) c.schedule = parse_schedule_kind(o.schedule);
+  if (given("--loss")) c.loss = parse_loss_kind(o.loss);
+  if (given("--weight")) c.weighting.kind = parse_weighting_kind(o.weight);
+  if (given("--precision")) c.precision = parse_precision(o.precision);
+  c.seed = over.seed;
+  c.threads = over.threads;
+  c.keep = over.keep;
+  c.flip = over.flip;
+  c.conditional = !o.unconditional;
+  if (given("--minutes")) c.budget.minutes = o.minutes;
+  if (given("--steps")) c.budget.steps = o.steps;
+  if (given("--epochs")) c.budget.epochs = o.epochs;
+  if (!given("--minutes") && !given("--steps") && !given("--epochs")) c.budget.minutes = 15;
+  if (given("--save-every")) c.save_every = o.save_every;
+  if (given("--preview-every")) c.preview_every = o.preview_every;
+  return c;
+}
+
+int run(const CLI::App& app, const TrainOptions& o) {
+  const TrainConfig config = resolve(app, o);
+  validate(config);  // before data are fetched
+  const auto talk = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
+  if (config.objective != Objective::edm) {
+    const auto schedule =
+        make_schedule(config.schedule, config.timesteps, config.beta_start, config.beta_end);
+    if (const auto warning = terminal_snr_warning(schedule)) talk("warning: " + *warning);
+  }
+
+  DataOptions data_options{o.data_dir, Split::train, !o.offline};
+  std::unique_ptr<Progress> download;
+  data_options.progress = [&](const std::string& file, std::uint64_t bytes, std::uint64_t total) {
+    if (!download) download = std::make_unique<Progress>("fetching " + file, std::int64_t(total), o.quiet);
+    download->update(std::int64_t(bytes), "");
+    if (total > 0 && bytes >= total) download.reset();
+  };
+  Dataset dataset = load_dataset(config.data, data_options);
+  const std::string summary = fmt::format("{}: {} images of {}x{}x{}", dataset.name, dataset.count(),
+                                          dataset.height, dataset.width, dataset.channels);
+  Trainer trainer(config, std::move(dataset), o.out, talk);
+  if (!o.quiet)
+    talk(fmt::format(
+        "{}; {} parameters, {} on {} threads ({})", summary,
+        trainer.model().params.layout().parameter_count(),
+        to_string(config.precision == Precision::automatic ? fastest_precision() : config.precision),
+        thread_count(), cpu_description()));
+
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+
+  Progress progress("training", trainer.total_steps(), o.quiet);
+  StepReport last{};
+  const bool complete = trainer.run(
+      [&](const StepReport& r) {
+        last = r;
+        progress.update(r.progress, fmt::format("step {}  loss {:.4f}  {:.0f} images/s", r.step,
+                                                r.loss_average, r.images_per_second));
+      },
+      stop_requested);
+  progress.finish();
+
+  const std::filesystem::path latest = std::filesystem::path(o.out) / "latest";
+  if (o.json)
+    fmt::print("{}\n",
+               dump_json(Json::Object{{"run", o.out},
+                                      {"model", latest.string()},
+                                      {"complete", complete},
+                                      {"step", trainer.step()},
+                                      {"seconds", trainer.seconds()},
+                                      {"loss", last.loss_average},
+                                      {"parameters", trainer.model().params.layout().parameter_count()}}));
+  else
+    fmt::print("{} after {} steps, {:.0f} s; model: {}\n", complete ? "complete" : "stopped", trainer.step(),
+               trainer.seconds(), latest.string());
+  if (complete) return 0;
+  fmt::print(stderr, "stopped by a signal and saved; the same command goes on from here\n");
+  return kExitInterrupted;
+}
+
+}  // namespace
+
+std::function<int()> add_train(CLI::App& app) {
+  const auto o = std::make_shared<TrainOptions>();
+  std::string preset_names;
+  for (const Preset& p : presets()) preset_names += fmt::format("\n  {}: {}", p.name, p.summary);
+
+  app.add_option("--data", o->data, "fashion-mnist, mnist, shapes, or a folder with the four IDX files")
+      ->capture_default_str();
+  app.add_option("--data-dir", o->data_dir,
+                 "Where to look for the data instead of DIFFUSION_DATA_DIR and the cache");
+  app.add_flag("--offline", o->offline, "Never fetch data from the network");
+  app.add_option("--out", o->out, "Directory of the run; an unfinished run there is resumed")->required();
+  app.add_option("--preset", o->preset, "Defaults for everything below:" + preset_names);
+
+  app.add_option("--minutes", o->minutes, "Train for so long (default: 15)")->group("How long");
+  app.add_option("--steps", o->steps, "Train so many steps: reproducible to the bit")->group("How long");
+  app.add_option("--epochs", o->epochs, "Train so many passes over the data")->group("How long");
+
+  app.add_option("--batch", o->config.batch, "Images per step")->group("Optimization");
+  app.add_option("--accumulate", o->config.accumulate, "Compute a batch in so many parts, to save memory")
+      ->group("Optimization");
+  app.add_option("--lr", o->config.learning_rate, "Highest learning rate")->group("Optimization");
+  app.add_option("--warmup", o->config.warmup,
+                 "Share of the run in which the rate rises; then it falls as a cosine")
+      ->group("Optimization");
+  app.add_option("--weight-decay", o->config.weight_decay, "AdamW's decoupled decay")->group("Optimization");
+  app.add_option("--clip", o->config.clip, "Largest gradient norm; 0: no limit")->group("Optimization");
+  app.add_option("--dropout", o->config.unet.dropout, "Dropout inside the residual blocks")
+      ->group("Optimization");
+
+  app.add_option("--objective", o->objective, "What the network predicts: epsilon, v, x0 or edm")
+      ->group("Diffusion");
+  app.add_option("--schedule", o->schedule, "linear, scaled_linear, cosine, quadratic or sigmoid")
+      ->group("Diffusion");
+  app.add_option("--timesteps", o->config.timesteps, "Length of the schedule")->group("Diffusion");
+  app.add_option("--beta-start", o->config.beta_start, "First beta of the schedule")->group("Diffusion");
+  app.add_option("--beta-end", o->config.beta_end, "Last beta of the schedule")->group("Diffusion");
+  app.add_option("--loss", o->loss, "mse or huber")->group("Diffusion");
+  app.add_option("--weight", o->weight, "Weight of the noise levels: uniform, p2 or min-snr")
+      ->group("Diffusion");
+
+  app.add_flag("--unconditional", o->unconditional, "Ignore the labels")->group("Data");
+  app.add_option("--label-dropout", o->config.label_dropout,
+                 "Share of labels hidden, for guidance when sampling")
+      ->group("Data");
+  app.add_flag("--flip", o->config.flip, "Mirror images at random (not for clothes or digits)")
+      ->group("Data");
+
+  app.add_option("--precision", o->precision, "auto, f32 or bf16; auto is the fastest this CPU has")
+      ->group("Machine");
+  app.add_option("--threads", o->config.threads, "Threads; 0: all cores")->group("Machine");
+  app.add_option("--seed", o->config.seed, "Decides every random number")->group("Machine");
+
+  app.add_option("--save-every", o->save_every, "Steps between checkpoints (default: one a minute)")
+      ->group("Output");
+  app.add_option("--keep", o->config.keep, "Checkpoints to keep")->capture_default_str()->group("Output");
+  app.add_option("--preview-every", o->preview_every,
+                 "Steps between preview pictures; 0: none (default: 4 in a run)")
+      ->group("Output");
+  app.add_flag("--json", o->json, "Print the result as JSON")->group("Output");
+  app.add_flag("--quiet", o->quiet, "No progress line")->group("Output");
+  return [&app, o] { return run(app, *o); };
+}
+
+}  // namespace diffusion

@@ -1,0 +1,52 @@
+#pragma once
+
+// A trained or freshly initialized diffusion model: network, weights, and what its numbers mean. On disk it is a
+// diffusers pipeline directory:
+//   model_index.json  unet/config.json  unet/diffusion_pytorch_model.safetensors  scheduler/scheduler_config.json
+// plus diffusion.json with what diffusers has no place for (class names, the null class); diffusers ignores it.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diffusion/precondition.h"
+#include "io/json.h"
+#include "nn/unet_config.h"
+#include "plan/param_store.h"
+
+namespace diffusion {
+
+struct Model {
+  UNetConfig unet;
+  Preconditioner preconditioner;
+  std::vector<std::string> class_names;  // empty: not class-conditional, or names unknown
+  std::optional<int> null_class;  // the row of the class table that means "no class", if it was trained
+  bool clip_x0 = true;            // limit D to [-1, 1] when sampling (clip_sample)
+  ParamStore params;
+
+  // Classes that a person may ask for; 0: not class-conditional.
+  int class_count() const { return unet.num_class_embeds - (null_class ? 1 : 0); }
+};
+
+// The parameters of a network, without memory for activations.
+ParamLayout layout_of(const UNetConfig& config);
+
+// scheduler_config.json: DDPMScheduler for epsilon, v and x0, EDMEulerScheduler for edm.
+Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0);
+struct SchedulerSettings {
+  Preconditioner preconditioner;
+  bool clip_x0;
+};
+// Error(bad_input) naming source and field for what we cannot honor.
+SchedulerSettings parse_scheduler(const Json& json, std::string_view source);
+
+// Writes the files into an existing directory, not atomically: callers use an AtomicDirectory. `weights` is a flat block
+// in the layout of model.params (its EMA, say).
+void write_pipeline(const std::filesystem::path& directory, const Model& model,
+                    std::span<const float> weights);
+
+// Reads a pipeline directory, sub-folders or flat. Error(bad_input) or Error(io) naming the file.
+Model read_pipeline(const std::filesystem::path& directory);
+
+}  // namespace diffusion

@@ -1,0 +1,167 @@
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+#include <vector>
+
+#include "base/error.h"
+#include "io/fs.h"
+#include "io/safetensors.h"
+#include "io/sha256.h"
+
+namespace diffusion {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxStateBytes = 16 << 20;
+constexpr int kFormat = 1;
+
+std::vector<fs::path> files_below(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory))
+    if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), directory));
+  std::ranges::sort(files);
+  return files;
+}
+
+void write_manifest(const fs::path& directory) {
+  Json::Object files;
+  for (const fs::path& file : files_below(directory))
+    files[file.generic_string()] = Json::Object{{"size", std::int64_t(fs::file_size(directory / file))},
+                                                {"sha256", sha256_of_file(directory / file)}};
+  write_file(directory / "manifest.json",
+             dump_json(Json::Object{{"format", kFormat}, {"files", std::move(files)}}, 2) + "\n");
+}
+
+// Why a checkpoint cannot be trusted; empty: it can.
+std::string defect_of(const fs::path& directory) try {
+  const fs::path manifest = directory / "manifest.json";
+  if (!fs::exists(manifest)) return "it has no manifest.json";
+  const Json json = parse_json(read_text_file(manifest, kMaxStateBytes), manifest.string());
+  for (const auto& [name, entry] : to_object(member(json, "files", manifest.string()), manifest.string())) {
+    const fs::path file = directory / name;
+    if (!fs::exists(file)) return fmt::format("{} is missing", name);
+    if (std::int64_t(fs::file_size(file)) != to_int(member(entry, "size", manifest.string()), name))
+      return fmt::format("{} has another size than in the manifest", name);
+    if (sha256_of_file(file) != to_string(member(entry, "sha256", manifest.string()), name))
+      return fmt::format("{} has another SHA-256 than in the manifest", name);
+  }
+  return {};
+} catch (const std::exception& e) {
+  return e.what();
+}
+
+// Newest first.
+std::vector<fs::path> checkpoints_of(const fs::path& run) {
+  std::vector<fs::path> found;
+  if (!fs::is_directory(run / "checkpoints")) return found;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints"))
+    if (entry.is_directory() && entry.path().filename().string().starts_with("step-"))
+      found.push_back(entry.path());
+  std::ranges::sort(found, std::greater<>(), [](const fs::path& p) { return p.filename().string(); });
+  return found;
+}
+
+// A symbolic link replaced by renaming a new one over it.
+void point_latest(const fs::path& run, const fs::path& target) {
+  const fs::path fresh = run / fmt::format(".latest-{}", getpid());
+  std::error_code error;
+  fs::remove(fresh, error);
+  fs::create_directory_symlink(target, fresh, error);
+  if (!error) fs::rename(fresh, run / "latest", error);
+  if (error)
+    throw Error(ErrorKind::io, fmt::format("{}: cannot be pointed to {}: {}", (run / "latest").string(),
+                                           target.string(), error.message()));
+}
+
+}  // namespace
+
+void write_checkpoint(const fs::path& run, const Model& model, AdamW& optimizer, const TrainingState& state,
+                      int keep) {
+  const fs::path all = run / "checkpoints", name = fmt::format("step-{:09}", state.step);
+  fs::create_directories(all);
+  AtomicDirectory directory(all / name);
+  write_pipeline(directory.path(), model, optimizer.ema());
+
+  const fs::path training = directory.path() / "training";
+  fs::create_directory(training);
+  std::vector<TensorToWrite> tensors;
+  const auto add = [&](const char* prefix, std::span<const float> block) {
+    for (const ParamLayout::Entry& e : model.params.layout().entries())
+      tensors.push_back({fmt::format("{}/{}", prefix, e.name), e.dims, block.subspan(e.offset, e.size)});
+  };
+  add("weights", model.params.values());
+  add("moment1", optimizer.moment1());
+  add("moment2", optimizer.moment2());
+  write_safetensors(training / "state.safetensors", tensors);
+  const Json::Object json{{"format", kFormat},
+                          {"step", state.step},
+                          {"seconds", state.seconds},
+                          {"loss_average", state.loss_average},
+                          {"config", state.config},
+                          {"data", state.data},
+                          {"environment", state.environment}};
+  write_file(training / "state.json", dump_json(json, 2) + "\n");
+  write_manifest(directory.path());
+  directory.commit();
+
+  point_latest(run, fs::path("checkpoints") / name);
+  const std::vector<fs::path> old = checkpoints_of(run);
+  for (std::size_t i = std::size_t(keep); i < old.size(); ++i) fs::remove_all(old[i]);
+}
+
+std::optional<fs::path> find_checkpoint(const fs::path& run,
+                                        const std::function<void(const std::string&)>& report) {
+  const std::vector<fs::path> found = checkpoints_of(run);
+  for (const fs::path& checkpoint : found) {
+    const std::string defect = defect_of(checkpoint);
+    if (defect.empty()) return checkpoint;
+    report(fmt::format("{}: skipped, {}", checkpoint.string(), defect));
+  }
+  if (!found.empty())
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{}: no checkpoint is whole; move the folder away to start anew",
+                            (run / "checkpoints").string()));
+  return std::nullopt;
+}
+
+TrainingState read_training_state(const fs::path& checkpoint) {
+  const std::string path = (checkpoint / "training/state.json").string();
+  const Json json = parse_json(read_text_file(path, kMaxStateBytes), path);
+  const std::int64_t format = to_int(member(json, "format", path), path + ": field format");
+  if (format != kFormat)
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{}: field format is {}, this version reads {}", path, format, kFormat));
+  return {to_int(member(json, "step", path), path + ": field step"),
+          to_double(member(json, "seconds", path), path + ": field seconds"),
+          to_double(member(json, "loss_average", path), path + ": field loss_average"),
+          member(json, "config", path),
+          member(json, "data", path),
+          member(json, "environment", path)};
+}
+
+void read_arrays(const fs::path& checkpoint, Model& model, AdamW& optimizer) {
+  const auto read = [&](const fs::path& path, const std::string& prefix, std::span<float> block) {
+    const SafetensorsFile file = SafetensorsFile::open(path);
+    for (const ParamLayout::Entry& e : model.params.layout().entries()) {
+      const TensorView* view = file.find(prefix + e.name);
+      if (!view)
+        throw Error(ErrorKind::bad_input,
+                    fmt::format("{}: tensor {}{} is missing", path.string(), prefix, e.name));
+      read_f32(*view, block.subspan(e.offset, e.size));
+    }
+  };
+  const fs::path state = checkpoint / "training/state.safetensors";
+  read(state, "weights/", model.params.values());
+  read(state, "moment1/", optimizer.moment1());
+  read(state, "moment2/", optimizer.moment2());
+  read(checkpoint / "unet/diffusion_pytorch_model.safetensors", "", optimizer.ema());
+  model.params.mark_changed();
+}
+
+}  // namespace diffusion

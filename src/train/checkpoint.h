@@ -1,0 +1,45 @@
+#pragma once
+
+// A checkpoint is a diffusers pipeline directory with the EMA weights, plus what resuming needs:
+//   training/state.json         step, seconds, configuration, data fingerprint, environment
+//   training/state.safetensors  weights/<name>, moment1/<name>, moment2/<name>, all f32
+//   manifest.json               size and SHA-256 of every file, written last
+// It appears under its final name, RUN/checkpoints/step-<N>, complete or not at all.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "diffusion/model.h"
+#include "io/json.h"
+#include "train/optimizer.h"
+
+namespace diffusion {
+
+// The part of a run's state that is not arrays.
+struct TrainingState {
+  std::int64_t step = 0;
+  double seconds = 0;  // of training so far, over all sessions
+  double loss_average = 0;
+  Json config;       // to_json(TrainConfig)
+  Json data;         // {"name", "count", "fingerprint"}
+  Json environment;  // {"threads", "cpu", "version"}: what must agree for a resumed run to be the same bits
+};
+
+// Writes RUN/checkpoints/step-<N>, points RUN/latest to it, and only then removes all but the newest `keep`.
+void write_checkpoint(const std::filesystem::path& run, const Model& model, AdamW& optimizer,
+                      const TrainingState& state, int keep);
+
+// The newest checkpoint whose manifest verifies; none if there are no checkpoints at all. `report` is told of every one
+// that was skipped and why. Error(bad_input) if there are checkpoints but none is whole.
+std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path& run,
+                                                     const std::function<void(const std::string&)>& report);
+
+TrainingState read_training_state(const std::filesystem::path& checkpoint);
+
+// Restores weights, moments and EMA exactly.
+void read_arrays(const std::filesystem::path& checkpoint, Model& model, AdamW& optimizer);
+
+}  // namespace diffusion

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "device/cpu/cpu_device.h"
+#include "diffusion/loss.h"
+#include "diffusion/precondition.h"
+#include "io/json.h"
+#include "nn/unet_config.h"
+
+namespace diffusion {
+
+// How long to train; exactly one is set.
+struct Budget {
+  std::optional<double> minutes;      // wall clock; the learning rate follows the clock, so two runs differ
+  std::optional<std::int64_t> steps;  // exact
+  std::optional<double> epochs;       // exact; turned into steps
+};
+
+// Everything that decides what a run computes, a line per choice. docs/training.md explains them.
+struct TrainConfig {
+  std::string preset = "fashion-mnist";
+  std::string data = "fashion-mnist";
+  UNetConfig unet;  // image size, channels and classes come from the data
+
+  Objective objective = Objective::v;
+  ScheduleKind schedule = ScheduleKind::cosine;
+  int timesteps = 1000;
+  double beta_start = 1e-4, beta_end = 0.02;
+  EdmParameters edm;
+  LossKind loss = LossKind::mse;
+  Weighting weighting;
+
+  int batch = 64;
+  int accumulate = 1;  // parts that a batch is computed in, one after the other, to save memory
+  Precision precision = Precision::automatic;
+  std::uint64_t seed = 0;
+  double learning_rate = 1e-3;
+  double warmup = 0.03;  // share of the run in which the rate rises from 0; then it falls to 0 along a cosine
+  double beta1 = 0.9, beta2 = 0.99;
+  double weight_decay = 0;
+  double clip = 1;             // largest gradient norm; 0: no limit
+  double ema_exponent = 6.94;  // see ema_decay()
+  bool flip = false;
+  bool conditional = true;  // on the labels, where the data have them
+  double label_dropout = 0.1;
+
+  // Not part of what is computed.
+  Budget budget;
+  int threads = 0;
+  std::optional<std::int64_t> save_every,
+      preview_every;  // steps; default: every minute, every quarter of the run
+  int keep = 2;       // checkpoints
+};
+
+struct Preset {
+  std::string_view name, summary;
+  void (*apply)(TrainConfig& config);
+};
+std::span<const Preset> presets();
+// The defaults of a preset. Error(usage) listing the names for an unknown one.
+TrainConfig preset_config(std::string_view name);
+
+// The choices that must agree for a run to be resumed, as a flat JSON object.
+Json to_json(const TrainConfig& config);
+
+// Error(usage) naming the option, what was found and what is accepted.
+void validate(const TrainConfig& config);
+
+Preconditioner make_preconditioner(const TrainConfig& config);
+
+// Share of the full learning rate at `progress`, the share of the run that is done, in [0, 1].
+double learning_rate_factor(double warmup, double progress);
+
+// Power-function average (Karras et al. 2024, "Analyzing and improving the training dynamics of diffusion models"):
+// decay at step k (from 1) is (1 - 1/k)^(exponent + 1), so the average always covers the same share of the run,
+// however long; 6.94 is a relative width of 0.1.
+double ema_decay(double exponent, std::int64_t step);
+
+}  // namespace diffusion

@@ -1,0 +1,269 @@
+#include "train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <system_error>
+
+#include "base/error.h"
+#include "diffusion/generate.h"
+#include "diffusion/loss.h"
+#include "io/fs.h"
+
+namespace diffusion {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kVersion = "0.1.0";
+constexpr double kSecondsBetweenSaves = 60;
+constexpr int kPreviewImages = 40, kPreviewColumns = 10, kPreviewSteps = 20;
+
+// The configuration with what the data decide filled in.
+TrainConfig complete(TrainConfig c, const Dataset& dataset) {
+  c.unet.sample_size = {dataset.height, dataset.width};
+  c.unet.in_channels = c.unet.out_channels = dataset.channels;
+  const bool conditional = c.conditional && !dataset.labels.empty();
+  c.unet.class_embed_type = conditional ? ClassEmbedding::table : ClassEmbedding::none;
+  c.unet.num_class_embeds = conditional ? int(dataset.class_names.size()) + 1 : 0;
+  if (c.precision == Precision::automatic) c.precision = fastest_precision();
+  validate(c);
+  validate_image_size(c.unet, dataset.height, dataset.width);
+  return c;
+}
+
+Model make_model(const TrainConfig& c, const Dataset& dataset) {
+  Model model{c.unet, make_preconditioner(c), {}, {}, true, ParamStore(layout_of(c.unet))};
+  if (c.unet.num_class_embeds > 0) {
+    model.class_names = dataset.class_names;
+    model.null_class = c.unet.num_class_embeds - 1;
+  }
+  model.params.initialize(c.seed);
+  return model;
+}
+
+// Every field in which two JSON objects differ, as "batch (128 there, 64 here)".
+std::string differences(const Json& there, const Json& here) {
+  std::string list;
+  const auto text = [](const Json* j) { return j ? dump_json(*j) : std::string("absent"); };
+  const auto note = [&](const std::string& name, const Json* a, const Json* b) {
+    list += fmt::format("{}{} ({} there, {} here)", list.empty() ? "" : ", ", name, text(a), text(b));
+  };
+  for (const auto& [name, value] : to_object(here, "the configuration")) {
+    const Json* other = there.find(name);
+    if (name == "unet" && other) {
+      const std::string inner = differences(*other, value);
+      if (!inner.empty()) list += (list.empty() ? "unet: " : ", unet: ") + inner;
+    } else if (!other || !(*other == value)) {
+      note(name, other, &value);
+    }
+  }
+  return list;
+}
+
+void check_same_run(const fs::path& run, const TrainingState& found, const TrainingState& wanted) {
+  const std::string config = differences(found.config, wanted.config),
+                    data = differences(found.data, wanted.data);
+  if (config.empty() && data.empty()) return;
+  throw Error(
+      ErrorKind::usage,
+      fmt::format(
+          "{} holds a run with other settings: {}{}{}. Repeat its command to resume it, or choose another "
+          "--out",
+          run.string(), config, !config.empty() && !data.empty() ? ", data: " : "", data));
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run, Talk talk)
+    : config_(complete(config, dataset)),
+      dataset_(std::move(dataset)),
+      run_(run),
+      talk_(std::move(talk)),
+      model_(make_model(config_, dataset_)),
+      device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
+      net_(make_unet(config_.unet, config_.batch / config_.accumulate, dataset_.height, dataset_.width)),
+      optimizer_(model_.params, {config_.beta1, config_.beta2, 1e-8, config_.weight_decay}),
+      plan_(net_.graph, net_.output, *device_, Mode::training, model_.params),
+      batches_(dataset_, config_, model_.preconditioner, model_.null_class.value_or(-1)),
+      output_(std::size_t(net_.graph.shape(net_.output).elements())),
+      grad_(output_.size()),
+      log_(nullptr, std::fclose) {
+  std::error_code error;
+  fs::create_directories(run_, error);
+  if (error)
+    throw Error(ErrorKind::io, fmt::format("{}: cannot be created: {}", run_.string(), error.message()));
+  lock_ = std::make_unique<FileLock>(run_ / "lock");
+  remove_stale_temporaries(run_);
+  if (fs::is_directory(run_ / "checkpoints")) remove_stale_temporaries(run_ / "checkpoints");
+
+  if (config_.budget.steps) total_steps_ = *config_.budget.steps;
+  if (config_.budget.epochs)
+    total_steps_ =
+        std::max<std::int64_t>(1, std::llround(*config_.budget.epochs * dataset_.count() / config_.batch));
+
+  state_.config = to_json(config_);
+  state_.data = Json::Object{{"name", dataset_.name},
+                             {"count", dataset_.count()},
+                             {"fingerprint", fmt::format("{:016x}", dataset_.fingerprint())}};
+  state_.environment =
+      Json::Object{{"threads", thread_count()}, {"cpu", cpu_description()}, {"version", kVersion}};
+  if (const auto checkpoint = find_checkpoint(run_, talk_)) {
+    const TrainingState found = read_training_state(*checkpoint);
+    check_same_run(run_, found, state_);
+    if (const std::string changed = differences(found.environment, state_.environment); !changed.empty())
+      talk_("resuming under other conditions, so the result will not be the same bits as an unbroken run: " +
+            changed);
+    state_.step = found.step;
+    state_.seconds = found.seconds;
+    state_.loss_average = found.loss_average;
+    read_arrays(*checkpoint, model_, optimizer_);
+    talk_(fmt::format("resuming {} after step {}", run_.string(), state_.step));
+  }
+  open_log();
+}
+
+Trainer::~Trainer() = default;
+
+// Keeps the lines up to the step we go on from: a killed run may have logged more than it saved.
+void Trainer::open_log() {
+  const fs::path path = run_ / "log.jsonl";
+  std::string kept;
+  if (fs::exists(path)) {
+    const std::string text = read_text_file(path, std::uint64_t(1) << 32);
+    std::size_t begin = 0;
+    for (std::int64_t line = 0; line < state_.step; ++line) {
+      const std::size_t end = text.find('\n', begin);
+      if (end == std::string::npos) break;
+      begin = end + 1;
+    }
+    kept = text.substr(0, begin);
+  }
+  write_file_atomically(path, kept);
+  log_.reset(std::fopen(path.c_str(), "a"));
+  if (!log_)
+    throw Error(ErrorKind::io, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+}
+
+double Trainer::progress() const {
+  if (config_.budget.minutes) return std::min(1.0, state_.seconds / (60 * *config_.budget.minutes));
+  return std::min(1.0, double(state_.step) / double(total_steps_));
+}
+
+void Trainer::fail_non_finite(const char* what, double value) const {
+  std::string images;
+  for (int i = 0; i < std::min(config_.batch, 8); ++i)
+    images += fmt::format("{}{}", images.empty() ? "" : ", ",
+                          batches_.stream().dataset_index(
+                              std::uint64_t(state_.step) * std::uint64_t(config_.batch) + std::uint64_t(i)));
+  throw Error(
+      ErrorKind::non_finite,
+      fmt::format(
+          "the {} is {} at step {} (batch of {}, images {}{} of {}); the last checkpoint is kept. Try a "
+          "lower --lr or --precision f32",
+          what, value, state_.step + 1, config_.batch, images, config_.batch > 8 ? ", ..." : "",
+          dataset_.name));
+}
+
+// Algorithm 1 of Ho et al. 2020, with gradient accumulation, clipping, AdamW and EMA.
+StepReport Trainer::train_step() {
+  const auto step = std::uint32_t(state_.step);
+  const RunContext context{config_.seed, step};
+  const double rate = config_.learning_rate * learning_rate_factor(config_.warmup, progress());
+  batches_.make(step, batch_);
+  std::ranges::fill(model_.params.grads(), 0.f);
+
+  double loss = 0;
+  for (int a = 0; a < config_.accumulate; ++a) {
+    const auto slice = [&](const auto& all) {
+      const std::size_t size = all.size() / std::size_t(config_.accumulate);
+      return std::span(all).subspan(std::size_t(a) * size, size);
+    };
+    plan_.write_input(net_.sample, slice(batch_.input));
+    plan_.write_input(net_.timestep, slice(batch_.timesteps));
+    if (net_.class_labels) plan_.write_input(*net_.class_labels, slice(batch_.labels));
+    plan_.forward(context);
+    plan_.read_output(output_);
+    loss += loss_and_grad(config_.loss, output_, slice(batch_.target), slice(batch_.weights), grad_) /
+            config_.accumulate;
+    if (!std::isfinite(loss)) fail_non_finite("loss", loss);
+    plan_.backward(grad_, context);
+  }
+
+  const double average = 1.0 / config_.accumulate;
+  const double norm = gradient_norm(model_.params) * average;
+  if (!std::isfinite(norm)) fail_non_finite("gradient norm", norm);
+  const double clipped = config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1;
+  ++state_.step;
+  optimizer_.update(model_.params, state_.step, rate, average * clipped,
+                    ema_decay(config_.ema_exponent, state_.step));
+
+  state_.loss_average += (loss - state_.loss_average) * std::max(0.02, 1.0 / double(state_.step));
+  const auto now = std::chrono::steady_clock::now();
+  const double seconds = std::chrono::duration<double>(now - clock_).count();
+  clock_ = now;
+  state_.seconds += seconds;
+  return {state_.step,   progress(), loss, state_.loss_average, rate, norm, config_.batch / seconds,
+          state_.seconds};
+}
+
+void Trainer::save() {
+  write_checkpoint(run_, model_, optimizer_, state_, config_.keep);
+}
+
+void Trainer::preview() {
+  Model model{model_.unet,       model_.preconditioner, model_.class_names,
+              model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
+  std::ranges::copy(optimizer_.ema(), model.params.values().begin());
+  GenerateOptions options;
+  options.count = options.batch = kPreviewImages;
+  options.seed = config_.seed;
+  options.steps = std::min(kPreviewSteps, config_.timesteps);
+  const std::vector<Image> images = generate(model, *device_, options);
+  fs::create_directories(run_ / "previews");
+  write_png(run_ / "previews" / fmt::format("step-{:09}.png", state_.step),
+            make_grid(images, kPreviewColumns, 2, 255));
+}
+
+bool Trainer::run(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop) {
+  clock_ = std::chrono::steady_clock::now();
+  auto last_save = clock_;
+  std::int64_t saved_step = state_.step > 0 ? state_.step : -1;
+  while (progress() < 1 && !stop) {
+    const double before = progress();
+    const StepReport report = train_step();
+    if (std::fputs((dump_json(Json::Object{{"step", report.step},
+                                           {"loss", report.loss},
+                                           {"learning_rate", report.learning_rate},
+                                           {"gradient_norm", report.gradient_norm},
+                                           {"images_per_second", report.images_per_second},
+                                           {"seconds", report.seconds}}) +
+                    "\n")
+                       .c_str(),
+                   log_.get()) < 0 ||
+        std::fflush(log_.get()) != 0)
+      throw Error(ErrorKind::io, fmt::format("{}: cannot be written: {}", (run_ / "log.jsonl").string(),
+                                             std::strerror(errno)));
+    on_step(report);
+    const bool preview_due = config_.preview_every
+                                 ? *config_.preview_every > 0 && report.step % *config_.preview_every == 0
+                                 : std::floor(report.progress * 4) > std::floor(before * 4);
+    if (preview_due) preview();
+    const bool save_due =
+        config_.save_every ? report.step % *config_.save_every == 0
+                           : std::chrono::duration<double>(clock_ - last_save).count() > kSecondsBetweenSaves;
+    if (save_due) {
+      save();
+      saved_step = state_.step;
+      last_save = clock_;
+    }
+  }
+  if (saved_step != state_.step) save();
+  return progress() >= 1;
+}
+
+}  // namespace diffusion

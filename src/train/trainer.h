@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "data/dataset.h"
+#include "diffusion/model.h"
+#include "io/fs.h"
+#include "nn/unet.h"
+#include "plan/plan.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/optimizer.h"
+#include "train/training_batch.h"
+
+namespace diffusion {
+
+// What one finished step tells.
+struct StepReport {
+  std::int64_t step;          // from 1
+  double progress;            // share of the run that is done
+  double loss, loss_average;  // the average over about the last 50 steps
+  double learning_rate, gradient_norm;
+  double images_per_second;  // of this step
+  double seconds;            // of the whole run
+};
+
+// A training run in a directory:
+//   RUN/checkpoints/step-<N>/  checkpoints (checkpoint.h)      RUN/latest  a link to the newest
+//   RUN/log.jsonl              one line per step               RUN/previews/step-<N>.png
+//   RUN/lock                   held while a process trains there
+// The same configuration in the same directory goes on where the newest whole checkpoint stopped, and ends with the
+// same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and build).
+class Trainer {
+ public:
+  // Called with what a person should know.
+  using Talk = std::function<void(const std::string& message)>;
+
+  // Opens or resumes the run. Error(usage) naming every difference if the directory holds a run of another
+  // configuration or data set.
+  Trainer(const TrainConfig& config, Dataset dataset, const std::filesystem::path& run, Talk talk);
+  ~Trainer();
+
+  // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is complete.
+  // Error(non_finite) naming step and images if a loss or gradient is NaN or infinite: nothing is saved then, the last
+  // checkpoint stays.
+  bool run(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop);
+
+  std::int64_t step() const { return state_.step; }
+  double seconds() const { return state_.seconds; }
+  const Model& model() const { return model_; }
+  std::int64_t total_steps() const { return total_steps_; }  // 0 if the budget is minutes
+
+ private:
+  StepReport train_step();
+  double progress() const;
+  void save();
+  void preview();
+  void open_log();
+  [[noreturn]] void fail_non_finite(const char* what, double value) const;
+
+  TrainConfig config_;
+  Dataset dataset_;
+  std::filesystem::path run_;
+  Talk talk_;
+  std::unique_ptr<FileLock> lock_;
+  Model model_;
+  std::unique_ptr<Device> device_;
+  UNet net_;
+  AdamW optimizer_;
+  Plan plan_;
+  BatchMaker batches_;
+  TrainingBatch batch_;
+  std::vector<float> output_, grad_;
+  TrainingState state_;
+  std::int64_t total_steps_ = 0;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> log_;
+  std::chrono::steady_clock::time_point clock_;  // of the current step
+};
+
+}  // namespace diffusion

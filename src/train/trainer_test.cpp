@@ -1,0 +1,288 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "data/shapes.h"
+#include "io/safetensors.h"
+#include "io/scratch.h"
+
+namespace diffusion {
+namespace {
+
+namespace fs = std::filesystem;
+
+TrainConfig tiny_config(std::int64_t steps) {
+  TrainConfig c = preset_config("tiny");
+  c.data = "shapes";
+  c.batch = 8;
+  c.seed = 3;
+  c.unet.dropout = 0.1;  // its masks must survive a resume as well
+  c.budget.steps = steps;
+  c.preview_every = 0;
+  return c;
+}
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct Session {
+  std::vector<std::string> messages;
+  std::vector<double> losses;
+  bool complete = false;
+};
+
+// Trains in `run`, stopping after `stop_after` steps of this session if that is not 0.
+Session train(const TrainConfig& config, const fs::path& run, int stop_after = 0) {
+  Session session;
+  Trainer trainer(config, make_shapes(200, 0), run,
+                  [&](const std::string& m) { session.messages.push_back(m); });
+  std::atomic<bool> stop = false;
+  session.complete = trainer.run(
+      [&](const StepReport& r) {
+        session.losses.push_back(r.loss);
+        if (int(session.losses.size()) == stop_after) stop = true;
+      },
+      stop);
+  return session;
+}
+
+void expect_same_model(const fs::path& a, const fs::path& b) {
+  for (const char* file :
+       {"unet/diffusion_pytorch_model.safetensors", "training/state.safetensors", "unet/config.json"})
+    EXPECT_TRUE(text_of(a / "latest" / file) == text_of(b / "latest" / file)) << file << " differs";
+}
+
+TEST(Trainer, LossFalls) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(60);
+  config.unet.dropout = 0;
+  const Session s = train(config, folder.path() / "run");
+  EXPECT_TRUE(s.complete);
+  ASSERT_EQ(s.losses.size(), 60u);
+  const auto mean = [&](std::size_t from) {
+    double sum = 0;
+    for (std::size_t i = from; i < from + 10; ++i) sum += s.losses[i];
+    return sum / 10;
+  };
+  EXPECT_LT(mean(50), 0.7 * mean(0));
+}
+
+TEST(Trainer, ResumedRunIsTheSameBytes) {
+  const scratch::Folder folder;
+  const TrainConfig config = tiny_config(11);
+  const Session whole = train(config, folder.path() / "whole");
+  std::vector<double> losses;
+  for (int stop_after : {4, 1, 0}) {
+    const Session part = train(config, folder.path() / "parts", stop_after);
+    losses.insert(losses.end(), part.losses.begin(), part.losses.end());
+    EXPECT_EQ(part.complete, stop_after == 0);
+  }
+  EXPECT_EQ(losses, whole.losses);
+  expect_same_model(folder.path() / "whole", folder.path() / "parts");
+}
+
+TEST(Trainer, SeedDecidesEverything) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(2);
+  const Session a = train(config, folder.path() / "a");
+  const Session b = train(config, folder.path() / "b");
+  config.seed = 4;
+  const Session c = train(config, folder.path() / "c");
+  EXPECT_EQ(a.losses, b.losses);
+  EXPECT_NE(a.losses, c.losses);
+}
+
+TEST(Trainer, FinishedRunDoesNothingMore) {
+  const scratch::Folder folder;
+  train(tiny_config(2), folder.path() / "run");
+  const Session again = train(tiny_config(2), folder.path() / "run");
+  EXPECT_TRUE(again.complete);
+  EXPECT_TRUE(again.losses.empty());
+}
+
+TEST(Trainer, AccumulationComputesTheSameGradient) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(3);
+  config.unet.dropout = 0;
+  config.precision = Precision::f32;
+  const Session whole = train(config, folder.path() / "whole");
+  config.accumulate = 4;
+  const Session parts = train(config, folder.path() / "parts");
+  for (std::size_t i = 0; i < whole.losses.size(); ++i)  // another order of summation, nothing else
+    EXPECT_NEAR(parts.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
+}
+
+TEST(Trainer, EveryObjectiveTrains) {
+  for (Objective objective : {Objective::epsilon, Objective::v, Objective::x0, Objective::edm}) {
+    const scratch::Folder folder;
+    TrainConfig config = tiny_config(2);
+    config.objective = objective;
+    const Session s = train(config, folder.path() / "run");
+    for (double loss : s.losses) EXPECT_TRUE(std::isfinite(loss)) << to_string(objective);
+    EXPECT_EQ(read_pipeline(folder.path() / "run/latest").preconditioner.objective(), objective);
+  }
+}
+
+TEST(Trainer, RefusesAnotherConfigurationInTheSameDirectory) {
+  const scratch::Folder folder;
+  train(tiny_config(2), folder.path() / "run");
+  TrainConfig other = tiny_config(4);
+  other.learning_rate = 0.5;
+  other.unet.block_out_channels = {16, 48};
+  try {
+    train(other, folder.path() / "run");
+    FAIL() << "not refused";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::usage);
+    EXPECT_NE(std::string(e.what()).find("learning_rate"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("block_out_channels"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("0.5"), std::string::npos) << e.what();
+  }
+}
+
+TEST(Trainer, SecondProcessIsRefused) {
+  const scratch::Folder folder;
+  Trainer first(tiny_config(2), make_shapes(20, 0), folder.path() / "run", [](const std::string&) {});
+  try {
+    train(tiny_config(2), folder.path() / "run");
+    FAIL() << "not refused";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::usage);
+  }
+}
+
+TEST(Trainer, NonFiniteLossStopsAndKeepsTheLastCheckpoint) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(400);
+  config.clip = 0;
+  config.save_every = 2;
+  config.learning_rate = 1e18;
+  config.warmup = 0.01;
+  try {
+    train(config, folder.path() / "run");
+    FAIL() << "training went on";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::non_finite);
+    const std::string message = e.what();
+    EXPECT_NE(message.find("step "), std::string::npos) << message;
+    EXPECT_NE(message.find("images "), std::string::npos) << message;
+  }
+  std::vector<std::string> skipped;
+  if (fs::exists(folder.path() / "run/checkpoints"))
+    EXPECT_NO_THROW(
+        find_checkpoint(folder.path() / "run", [&](const std::string& m) { skipped.push_back(m); }));
+  EXPECT_TRUE(skipped.empty());
+}
+
+TEST(Trainer, LogHasOneLinePerStepAfterAKill) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(6);
+  config.save_every = 2;
+  train(config, folder.path() / "run", 3);  // saved at 3
+  std::ofstream(folder.path() / "run/log.jsonl", std::ios::app)
+      << "{\"step\": 4, \"loss\": 9}\n{\"step\": 5, \"lo";
+  train(config, folder.path() / "run");
+  std::istringstream lines(text_of(folder.path() / "run/log.jsonl"));
+  int step = 0;
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_EQ(to_int(*parse_json(line, "log").find("step"), "step"), ++step);
+  EXPECT_EQ(step, 6);
+}
+
+TEST(Checkpoint, DamagedOneIsSkippedWithAReason) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(6);
+  config.save_every = 2;
+  train(config, folder.path() / "run");
+  const fs::path newest = folder.path() / "run/checkpoints/step-000000006";
+  ASSERT_TRUE(fs::exists(newest));
+  const fs::path victim = newest / "training/state.safetensors";
+  std::string bytes = text_of(victim);
+  bytes[bytes.size() - 5] = char(bytes[bytes.size() - 5] ^ 1);
+  std::ofstream(victim, std::ios::binary) << bytes;
+  std::vector<std::string> skipped;
+  const auto found =
+      find_checkpoint(folder.path() / "run", [&](const std::string& m) { skipped.push_back(m); });
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->filename(), "step-000000004");
+  ASSERT_EQ(skipped.size(), 1u);
+  EXPECT_NE(skipped[0].find("SHA-256"), std::string::npos) << skipped[0];
+  fs::remove_all(*found);
+  EXPECT_THROW(find_checkpoint(folder.path() / "run", [](const std::string&) {}), Error);
+}
+
+TEST(Checkpoint, OldOnesArePruned) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(7);
+  config.save_every = 1;
+  config.keep = 3;
+  train(config, folder.path() / "run");
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.path() / "run/checkpoints"))
+    names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  EXPECT_EQ(names, (std::vector<std::string>{"step-000000005", "step-000000006", "step-000000007"}));
+}
+
+TEST(TrainConfig, ImpossibleChoicesAreRefusedByName) {
+  const auto message = [](auto change) {
+    TrainConfig c = tiny_config(1);
+    change(c);
+    try {
+      validate(c);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_NE(message([](TrainConfig& c) { c.batch = 0; }).find("--batch"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.accumulate = 3; }).find("--accumulate"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.learning_rate = std::nan(""); }).find("--lr"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.learning_rate = -1; }).find("--lr"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.budget.minutes = 1; }).find("exactly one"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.budget.steps = 0; }).find("--steps"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.unet.norm_num_groups = 5; }).find("norm_num_groups"),
+            std::string::npos);
+  EXPECT_EQ(message([](TrainConfig&) {}), "accepted");
+}
+
+TEST(TrainConfig, LearningRateRisesAndFalls) {
+  EXPECT_DOUBLE_EQ(learning_rate_factor(0.1, 0), 0);
+  EXPECT_DOUBLE_EQ(learning_rate_factor(0.1, 0.05), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate_factor(0.1, 0.1), 1);
+  EXPECT_NEAR(learning_rate_factor(0.1, 0.55), 0.5, 1e-12);
+  EXPECT_NEAR(learning_rate_factor(0.1, 1), 0, 1e-12);
+  EXPECT_DOUBLE_EQ(learning_rate_factor(0, 0), 1);
+}
+
+TEST(TrainConfig, EmaForgetsTheStartAndWidensWithTheRun) {
+  EXPECT_EQ(ema_decay(6.94, 1), 0);  // the first average is the first value
+  // The weight of step k in the average at step n is proportional to k^exponent: check against the recursion.
+  const int n = 50;
+  std::vector<double> weight(n + 1, 0);
+  for (int k = 1; k <= n; ++k) {
+    const double decay = ema_decay(6.94, k);
+    for (double& w : weight) w *= decay;
+    weight[std::size_t(k)] += 1 - decay;
+  }
+  double mean = 0, total = 0;
+  for (int k = 1; k <= n; ++k) {
+    mean += weight[std::size_t(k)] * k;
+    total += weight[std::size_t(k)];
+  }
+  EXPECT_NEAR(total, 1, 1e-12);
+  EXPECT_NEAR(mean / n, (6.94 + 1) / (6.94 + 2), 0.02);  // of the power function t^6.94 on [0, 1]
+}
+
+}  // namespace
+}  // namespace diffusion

@@ -1,0 +1,48 @@
+#include "train/training_batch.h"
+
+#include <span>
+
+#include "base/rng.h"
+#include "diffusion/forward_process.h"
+
+namespace diffusion {
+
+BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
+                       const Preconditioner& preconditioner, int null_class)
+    : config_(config),
+      preconditioner_(preconditioner),
+      stream_(dataset, config.seed, config.batch, config.flip),
+      image_size_(std::size_t(dataset.height) * std::size_t(dataset.width) * std::size_t(dataset.channels)),
+      conditional_(config.unet.class_embed_type == ClassEmbedding::table),
+      null_class_(null_class),
+      images_(std::size_t(config.batch) * image_size_),
+      labels_(conditional_ ? std::size_t(config.batch) : 0) {}
+
+void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
+  const auto count = std::size_t(config_.batch);
+  stream_.batch(step, images_, labels_);
+  batch.input.resize(images_.size());
+  batch.target.resize(images_.size());
+  batch.timesteps.resize(count);
+  batch.labels.resize(labels_.size());
+  batch.weights.resize(count);
+#pragma omp parallel for schedule(static)
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto key = [&](Stream stream) { return RandomKey{config_.seed, stream, std::uint32_t(i), step}; };
+    const double sigma = preconditioner_.draw_sigma(key(Stream::noise_level));
+    const auto part = [&](std::vector<float>& v) {
+      return std::span(v).subspan(i * image_size_, image_size_);
+    };
+    const std::span<float> noise = part(batch.target);  // the target takes its place below
+    fill_normal(key(Stream::train_noise), noise);
+    network_input_and_target(preconditioner_, sigma, part(images_), noise, part(batch.input), noise);
+    batch.timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);
+    batch.weights[i] = loss_weight(config_.weighting, preconditioner_, sigma);
+    if (conditional_) {
+      const bool drop = uniform(key(Stream::label_drop)) < config_.label_dropout;
+      batch.labels[i] = float(drop ? null_class_ : labels_[i]);
+    }
+  }
+}
+
+}  // namespace diffusion

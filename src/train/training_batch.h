@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/batches.h"
+#include "diffusion/precondition.h"
+#include "train/config.h"
+
+namespace diffusion {
+
+// What the network sees in one step and what it should answer.
+struct TrainingBatch {
+  std::vector<float> input, target;      // [N, C, H, W]
+  std::vector<float> timesteps, labels;  // [N]; labels empty if there are no classes
+  std::vector<double> weights;           // [N]
+};
+
+// Makes the batches of a run: a pure function of (seed, step), computed on all cores.
+class BatchMaker {
+ public:
+  // `null_class` is the label that stands for a dropped one. All references must outlive this.
+  BatchMaker(const Dataset& dataset, const TrainConfig& config, const Preconditioner& preconditioner,
+             int null_class);
+
+  // Batch number `step`, from 0; reuses the memory of `batch`.
+  void make(std::uint32_t step, TrainingBatch& batch);
+
+  const BatchStream& stream() const { return stream_; }
+
+ private:
+  const TrainConfig& config_;
+  const Preconditioner& preconditioner_;
+  BatchStream stream_;
+  std::size_t image_size_;
+  bool conditional_;
+  int null_class_;
+  std::vector<float> images_;
+  std::vector<int> labels_;
+};
+
+}  // namespace diffusion
