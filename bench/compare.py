@@ -110,10 +110,10 @@ def peak_rss_mib():
 
 
 def refuse_reference_blas():
-    """Debian's PyTorch takes whatever libblas.so.3 there is; the plain reference one makes it far too slow."""
+    """Debian's PyTorch takes whatever libblas.so.3 there is; the reference one makes it far too slow."""
     with open("/proc/self/maps") as file:
         if "/blas/libblas.so" in file.read():
-            sys.exit("PyTorch runs on the reference BLAS, which is no fair baseline. Install libopenblas0-openmp.")
+            sys.exit("PyTorch runs on the reference BLAS, no fair baseline. Install libopenblas0-openmp.")
 
 
 def child(request):

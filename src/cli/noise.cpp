@@ -73,11 +73,10 @@ int run(const CLI::App& app, const NoiseOptions& o) {
   std::vector<int> timesteps = showcase_timesteps(o.timesteps);
   if (app.count("--at") > 0) timesteps = parse_timesteps(o.at, o.timesteps);
   if (animated) timesteps = evenly_spaced(o.timesteps - 1, o.frames);
-  if (const auto warning = terminal_snr_warning(schedule); warning && !o.quiet)
-    stderr_log().warning(*warning);
-
   const Image square = center_square(on_white(read_image(o.image)), o.size);
   write(output, noise_pictures(square, schedule, timesteps, o.seed), timesteps);
+  if (const auto warning = terminal_snr_warning(schedule); warning && !o.quiet)
+    stderr_log().warning(*warning);
 
   if (!o.json) {
     for (const int t : timesteps)

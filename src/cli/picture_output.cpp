@@ -13,12 +13,16 @@
 #include "base/error.h"
 #include "io/gif.h"
 #include "io/npy.h"
+#include "io/resize.h"
 
 namespace diffusion {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr int kGap = 2;
+constexpr std::uint8_t kBackground = 255;
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
@@ -87,6 +91,28 @@ void check_channels(const PictureOutput& output, int channels) {
     throw Error(ErrorKind::usage,
                 fmt::format("{} cannot hold pictures with {} channels; an output that ends in .npy can",
                             output.path.string(), channels));
+}
+
+void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, int width, int height) {
+  if (output.form != PictureForm::png && output.form != PictureForm::gif) return;
+  const std::int64_t columns = std::min(grid.columns, count), rows = (count + columns - 1) / columns;
+  const std::int64_t whole_width = columns * (std::int64_t(width) * grid.scale + kGap) - kGap;
+  const std::int64_t whole_height = rows * (std::int64_t(height) * grid.scale + kGap) - kGap;
+  constexpr std::int64_t kMaxGifSide = 65'535;
+  const bool fits_gif = whole_width <= kMaxGifSide && whole_height <= kMaxGifSide;
+  if (whole_width > kMaxPixels / whole_height || (output.form == PictureForm::gif && !fits_gif))
+    throw Error(
+        ErrorKind::usage,
+        fmt::format(
+            "{} would have {} x {} pixels, which is too large; take fewer images, a smaller --scale, or "
+            "an output that ends in .npy",
+            output.path.string(), whole_width, whole_height));
+}
+
+Image draw(const Grid& grid, std::span<const Image> pictures) {
+  std::vector<Image> tiles;
+  for (const Image& picture : pictures) tiles.push_back(enlarge(picture, grid.scale));
+  return make_grid(tiles, grid.columns, kGap, kBackground);
 }
 
 void write_pictures_npy(const fs::path& path, std::span<const Image> pictures) {

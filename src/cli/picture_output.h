@@ -2,7 +2,6 @@
 
 // Where a command puts pictures: -o OUT, whose extension decides the form.
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -20,9 +19,6 @@ struct PictureOutput {
   PictureForm form;
 };
 
-// How the help of a command explains -o.
-inline constexpr std::string_view kDirectoryHelp = "without extension: a directory with one PNG each";
-
 // .png, .gif, .npy, or a directory: an existing one, or a name without extension or with a slash at the end. Error(usage)
 // listing them for anything else. Error(io) if it is already clear that the file cannot be written.
 PictureOutput parse_output(const std::string& text);
@@ -32,6 +28,16 @@ PictureOutput parse_gif_output(std::string_view option, const std::string& text)
 
 // Error(usage) if PNG or GIF cannot hold pictures with so many channels.
 void check_channels(const PictureOutput& output, int channels);
+
+// Pictures in rows, each pixel shown as scale x scale.
+struct Grid {
+  int columns, scale;
+};
+
+// Error(usage) if the output is a grid or an animation of grids, and would have more pixels than its format can.
+void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, int width, int height);
+
+Image draw(const Grid& grid, std::span<const Image> pictures);
 
 // uint8 [N, H, W, C].
 void write_pictures_npy(const std::filesystem::path& path, std::span<const Image> pictures);

@@ -17,15 +17,12 @@
 #include "cli/picture_output.h"
 #include "diffusion/generate.h"
 #include "diffusion/pictures.h"
-#include "io/resize.h"
 
 namespace diffusion {
 
 namespace {
 
 constexpr int kDefaultSteps = 50, kDefaultFrames = 100;
-constexpr int kGridGap = 2;
-constexpr std::uint8_t kGridBackground = 255;
 
 struct SampleOptions {
   std::string model, out, gif, label, spacing = "trailing";
@@ -84,37 +81,27 @@ int default_columns(const Model& model, const GenerateOptions& g) {
   return int(std::ceil(std::sqrt(g.count)));
 }
 
-class PictureWriter {
- public:
-  PictureWriter(int columns, int scale, int first) : columns_(columns), scale_(scale), first_(first) {}
+Grid choose_grid(const Model& model, const SampleOptions& o, const GenerateOptions& g) {
+  constexpr int kVisibleSide = 64;
+  const int side = std::max(model.unet.sample_size[0], model.unet.sample_size[1]);
+  return {o.columns > 0 ? o.columns : default_columns(model, g),
+          o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1)};
+}
 
-  void write(const PictureOutput& output, std::span<const Image> images,
-             const DenoisingFrames* frames) const {
-    if (output.form == PictureForm::png) {
-      write_png(output.path, grid(images));
-    } else if (output.form == PictureForm::npy) {
-      write_pictures_npy(output.path, images);
-    } else if (output.form == PictureForm::gif) {
-      std::vector<Image> grids;
-      for (const std::vector<Image>& frame : frames->frames()) grids.push_back(grid(frame));
-      write_animation(output.path, grids);
-    } else {
-      std::vector<std::string> names;
-      for (std::size_t k = 0; k < images.size(); ++k)
-        names.push_back(fmt::format("{:06}", std::size_t(first_) + k));
-      write_pictures_directory(output.path, images, names);
-    }
+void write(const PictureOutput& output, const Grid& grid, int first, std::span<const Image> images,
+           const DenoisingFrames* frames) {
+  if (output.form == PictureForm::png) return write_png(output.path, draw(grid, images));
+  if (output.form == PictureForm::npy) return write_pictures_npy(output.path, images);
+  if (output.form == PictureForm::gif) {
+    std::vector<Image> pictures;
+    for (const std::vector<Image>& frame : frames->frames()) pictures.push_back(draw(grid, frame));
+    return write_animation(output.path, pictures);
   }
-
- private:
-  Image grid(std::span<const Image> images) const {
-    std::vector<Image> large;
-    for (const Image& image : images) large.push_back(enlarge(image, scale_));
-    return make_grid(large, columns_, kGridGap, kGridBackground);
-  }
-
-  int columns_, scale_, first_;
-};
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < images.size(); ++k)
+    names.push_back(fmt::format("{:06}", std::size_t(first) + k));
+  write_pictures_directory(output.path, images, names);
+}
 
 int run(const CLI::App& app, const SampleOptions& o) {
   std::vector<PictureOutput> outputs{parse_output(o.out)};
@@ -134,7 +121,15 @@ int run(const CLI::App& app, const SampleOptions& o) {
 
   Model model = read_pipeline(find_pipeline(o.model));
   const GenerateOptions g = resolve(app, o, model);
-  for (const PictureOutput& output : outputs) check_channels(output, model.unet.in_channels);
+  if (model.unet.sample_size[0] == 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
+  const Grid grid = choose_grid(model, o, g);
+  for (const PictureOutput& output : outputs) {
+    check_channels(output, model.unet.in_channels);
+    check_grid_fits(output, grid, g.count, model.unet.sample_size[1], model.unet.sample_size[0]);
+  }
   if (const NoiseSchedule* schedule = model.preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
   const std::unique_ptr<Device> device = make_device(o.machine);
@@ -152,13 +147,9 @@ int run(const CLI::App& app, const SampleOptions& o) {
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const int side = std::max(images.front().width, images.front().height);
-  const int columns = o.columns > 0 ? o.columns : default_columns(model, g);
-  constexpr int kVisibleSide = 64;
-  const PictureWriter writer(columns, o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1), g.first);
   std::string written;
   for (const PictureOutput& output : outputs) {
-    writer.write(output, images, frames.get());
+    write(output, grid, g.first, images, frames.get());
     written += (written.empty() ? "" : ", ") + output.path.string();
   }
 

@@ -125,8 +125,8 @@ class UNetBuilder {
       case TimeEmbedding::positional:
         return g_.add(TimestepEmbedding{int(width), c_.freq_shift, c_.flip_sin_to_cos}, {t}, "time_proj");
       case TimeEmbedding::fourier:
-        return g_.add(FourierEmbedding{c_.flip_sin_to_cos},
-                      {t, time_table({width}, {1, width, 1, 1}, 16, false)}, "time_proj");
+        return g_.add(FourierEmbedding{false}, {t, time_table({width}, {1, width, 1, 1}, 16, false)},
+                      "time_proj");
       case TimeEmbedding::learned:
         return g_.add(
             Embedding{},

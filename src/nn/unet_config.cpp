@@ -275,11 +275,16 @@ void validate(const UNetConfig& c) {
       impossible("block_out_channels",
                  fmt::format("{} channels cannot be cut into norm_num_groups = {} groups", width,
                              c.norm_num_groups));
-    if (c.attention_head_dim && (*c.attention_head_dim < 1 || width < *c.attention_head_dim))
+  }
+  for (std::size_t level = 0; level < levels; ++level) {
+    const int width = c.block_out_channels[level];
+    const bool attends = c.down_block_attention[level] || c.up_block_attention[levels - 1 - level] ||
+                         (level == levels - 1 && c.mid_block && c.add_attention);
+    if (attends && c.attention_head_dim && (*c.attention_head_dim < 1 || width < *c.attention_head_dim))
       impossible("attention_head_dim",
-                 fmt::format("{} gives no head in a block of {} channels; accepted are 1 to {}, "
-                             "or null for one head",
-                             *c.attention_head_dim, width, *std::ranges::min_element(c.block_out_channels)));
+                 fmt::format(
+                     "{} gives no head in a block of {} channels; accepted are 1 to {}, or null for one head",
+                     *c.attention_head_dim, width, width));
   }
   if (c.attn_norm_num_groups &&
       (*c.attn_norm_num_groups < 1 || c.block_out_channels.back() % *c.attn_norm_num_groups != 0))

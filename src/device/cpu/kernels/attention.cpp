@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "device/cpu/kernels/attention_bf16.h"
+#include "device/cpu/kernels/blocked.h"
 #include "device/cpu/kernels/gemm.h"
 #include "device/cpu/kernels/kernels.h"
 
@@ -49,11 +51,6 @@ Scratch scratch_of(const Sizes& s, float* base) {
           transposed,
           p,
           p + s.tokens * s.padded_tokens};
-}
-
-// Position of a channel of a blocked sample; pixels are `block` apart.
-std::int64_t channel_offset(const BlockedShape& s, std::int64_t channel) {
-  return channel / s.block * s.block * s.pixels + channel % s.block;
 }
 
 bool whole_vectors(const BlockedShape& s, std::int64_t first, std::int64_t count) {
@@ -102,14 +99,6 @@ void scatter(const BlockedShape& shape, const Sizes& s, const float* rows, std::
       store_one(to + t * shape.block, accumulate ? load_one(to + t * shape.block) + v : v);
     }
   }
-}
-
-// Zeroes the channels of a sample that only fill its last block.
-template <class T>
-void clear_tail(const BlockedShape& shape, T* sample) {
-  for (std::int64_t c = shape.channels; c < shape.stored_channels(); ++c)
-    for (std::int64_t p = 0; p < shape.pixels; ++p)
-      store_one(sample + channel_offset(shape, c) + p * shape.block, 0.f);
 }
 
 void transpose(const Sizes& s, const float* rows, float* out) {
@@ -234,11 +223,15 @@ void backward(const AttentionSpec& spec, const T* qkv, const float* log_sum_exp,
 }  // namespace
 
 std::size_t attention_workspace(const AttentionSpec& spec) {
+  if constexpr (kPairAttention)
+    if (spec.bf16) return pair_attention_workspace(spec) * std::size_t(spec.threads);
   return std::size_t(scratch_floats(sizes_of(spec)) * spec.threads);
 }
 
 void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
                        float* workspace) {
+  if constexpr (kPairAttention)
+    if (spec.bf16) return pair_attention_forward(spec, qkv, out, log_sum_exp, workspace);
   if (spec.bf16)
     forward(spec, static_cast<const bf16*>(qkv), static_cast<bf16*>(out), log_sum_exp, workspace);
   else
@@ -247,6 +240,8 @@ void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, fl
 
 void attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
                         const void* dout, void* dqkv, bool accumulate, float* workspace) {
+  if constexpr (kPairAttention)
+    if (spec.bf16) return pair_attention_backward(spec, qkv, log_sum_exp, dout, dqkv, accumulate, workspace);
   if (spec.bf16)
     backward(spec, static_cast<const bf16*>(qkv), log_sum_exp, static_cast<const bf16*>(dout),
              static_cast<bf16*>(dqkv), accumulate, workspace);

@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "device/cpu/kernels/blocked.h"
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/kernels/simd.h"
 
@@ -24,12 +25,6 @@ Geometry geometry_of(const GroupNormSpec& spec) {
   const std::int64_t stored = s.stored_channels();
   return {s.channels,          stored, s.pixels, stored * s.pixels, s.channels / spec.groups, s.block,
           int(stored / kLanes)};
-}
-
-// First element of a strip within a sample.
-std::int64_t strip_offset(const Geometry& g, int strip) {
-  const std::int64_t channel = std::int64_t(strip) * kLanes;
-  return channel / g.block * g.block * g.pixels + channel % g.block;
 }
 
 // Mean and sum of squared deviations of each channel of a strip.
@@ -119,7 +114,7 @@ void forward(const GroupNormSpec& spec, const GroupNormForward& f) {
   const T* x = static_cast<const T*>(f.x);
   T* y = static_cast<T*>(f.y);
   const auto moments = [&](std::int64_t n, int strip, float* w) {
-    channel_moments(g, x + n * g.sample + strip_offset(g, strip), w + strip * kLanes,
+    channel_moments(g, x + n * g.sample + channel_offset(spec.shape, strip * kLanes), w + strip * kLanes,
                     w + g.stored + strip * kLanes);
   };
   const auto coefficients = [&](std::int64_t n, float* w) {
@@ -129,7 +124,7 @@ void forward(const GroupNormSpec& spec, const GroupNormForward& f) {
     channel_coefficients(g, f.gamma, f.beta, m, stats, w + 2 * g.stored, w + 3 * g.stored);
   };
   const auto apply = [&](std::int64_t n, int strip, const float* w) {
-    const std::int64_t at = n * g.sample + strip_offset(g, strip);
+    const std::int64_t at = n * g.sample + channel_offset(spec.shape, strip * kLanes);
     with_activation(spec.activation, [&]<Activation kind>() {
       apply_strip<kind>(g, x + at, y + at, w + 2 * g.stored + strip * kLanes,
                         w + 3 * g.stored + strip * kLanes);
@@ -263,7 +258,7 @@ void backward(const GroupNormSpec& spec, const GroupNormBackward& b) {
         row[kCenter][c] =
             c < g.channels ? stats[2 * (c / g.group_channels)] - (m.shift ? m.shift[c] : 0.f) : 0.f;
       for (int strip = 0; strip < g.strips; ++strip) {
-        const std::int64_t at = n * g.sample + strip_offset(g, strip), c = strip * kLanes;
+        const std::int64_t at = n * g.sample + channel_offset(spec.shape, strip * kLanes), c = strip * kLanes;
         with_activation(spec.activation, [&]<Activation kind>() {
           sum_strip<kind>(g, static_cast<const T*>(b.x) + at, static_cast<const T*>(b.dy) + at,
                           dz + c * g.pixels, row[kSlope] + c, row[kOffset] + c, row[kCenter] + c,
@@ -273,7 +268,7 @@ void backward(const GroupNormSpec& spec, const GroupNormBackward& b) {
       channel_gradients(spec, g, b, n, m, stats, row);
       if (!b.dx) continue;
       for (int strip = 0; strip < g.strips; ++strip) {
-        const std::int64_t at = n * g.sample + strip_offset(g, strip), c = strip * kLanes;
+        const std::int64_t at = n * g.sample + channel_offset(spec.shape, strip * kLanes), c = strip * kLanes;
         input_grad_strip(g, static_cast<const T*>(b.x) + at, dz + c * g.pixels, static_cast<T*>(b.dx) + at,
                          b.accumulate_dx, row[kSlope] + c, row[kXFactor] + c, row[kConstant] + c);
       }

@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include "device/cpu/kernels/blocked.h"
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/kernels/simd.h"
 
@@ -28,11 +29,6 @@ Geometry geometry_of(const NarrowConvSpec& s) {
 
 std::int64_t bordered_floats(const NarrowConvSpec& s, const Geometry& g) {
   return s.narrow_channels * g.border_height * g.border_width;
-}
-
-std::int64_t strip_offset(const NarrowConvSpec& s, std::int64_t strip) {
-  const std::int64_t c = strip * kLanes;
-  return c / s.wide.block * s.wide.block * s.wide.pixels + c % s.wide.block;
 }
 
 // Copies a narrow sample into planes with a zero border, so that the inner loops need no bounds.
@@ -82,7 +78,8 @@ void to_wide(const NarrowConvSpec& s, const float* narrow, const float* packed, 
       const float* weights = packed + strip * kLanes;
       const Vec b = bias ? load(bias + strip * kLanes) : Vec{};
       for (std::int64_t y = 0; y < s.wide_height; ++y) {
-        T* out = wide + n * g.wide_sample + strip_offset(s, strip) + y * s.wide_width * s.wide.block;
+        T* out = wide + n * g.wide_sample + channel_offset(s.wide, strip * kLanes) +
+                 y * s.wide_width * s.wide.block;
         const float* corner = bordered + y * g.border_width;
         std::int64_t x = 0;
         for (; x + kPixels <= s.wide_width; x += kPixels)
@@ -114,7 +111,7 @@ void to_narrow(const NarrowConvSpec& s, const T* wide, const float* packed, cons
               const T* pixel = sample + (from_y * s.wide_width + from_x) * s.wide.block;
               const float* w = packed + ((c * s.kernel_height + ky) * s.kernel_width + kx) * g.stored;
               for (std::int64_t strip = 0; strip < g.strips; ++strip)
-                acc += load(pixel + strip_offset(s, strip)) * load(w + strip * kLanes);
+                acc += load(pixel + channel_offset(s.wide, strip * kLanes)) * load(w + strip * kLanes);
             }
           }
           float& out = narrow[((n * s.narrow_channels + c) * s.narrow_height + y) * s.narrow_width + x];
@@ -153,7 +150,7 @@ void weight_grad(const NarrowConvSpec& s, const float* narrow, const T* wide, fl
     for (std::int64_t n = 0; n < s.wide.n; ++n) {
       add_border(s, g, narrow + n * g.narrow_sample, bordered);
       for (std::int64_t strip = 0; strip < g.strips; ++strip) {
-        const T* from = wide + n * g.wide_sample + strip_offset(s, strip);
+        const T* from = wide + n * g.wide_sample + channel_offset(s.wide, strip * kLanes);
         float* at = sums + strip * kLanes;
         for (std::int64_t c = 0; c < s.narrow_channels; ++c)
           for (int ky = 0; ky < s.kernel_height; ++ky) {

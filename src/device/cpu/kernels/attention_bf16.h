@@ -1,0 +1,23 @@
+#pragma once
+
+// Attention for bf16 feature maps on CPUs that multiply pairs of bf16 (AVX512-BF16): half the instructions of the f32
+// form. Scores, softmax and sums stay f32; queries, keys, values, probabilities and their gradients enter products as
+// bf16, as they do in PyTorch's autocast.
+
+#include "device/cpu/kernels/table.h"
+
+namespace diffusion::DIFFUSION_ISA {
+
+#ifdef __AVX512BF16__
+inline constexpr bool kPairAttention = true;
+#else
+inline constexpr bool kPairAttention = false;  // and the functions below do not exist
+#endif
+
+std::size_t pair_attention_workspace(const AttentionSpec& spec);  // floats, one thread
+void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
+                            float* workspace);
+void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
+                             const void* dout, void* dqkv, bool accumulate, float* workspace);
+
+}  // namespace diffusion::DIFFUSION_ISA
