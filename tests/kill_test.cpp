@@ -34,7 +34,7 @@ pid_t start_training(const fs::path& run) {
   if (!std::freopen("/dev/null", "w", stdout) || !std::freopen((run.string() + ".err").c_str(), "a", stderr))
     _exit(127);
   execl(program.c_str(), program.c_str(), "train", "--data", "shapes", "--preset", "tiny", "--out",
-        out.c_str(), "--steps", "120", "--batch", "16", "--save-every", "4", "--seed", "5", "--threads", "2",
+        out.c_str(), "--steps", "60", "--batch", "8", "--save-every", "3", "--seed", "5", "--threads", "2",
         "--quiet", nullptr);
   _exit(127);
 }
@@ -72,7 +72,7 @@ void expect_same(const fs::path& a, const fs::path& b) {
     ASSERT_FALSE(text_of(a / "latest" / file).empty()) << file;
     EXPECT_TRUE(text_of(a / "latest" / file) == text_of(b / "latest" / file)) << file << " differs";
   }
-  EXPECT_EQ(losses_of(a).size(), 120u);
+  EXPECT_EQ(losses_of(a).size(), 60u);
   EXPECT_EQ(losses_of(a), losses_of(b));
 }
 

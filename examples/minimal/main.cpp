@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
   std::vector<Image> rows;  // each picture at timesteps 0, 250, ..., 999
   for (int i = 0; i < shapes.count(); ++i) {
     const Image picture{shapes.width, shapes.height, 1, {shapes.image(i).begin(), shapes.image(i).end()}};
-    std::ranges::move(noise_pictures(picture, schedule, showcase_timesteps(1000), i), std::back_inserter(rows));
+    std::ranges::move(noise_pictures(picture, schedule, showcase_timesteps(1000), i),
+                      std::back_inserter(rows));
   }
   write_png(argc > 1 ? argv[1] : "noise.png", make_grid(rows, /*columns=*/5, /*gap=*/2, /*background=*/255));
 

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <new>
 #include <sstream>
 #include <utility>
@@ -13,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/usage_hint.h"
@@ -20,8 +24,6 @@
 namespace diffusion {
 
 namespace {
-
-constexpr const char* kVersion = "0.1.0";
 
 constexpr std::array kCommands{
     Command{"train", "Train a model on a data set, or go on with a run", add_train},
@@ -101,7 +103,8 @@ int run(int argc, char** argv) {
       "Native diffusion models: train them, make pictures with them, look inside.\n"
       "'diffusion COMMAND --help' lists the options of a command.",
       "diffusion");
-  app.set_version_flag("--version", std::string("diffusion ") + kVersion, "Print the version and exit");
+  app.set_version_flag("--version", std::string("diffusion ") + std::string(version()),
+                       "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(0, 1);
   app.footer(kExitCodeHelp);
@@ -128,11 +131,24 @@ int run(int argc, char** argv) {
   return finish_output("diffusion", 0);
 }
 
+// At every barrier the OpenMP runtime spins for milliseconds before it sleeps, in the belief that it has the machine to
+// itself. With other work on the cores a training step then takes ten times as long; with a short spin it gets its fair
+// share, and on an idle machine nothing is lost (docs/benchmarks.md). The runtime reads its settings before main(), so
+// the program starts itself once more with them.
+void spin_briefly(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("GOMP_SPINCOUNT", "1000", 1);
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) execv(self.c_str(), argv);  // comes back only if it fails; then go on as we are
+}
+
 }  // namespace
 
 }  // namespace diffusion
 
 int main(int argc, char** argv) {
+  diffusion::spin_briefly(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone neither ends a training nor deserves a message
   try {
     return diffusion::run(argc, argv);

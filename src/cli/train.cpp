@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "data/registry.h"
@@ -78,11 +79,11 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
 int run(const CLI::App& app, const TrainOptions& o) {
   const TrainConfig config = resolve(app, o);
   validate(config);  // before data are fetched
-  const auto talk = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
+  const auto talk = [](const std::string& message) { stderr_log().line(message); };
   if (config.objective != Objective::edm) {
     const auto schedule =
         make_schedule(config.schedule, config.timesteps, config.beta_start, config.beta_end);
-    if (const auto warning = terminal_snr_warning(schedule)) talk("warning: " + *warning);
+    if (const auto warning = terminal_snr_warning(schedule)) stderr_log().warning(*warning);
   }
 
   DataOptions data_options{o.data_dir, Split::train, !o.offline};
@@ -133,7 +134,7 @@ int run(const CLI::App& app, const TrainOptions& o) {
     fmt::print("{} after {} steps, {:.0f} s; model: {}\n", complete ? "complete" : "stopped", trainer.step(),
                trainer.seconds(), latest.string());
   if (complete) return 0;
-  fmt::print(stderr, "stopped by a signal and saved; the same command goes on from here\n");
+  talk("stopped by a signal and saved; the same command goes on from here");
   return kExitInterrupted;
 }
 

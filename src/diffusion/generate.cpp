@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "diffusion/denoiser.h"
@@ -18,6 +19,8 @@ void check(const Model& model, const GenerateOptions& options) {
   };
   require(options.count >= 1, "the number of images", options.count, "1 or more");
   require(options.first >= 0, "the index of the first image", options.first, "0 or more");
+  require(options.count <= std::numeric_limits<int>::max() - options.first, "the number of images",
+          options.count, "such that the index of the last fits 31 bits");
   require(options.batch >= 1, "the batch", options.batch, "1 or more");
   require(options.steps >= 1, "the number of steps", options.steps, "1 or more");
   require(std::isfinite(options.guidance), "guidance", options.guidance, "a finite number");

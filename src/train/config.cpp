@@ -31,7 +31,7 @@ void base64(TrainConfig& c) {
   c.unet.layers_per_block = 2;
   c.unet.norm_num_groups = 8;
   c.unet.attention_head_dim = 32;
-  c.learning_rate = 4e-4;
+  c.learning_rate = 5e-4;
 }
 
 // Seconds, not minutes: to see that everything works.

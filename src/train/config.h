@@ -40,7 +40,7 @@ struct TrainConfig {
   int accumulate = 1;  // parts that a batch is computed in, one after the other, to save memory
   Precision precision = Precision::automatic;
   std::uint64_t seed = 0;
-  double learning_rate = 1e-3;
+  double learning_rate = 2e-3;
   double warmup = 0.03;  // share of the run in which the rate rises from 0; then it falls to 0 along a cosine
   double beta1 = 0.9, beta2 = 0.99;
   double weight_decay = 0;

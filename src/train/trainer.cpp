@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
 #include "io/fs.h"
@@ -19,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kVersion = "0.1.0";
 constexpr double kSecondsBetweenSaves = 60;
 constexpr int kPreviewImages = 40, kPreviewColumns = 10, kPreviewSteps = 20;
 
@@ -111,7 +111,7 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
                              {"count", dataset_.count()},
                              {"fingerprint", fmt::format("{:016x}", dataset_.fingerprint())}};
   state_.environment =
-      Json::Object{{"threads", thread_count()}, {"cpu", cpu_description()}, {"version", kVersion}};
+      Json::Object{{"threads", thread_count()}, {"cpu", cpu_description()}, {"version", version()}};
   if (const auto checkpoint = find_checkpoint(run_, talk_)) {
     const TrainingState found = read_training_state(*checkpoint);
     check_same_run(run_, found, state_);

@@ -63,24 +63,24 @@ class CpuDevice final : public Device {
   }
 
   std::unique_ptr<Kernel> compile(const KernelSpec& spec) const override {
-    std::unique_ptr<Kernel> fast =
-        std::visit(Overloaded{[&](const Conv2d& op) { return cpu::make_conv(op, spec, env_); },
-                              [&](const Linear&) { return cpu::make_linear(spec, env_); },
-                              [&](const GroupNorm& op) { return cpu::make_group_norm(op, spec, env_); },
-                              [&](const Attention& op) { return cpu::make_attention(op, spec, env_); },
-                              [&](const Activate& op) { return cpu::make_activate(op, spec, env_); },
-                              [&](const Add& op) { return cpu::make_add(op, spec, env_); },
-                              [&](const Concat&) { return cpu::make_concat(spec, env_); },
-                              [&](const Upsample&) { return cpu::make_upsample(spec, env_); },
-                              [&](const AvgPool&) { return cpu::make_avg_pool(spec, env_); },
-                              // Rare or tiny: the plain form is fast enough.
-                              [](const Affine&) { return std::unique_ptr<Kernel>(); },
-                              [](const DivideBy&) { return std::unique_ptr<Kernel>(); },
-                              [](const TimestepEmbedding&) { return std::unique_ptr<Kernel>(); },
-                              [](const FourierEmbedding&) { return std::unique_ptr<Kernel>(); },
-                              [](const Embedding&) { return std::unique_ptr<Kernel>(); },
-                              [](const Dropout&) { return std::unique_ptr<Kernel>(); }},
-                   spec.op);
+    std::unique_ptr<Kernel> fast = std::visit(
+        Overloaded{[&](const Conv2d& op) { return cpu::make_conv(op, spec, env_); },
+                   [&](const Linear&) { return cpu::make_linear(spec, env_); },
+                   [&](const GroupNorm& op) { return cpu::make_group_norm(op, spec, env_); },
+                   [&](const Attention& op) { return cpu::make_attention(op, spec, env_); },
+                   [&](const Activate& op) { return cpu::make_activate(op, spec, env_); },
+                   [&](const Add& op) { return cpu::make_add(op, spec, env_); },
+                   [&](const Concat&) { return cpu::make_concat(spec, env_); },
+                   [&](const Upsample&) { return cpu::make_upsample(spec, env_); },
+                   [&](const AvgPool&) { return cpu::make_avg_pool(spec, env_); },
+                   // Rare: the plain form will do.
+                   [](const Affine&) { return std::unique_ptr<Kernel>(); },
+                   [](const DivideBy&) { return std::unique_ptr<Kernel>(); },
+                   [&](const TimestepEmbedding& op) { return cpu::make_timestep_embedding(op, spec); },
+                   [](const FourierEmbedding&) { return std::unique_ptr<Kernel>(); },
+                   [&](const Embedding&) { return cpu::make_embedding(spec); },
+                   [](const Dropout&) { return std::unique_ptr<Kernel>(); }},
+        spec.op);
     return fast ? std::move(fast) : cpu::make_fallback(spec);
   }
 

@@ -1,0 +1,206 @@
+#include "plan/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "base/rng.h"
+#include "device/cpu/cpu_device.h"
+#include "nn/unet.h"
+#include "plan/gradient_sharing.h"
+
+namespace {
+std::atomic<long> allocations = 0;
+}
+
+// Counts what is allocated.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+
+namespace diffusion {
+namespace {
+
+UNet small_unet(int n) {
+  UNetConfig c;
+  c.in_channels = c.out_channels = 1;
+  c.block_out_channels = {16, 32};
+  c.down_block_attention = {false, true};
+  c.up_block_attention = {true, false};
+  c.layers_per_block = 1;
+  c.norm_num_groups = 8;
+  c.attention_head_dim = 16;
+  c.class_embed_type = ClassEmbedding::table;
+  c.num_class_embeds = 4;
+  return make_unet(c, n, 8, 8);
+}
+
+std::vector<float> noise(std::int64_t count, std::uint32_t sample) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  fill_normal({1, Stream::train_noise, sample, 0}, values);
+  return values;
+}
+
+struct SmallUNet {
+  UNet net = small_unet(2);
+  ParamStore params{ParamLayout(net.graph)};
+  std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+
+  SmallUNet() { params.initialize(1); }
+  Plan plan(Mode mode, PlanOptions options = {}) {
+    Plan p(net.graph, net.output, *device, mode, params, options);
+    p.write_input(net.sample, noise(2 * 64, 0));
+    p.write_input(net.timestep, std::vector<float>{3, 700});
+    p.write_input(*net.class_labels, std::vector<float>{0, 3});
+    return p;
+  }
+};
+
+std::vector<double> output_of(const Plan& plan) {
+  std::vector<double> y(2 * 64);
+  plan.read_output(y);
+  return y;
+}
+
+// Everything but convolutions, inside which oneDNN allocates.
+TEST(Plan, LoopsAllocateNothing) {
+  Graph g;
+  const Value x = g.input("x", {2, 96, 8, 8}), t = g.input("t", {2, 1, 1, 1});
+  const auto param = [&](const char* name, Shape shape) {
+    return g.param({{{name, {shape.elements()}}}, {Init::Kind::normal, 0.1}}, shape);
+  };
+  const Value time = g.add(TimestepEmbedding{16}, {t}, "time");
+  const Value shift =
+      g.add(Linear{}, {time, param("w", {96, 16, 1, 1}), param("b", {1, 96, 1, 1})}, "linear");
+  const Value norm = g.add(GroupNorm{8, 1e-5, Activation::silu, Modulation::shift_before},
+                           {x, param("gamma", {1, 96, 1, 1}), param("beta", {1, 96, 1, 1}), shift}, "norm");
+  const Value attention = g.add(Attention{2}, {norm}, "attention");
+  const Value active = g.add(Activate{}, {attention}, "active");
+  const Value both = g.add(Concat{}, {g.add(Add{}, {attention, active}, "sum"), active}, "both");
+  const Value out = g.add(Upsample{}, {both}, "out");
+  ParamStore params{ParamLayout(g)};
+  params.initialize(1);
+  Plan plan(g, out, *make_cpu_device(Precision::f32), Mode::training, params, {.poison = false});
+  plan.write_input(x, noise(2 * 96 * 64, 0));
+  plan.write_input(t, std::vector<float>{1, 2});
+  const std::vector<float> dy = noise(g.shape(out).elements(), 1);
+  plan.forward();
+  plan.backward(dy);  // whatever is made on first use exists now
+  const long before = allocations;
+  plan.forward();
+  plan.backward(dy);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(Plan, RunsAgainGiveTheSameBits) {
+  SmallUNet s;
+  Plan plan = s.plan(Mode::inference);
+  plan.forward();
+  const std::vector<double> first = output_of(plan);
+  plan.forward();  // inputs keep their values
+  EXPECT_EQ(output_of(plan), first);
+}
+
+TEST(Plan, PoisonChangesNothing) {
+  SmallUNet s;
+  Plan clean = s.plan(Mode::training, {.poison = false}), poisoned = s.plan(Mode::training, {.poison = true});
+  const std::vector<float> dy = noise(2 * 64, 1);
+  clean.forward();
+  const std::vector<double> output = output_of(clean);
+  clean.backward(dy);
+  const std::vector<float> expected(s.params.grads().begin(), s.params.grads().end());
+  std::ranges::fill(s.params.grads(), 0.f);
+  poisoned.forward();
+  EXPECT_EQ(output_of(poisoned), output);
+  poisoned.backward(dy);
+  EXPECT_EQ(std::vector<float>(s.params.grads().begin(), s.params.grads().end()), expected);
+}
+
+TEST(Plan, SharesMemoryAndInferenceNeedsLess) {
+  SmallUNet s;
+  const Plan training = s.plan(Mode::training), inference = s.plan(Mode::inference);
+  EXPECT_LT(training.arena_bytes(), training.unshared_bytes() / 2);
+  EXPECT_LT(inference.arena_bytes(), training.arena_bytes() / 2);
+}
+
+TEST(Plan, ChangedParametersAreSeen) {
+  SmallUNet s;
+  Plan plan = s.plan(Mode::inference);
+  plan.forward();
+  const std::vector<double> before = output_of(plan);
+  s.params.initialize(2);
+  plan.forward();
+  EXPECT_NE(output_of(plan), before);
+}
+
+TEST(Plan, WrongUseIsRefused) {
+  SmallUNet s;
+  Plan plan = s.plan(Mode::inference);
+  EXPECT_THROW(plan.write_input(s.net.sample, noise(5, 0)), Error);
+  plan.forward();
+  EXPECT_THROW(plan.backward(noise(2 * 64, 1)), Error);
+  Plan training = s.plan(Mode::training);
+  training.forward();
+  EXPECT_THROW(training.backward(noise(7, 1)), Error);
+}
+
+TEST(Plan, LabelOutsideTheTableIsAnError) {
+  SmallUNet s;
+  Plan plan = s.plan(Mode::inference);
+  plan.write_input(*s.net.class_labels, std::vector<float>{0, 4});
+  EXPECT_THROW(plan.forward(), Error);
+}
+
+// x -> a -> b; sum = x + b. Backward: sum, b, a. x's gradient gets its second part from a, after b has read its own.
+TEST(GradientSharing, ResidualBlockSharesBothAddends) {
+  Graph g;
+  const Shape shape{1, 4, 2, 2};
+  const Value input = g.input("input", shape);
+  const Value x = g.add(Activate{}, {input}, "x"), a = g.add(Activate{}, {x}, "a"),
+              b = g.add(Activate{}, {a}, "b");
+  const Value sum = g.add(Add{}, {x, b}, "sum");
+  const std::vector<bool> all(g.nodes().size(), true);
+  const std::vector<int> block = share_gradients(g, all, all);
+  EXPECT_EQ(block[std::size_t(x.id)], sum.id);
+  EXPECT_EQ(block[std::size_t(b.id)], sum.id);
+  EXPECT_EQ(block[std::size_t(a.id)], a.id);
+}
+
+// sum = a + b with b made from x AFTER another consumer c of a: c writes a's gradient before b's producer read it.
+TEST(GradientSharing, NotWhereAWriteWouldComeTooEarly) {
+  Graph g;
+  const Shape shape{1, 4, 2, 2};
+  const Value input = g.input("input", shape);
+  const Value a = g.add(Activate{}, {input}, "a"), b = g.add(Activate{}, {input}, "b"),
+              c = g.add(Activate{}, {a}, "c");
+  const Value sum = g.add(Add{}, {a, b}, "sum"), out = g.add(Add{0.5}, {sum, c}, "out");
+  const std::vector<bool> all(g.nodes().size(), true);
+  const std::vector<int> block = share_gradients(g, all, all);
+  EXPECT_FALSE(block[std::size_t(a.id)] == sum.id && block[std::size_t(b.id)] == sum.id);
+  EXPECT_EQ(block[std::size_t(sum.id)], sum.id);  // a scaled sum hands on another gradient
+  EXPECT_EQ(block[std::size_t(out.id)], out.id);
+}
+
+TEST(GradientSharing, NotForTheSumOfAValueWithItself) {
+  Graph g;
+  const Value input = g.input("input", {1, 4, 2, 2});
+  const Value x = g.add(Activate{}, {input}, "x"), sum = g.add(Add{}, {x, x}, "sum");
+  const std::vector<bool> all(g.nodes().size(), true);
+  EXPECT_EQ(share_gradients(g, all, all)[std::size_t(x.id)], x.id);
+  static_cast<void>(sum);
+}
+
+}  // namespace
+}  // namespace diffusion
