@@ -2,7 +2,7 @@
 """Measures training steps of this project and of PyTorch alternately, in one run, and prints the ratios.
 
     bench/compare.py --ours build/release/bench_step --python /usr/bin/python3 [--rounds 3] [--steps 5]
-                     [--case base64|base32] [--compile]
+                     [--case base64|base32|fashion-mnist] [--compile]
 
 Both sides get the same U-Net, weights, input, batch and 2 threads. A step is forward, smooth L1 loss (beta
 1, mean) of the output against a target, full backward, AdamW. The first step is timed alone; the time
@@ -35,7 +35,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 THREADS = 2
-CASES = {"base64": ("unet-base64.json", 64), "base32": ("unet-base32.json", 128)}  # configuration, batch
+CASES = {"base64": ("unet-base64.json", 64), "base32": ("unet-base32.json", 128),
+         "fashion-mnist": ("unet-fashion-mnist.json", 64)}  # configuration, batch
 LOSS_TOLERANCE = {"f32": 1e-4, "bf16": 2e-2}  # relative; a wrong head width moves the loss by 6e-4
 VARIANTS = {  # name: precision, channels_last, torch.compile
     "f32": ("f32", False, False),
