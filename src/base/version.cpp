@@ -2,6 +2,8 @@
 
 namespace diffusion {
 
-std::string_view version() { return DIFFUSION_VERSION; }
+std::string_view version() {
+  return DIFFUSION_VERSION;
+}
 
 }  // namespace diffusion
