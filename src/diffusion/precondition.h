@@ -13,10 +13,10 @@
 namespace diffusion {
 
 // What F predicts. With alpha = 1 / sqrt(1 + sigma^2), the VP amplitude sqrt(alphas_cumprod):
-//   epsilon  n                                                               (Ho et al. 2020)
-//   v        alpha n - alpha sigma y                                         (Salimans & Ho 2022, arXiv
-//   2202.00512) x0       y edm      (y - c_skip x) / c_out with scalings that keep input and target at unit
-//   variance (Karras et al. 2022)
+//   epsilon  n                                              (Ho et al. 2020)
+//   v        alpha n - alpha sigma y                        (Salimans & Ho 2022, arXiv 2202.00512)
+//   x0       y
+//   edm      (y - c_skip x) / c_out with scalings that keep input and target at unit variance (Karras et al. 2022)
 enum class Objective { epsilon, v, x0, edm };
 
 std::string_view to_string(Objective objective);
@@ -72,11 +72,9 @@ class Preconditioner {
 
 // Weight of a noise level on the squared (or Huber) error of F. SNR = 1 / sigma^2.
 //   uniform  1 (for edm this is the paper's lambda(sigma) c_out^2 = 1)
-//   p2       1 / (p2_k + SNR)^p2_gamma, whatever F predicts                  (Choi et al. 2022, arXiv
-//   2204.00227) min_snr  min(SNR, gamma) on the error of D, so min(SNR, gamma) c_out^2 on that of F: min(SNR,
-//   gamma) / SNR for
-//            epsilon, min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x0  (Hang et al. 2023, arXiv
-//            2303.09556)
+//   p2       1 / (p2_k + SNR)^p2_gamma, whatever F predicts (Choi et al. 2022, arXiv 2204.00227)
+//   min_snr  min(SNR, gamma) on the error of D, so min(SNR, gamma) c_out^2 on that of F: min(SNR, gamma) / SNR for
+//            epsilon, min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x0 (Hang et al. 2023, arXiv 2303.09556)
 enum class WeightingKind { uniform, p2, min_snr };
 
 std::string_view to_string(WeightingKind kind);

@@ -18,8 +18,7 @@ namespace diffusion {
 // linear         betas equally spaced from beta_start to beta_end
 // scaled_linear  sqrt(betas) equally spaced (latent diffusion)
 // cosine         Nichol & Dhariwal 2021 (s = 0.008), betas capped at 0.999; diffusers: "squaredcos_cap_v2".
-// Uses
-//                neither beta_start nor beta_end.
+//                Uses neither beta_start nor beta_end.
 // quadratic      the same formula as scaled_linear, under the name that tutorials use
 // sigmoid        betas on a logistic curve over [-6, 6], from beta_start to beta_end (GeoDiff)
 enum class ScheduleKind { linear, scaled_linear, cosine, quadratic, sigmoid };
