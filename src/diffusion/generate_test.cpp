@@ -57,7 +57,7 @@ TEST_P(Invariance, ImageIsTheSameBytesAloneInAnyBatchAndForAnyThreads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, Invariance, ::testing::Values(Precision::f32, Precision::bf16),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& param_info) { return std::string(to_string(param_info.param)); });
 
 TEST(Generate, PixelsAreRoundedAndClamped) {
   const std::vector<double> x{-1.5, -1, -0.9961, 0, 0.9961, 1, 3};

@@ -138,7 +138,7 @@ TEST_P(UNetGolden, CpuDeviceF32) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, UNetGolden, ::testing::ValuesIn(golden_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& param_info) { return param_info.param; });
 
 }  // namespace
 }  // namespace diffusion
