@@ -50,6 +50,28 @@ OpCase conv(const Shape& x, std::int64_t channels_out, int kernel, int stride, P
   return c;
 }
 
+OpCase grouped_conv(const Shape& x, std::int64_t channels_out, int kernel, int stride, int groups,
+                    bool bias) {
+  OpCase c = conv({x.n, x.c / groups, x.h, x.w}, channels_out, kernel, stride, all_around(kernel / 2), bias);
+  std::get<Conv2d>(c.op).groups = groups;
+  c.inputs[0].shape = x;
+  c.name = fmt::format("conv2d_{}_to_{}_k{}_s{}_groups{}{}", dims(x), channels_out, kernel, stride, groups,
+                       bias ? "" : "_no_bias");
+  return c;
+}
+
+OpCase depthwise_conv(const Shape& x, int kernel, bool bias = false) {
+  return grouped_conv(x, x.c, kernel, 1, int(x.c), bias);
+}
+
+OpCase conv_transpose(const Shape& x, std::int64_t channels_out, int kernel, int stride, int pad) {
+  return {.name = fmt::format("conv_transpose2d_{}_to_{}_k{}_s{}_pad{}", dims(x), channels_out, kernel,
+                              stride, pad),
+          .op = ConvTranspose2d{stride, pad},
+          .inputs = {activation(x), parameter({x.c, channels_out, kernel, kernel},
+                                              stride / std::sqrt(double(x.c * kernel * kernel)))}};
+}
+
 OpCase linear(std::int64_t n, std::int64_t in, std::int64_t out, bool bias = true) {
   OpCase c{.name = fmt::format("linear_{}x{}_to_{}{}", n, in, out, bias ? "" : "_no_bias"),
            .op = Linear{},
@@ -88,6 +110,22 @@ OpCase attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t 
   return {.name = fmt::format("attention_{}_h{}_d{}", dims(qkv), heads, head_dim),
           .op = Attention{heads},
           .inputs = {activation(qkv)}};
+}
+
+OpCase linear_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w) {
+  const Shape qkv{n, 3 * heads * head_dim, h, w};
+  return {.name = fmt::format("linear_attention_{}_h{}_d{}", dims(qkv), heads, head_dim),
+          .op = LinearAttention{heads},
+          .inputs = {activation(qkv)}};
+}
+
+OpCase channel_norm(const Shape& x, double mean = 0) {
+  OpCase c{
+      .name = fmt::format("channel_norm_{}{}", dims(x), mean == 0 ? "" : fmt::format("_mean{:.0f}", mean)),
+      .op = ChannelNorm{},
+      .inputs = {activation(x), parameter({1, x.c, 1, 1}, 0.3, 1)}};
+  c.inputs[0].offset = mean;
+  return c;
 }
 
 OpCase activate(Activation act, const Shape& x) {
@@ -190,26 +228,48 @@ void add_conv_cases(Cases& cases) {
            conv({2, 16, 8, 8}, 16, 3, 2, bottom_right),
            conv({1, 18, 7, 9}, 20, 3, 2, bottom_right),
            conv({2, 8, 8, 8}, 16, 4, 2, same),
+           // One filter per channel, and groups.
+           depthwise_conv({2, 16, 7, 7}, 7),
+           depthwise_conv({2, 18, 14, 14}, 7),
+           depthwise_conv({1, 56, 5, 9}, 7, true),
+           depthwise_conv({2, 20, 6, 5}, 3, true),
+           depthwise_conv({3, 40, 4, 9}, 5),
+           depthwise_conv({2, 3, 8, 8}, 3, true),
+           grouped_conv({2, 32, 7, 7}, 32, 3, 1, 2, true),
+           grouped_conv({1, 12, 5, 9}, 24, 3, 2, 4, false),
+           // Doubling.
+           conv_transpose({2, 32, 7, 7}, 32, 4, 2, 1),
+           conv_transpose({1, 28, 4, 5}, 18, 4, 2, 1),
+           conv_transpose({2, 56, 4, 4}, 56, 4, 2, 1),
+           conv_transpose({2, 3, 4, 4}, 5, 3, 1, 0),
        })
     cases.push_back(c);
 }
 
 void add_norm_cases(Cases& cases) {
-  for (Activation act :
-       {Activation::none, Activation::silu, Activation::gelu, Activation::mish, Activation::relu})
+  for (Activation act : {Activation::none, Activation::silu, Activation::gelu, Activation::gelu_tanh,
+                         Activation::mish, Activation::relu})
     for (Modulation m : {Modulation::none, Modulation::shift_before, Modulation::scale_shift_after})
       cases.push_back(group_norm({2, 32, 4, 4}, 8, act, m));
   for (const OpCase& c : {
-           group_norm({2, 18, 7, 7}, 1, Activation::silu), group_norm({2, 20, 5, 9}, 20, Activation::silu),
+           group_norm({2, 18, 7, 7}, 1, Activation::silu),
+           group_norm({2, 20, 5, 9}, 20, Activation::silu),
            group_norm({1, 24, 7, 7}, 3, Activation::mish, Modulation::scale_shift_after),
            group_norm({2, 28, 5, 9}, 7, Activation::gelu, Modulation::shift_before),
            group_norm({1, 64, 5, 9}, 32, Activation::silu, Modulation::shift_before),
            group_norm({2, 48, 7, 7}, 8, Activation::silu,
                       Modulation::scale_shift_after),  // groups of 6 straddle
            group_norm({3, 32, 1, 1}, 8, Activation::silu, Modulation::shift_before),
-           group_norm({1, 1, 7, 7}, 1, Activation::none), group_norm({2, 3, 5, 9}, 3, Activation::relu),
+           group_norm({1, 1, 7, 7}, 1, Activation::none),
+           group_norm({2, 3, 5, 9}, 3, Activation::relu),
            group_norm({2, 4, 4, 4}, 2, Activation::silu, Modulation::none, 0, 1e-6),
            group_norm({2, 32, 7, 7}, 8, Activation::silu, Modulation::none, 8),  // mean far above deviation
+           group_norm({2, 56, 7, 7}, 1, Activation::none, Modulation::shift_before),
+           channel_norm({2, 16, 7, 7}),
+           channel_norm({2, 28, 5, 9}),
+           channel_norm({1, 112, 4, 4}, 8),
+           channel_norm({2, 3, 4, 4}),
+           channel_norm({3, 64, 1, 1}),
        })
     cases.push_back(c);
 }
@@ -226,13 +286,19 @@ void add_attention_cases(Cases& cases) {
            attention(1, 1, 32, 14, 14),
            attention(1, 2, 16, 14, 14),
            attention(1, 1, 64, 8, 8),
+           linear_attention(2, 4, 32, 7, 7),
+           linear_attention(2, 1, 16, 5, 9),
+           linear_attention(1, 2, 9, 4, 4),
+           linear_attention(2, 2, 3, 4, 4),
+           linear_attention(1, 4, 8, 14, 14),
+           linear_attention(3, 2, 16, 1, 1),
        })
     cases.push_back(c);
 }
 
 void add_elementwise_cases(Cases& cases) {
-  for (Activation act :
-       {Activation::none, Activation::silu, Activation::gelu, Activation::mish, Activation::relu})
+  for (Activation act : {Activation::none, Activation::silu, Activation::gelu, Activation::gelu_tanh,
+                         Activation::mish, Activation::relu})
     cases.push_back(activate(act, {2, 18, 5, 9}));
   for (const OpCase& c : {
            activate(Activation::silu, {3, 64, 1, 1}),
@@ -326,6 +392,16 @@ std::vector<OpCase> benchmark_cases() {
       conv({64, 64, 28, 28}, 1, 3, 1, same),
       conv({64, 32, 32, 32}, 32, 3, 1, same),
       conv({64, 3, 32, 32}, 32, 3, 1, same),
+      depthwise_conv({16, 56, 28, 28}, 7),
+      depthwise_conv({16, 112, 7, 7}, 7),
+      conv({16, 28, 28, 28}, 56, 3, 1, same, false),
+      conv({16, 56, 28, 28}, 28, 3, 1, same, false),
+      conv({16, 112, 7, 7}, 224, 3, 1, same, false),
+      conv_transpose({16, 28, 14, 14}, 28, 4, 2, 1),
+      linear_attention(16, 4, 32, 28, 28),
+      channel_norm({16, 28, 28, 28}),
+      group_norm({16, 56, 28, 28}, 1, Activation::none),
+      activate(Activation::gelu_tanh, {16, 56, 28, 28}),
       linear(64, 256, 256),
       group_norm({64, 64, 28, 28}, 32, Activation::silu),
       group_norm({64, 128, 14, 14}, 32, Activation::silu, Modulation::shift_before),

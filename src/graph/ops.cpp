@@ -34,6 +34,8 @@ std::string_view to_string(Activation activation) {
       return "silu";
     case Activation::gelu:
       return "gelu";
+    case Activation::gelu_tanh:
+      return "gelu_tanh";
     case Activation::mish:
       return "mish";
     case Activation::relu:
@@ -45,12 +47,26 @@ std::string_view to_string(Activation activation) {
 Shape Conv2d::infer(std::span<const Shape> in) const {
   require(in.size() == 2 || in.size() == 3, kind, in, "takes x, weight and an optional bias");
   const Shape &x = in[0], &weight = in[1];
-  require(weight.c == x.c, kind, in, "the weight's second extent must be the input's channels");
+  if (groups < 1 || weight.n % groups != 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("conv2d: {} output channels cannot be cut into {} groups", weight.n, groups));
+  require(weight.c * groups == x.c, kind, in,
+          "the weight's second extent must be the input's channels / groups");
   require(in.size() == 2 || is_channel_vector(in[2], weight.n), kind, in, "the bias must be [1, Cout, 1, 1]");
   const std::int64_t height = x.h + pad_top + pad_bottom - weight.h;
   const std::int64_t width = x.w + pad_left + pad_right - weight.w;
   require(height >= 0 && width >= 0, kind, in, "the padded input is smaller than the kernel");
   return {x.n, weight.n, height / stride + 1, width / stride + 1};
+}
+
+Shape ConvTranspose2d::infer(std::span<const Shape> in) const {
+  require(in.size() == 2, kind, in, "takes x and weight");
+  const Shape &x = in[0], &weight = in[1];
+  require(weight.n == x.c, kind, in, "the weight's first extent must be the input's channels");
+  const std::int64_t height = (x.h - 1) * stride - 2 * pad + weight.h;
+  const std::int64_t width = (x.w - 1) * stride - 2 * pad + weight.w;
+  require(height > 0 && width > 0, kind, in, "the padding leaves nothing of the output");
+  return {x.n, weight.c, height, width};
 }
 
 Shape Linear::infer(std::span<const Shape> in) const {
@@ -85,6 +101,20 @@ Shape Attention::infer(std::span<const Shape> in) const {
     throw Error(ErrorKind::usage,
                 fmt::format("attention: {} channels cannot be cut into q, k, v of {} heads", in[0].c, heads));
   return {in[0].n, in[0].c / 3, in[0].h, in[0].w};
+}
+
+Shape LinearAttention::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes qkv");
+  if (heads < 1 || in[0].c % (3 * heads) != 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("linear_attention: {} channels cannot be cut into q, k, v of {} heads", in[0].c, heads));
+  return {in[0].n, in[0].c / 3, in[0].h, in[0].w};
+}
+
+Shape ChannelNorm::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && is_channel_vector(in[1], in[0].c), kind, in, "takes x and a gain [1, C, 1, 1]");
+  return in[0];
 }
 
 Shape Activate::infer(std::span<const Shape> in) const {

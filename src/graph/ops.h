@@ -20,12 +20,24 @@ struct BackwardReads {
   bool output = false;
 };
 
-// Cross-correlation as in PyTorch. in: x [N,Cin,H,W], weight [Cout,Cin,K,K], optional bias [1,Cout,1,1].
+// Cross-correlation as in PyTorch. in: x [N,Cin,H,W], weight [Cout,Cin/groups,K,K], optional bias [1,Cout,1,1].
+// groups == Cin == Cout is a depthwise convolution.
 struct Conv2d {
   int stride = 1;
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  int groups = 1;
 
   static constexpr std::string_view kind = "conv2d";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// The transpose of a convolution, as PyTorch's ConvTranspose2d. in: x [N,Cin,H,W], weight [Cin,Cout,K,K];
+// out: [N,Cout,(H-1) stride - 2 pad + K, ...].
+struct ConvTranspose2d {
+  int stride = 1, pad = 0;
+
+  static constexpr std::string_view kind = "conv_transpose2d";
   static constexpr BackwardReads backward_reads{.inputs = true};
   Shape infer(std::span<const Shape> in) const;
 };
@@ -56,6 +68,27 @@ struct Attention {
   int heads = 1;
 
   static constexpr std::string_view kind = "attention";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Attention at a cost linear in the number of pixels (Shen et al. 2021, arXiv 1812.01243), per head:
+// out = C^T softmax_d(Q) / sqrt(head_dim), C = softmax_pixels(K) V^T / pixels, softmax_d over the channels of the head.
+// in: qkv [N,3D,H,W], as for Attention; out: [N,D,H,W].
+struct LinearAttention {
+  int heads = 1;
+
+  static constexpr std::string_view kind = "linear_attention";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Layer normalization over the channels of each pixel, biased variance, gain and no bias.
+// in: x [N,C,H,W], gain [1,C,1,1].
+struct ChannelNorm {
+  double eps = 1e-5;
+
+  static constexpr std::string_view kind = "channel_norm";
   static constexpr BackwardReads backward_reads{.inputs = true};
   Shape infer(std::span<const Shape> in) const;
 };
@@ -159,8 +192,9 @@ struct Dropout {
   Shape infer(std::span<const Shape> in) const;
 };
 
-using Op = std::variant<Conv2d, Linear, GroupNorm, Attention, Activate, Add, Affine, DivideBy, Concat,
-                        Upsample, AvgPool, TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
+using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, LinearAttention,
+                        Activate, Add, Affine, DivideBy, Concat, Upsample, AvgPool, TimestepEmbedding,
+                        FourierEmbedding, Embedding, Dropout>;
 
 std::string_view kind(const Op& op);
 BackwardReads backward_reads(const Op& op);

@@ -49,6 +49,47 @@ class BlockedConv final : public Kernel {
   onednn::Convolution conv_;
 };
 
+// The convolution that maps out to x, backwards.
+class TransposedConv final : public Kernel {
+ public:
+  TransposedConv(const ConvTranspose2d& op, const KernelSpec& spec, const Environment& env)
+      : env_(env),
+        in_(spec.in[0]),
+        // Its forward is wanted in training only, and what it calls its input gradient is our output.
+        conv_({{op.stride, op.pad, op.pad, op.pad, op.pad},
+               spec.out,
+               spec.in[0],
+               spec.in[1].shape,
+               false,
+               true,
+               true}) {}
+
+  std::size_t workspace_bytes() const override {
+    return Carver::padded(conv_.workspace_bytes()) + in_.bytes();
+  }
+  std::string_view implementation() const override { return conv_.implementation(); }
+
+  void load_params(std::span<const Tensor> in) override { conv_.load_weights(in[1].as<float>()); }
+
+  void forward(const ForwardArgs& a) override { conv_.backward_data(a.in[0].data, a.out.data, a.workspace); }
+
+  void backward(const BackwardArgs& a) override {
+    if (a.mode[1] != GradMode::skip)
+      conv_.backward_weights(a.dout.data, a.in[0].data, a.din[1].as<float>(), nullptr, a.workspace);
+    if (a.mode[0] == GradMode::overwrite) conv_.forward(a.dout.data, nullptr, a.din[0].data, a.workspace);
+    if (a.mode[0] == GradMode::accumulate) {
+      std::byte* fresh = a.workspace + Carver::padded(conv_.workspace_bytes());
+      conv_.forward(a.dout.data, nullptr, fresh, a.workspace);
+      env_.table->scale(in_.stored_elements(), is_bf16(in_), fresh, 1.f, a.din[0].data, true, env_.threads);
+    }
+  }
+
+ private:
+  Environment env_;
+  TensorDesc in_;
+  onednn::Convolution conv_;
+};
+
 // One to four channels on one side, stride 1: our own kernels. `flipped` weights serve the transposed
 // direction.
 class NarrowConv final : public Kernel {
@@ -178,8 +219,16 @@ class NarrowConv final : public Kernel {
 
 }  // namespace
 
+std::unique_ptr<Kernel> make_conv_transpose(const ConvTranspose2d& op, const KernelSpec& spec,
+                                            const Environment& env) {
+  if (!is_blocked(spec.in[0], env) || !is_blocked(spec.out, env)) return nullptr;
+  return std::make_unique<TransposedConv>(op, spec, env);
+}
+
 std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env) {
   const TensorDesc &x = spec.in[0], &y = spec.out;
+  // Groups of several channels would straddle blocks.
+  if (op.groups > 1) return make_depthwise_conv(op, spec, env);
   if (is_blocked(x, env) && is_blocked(y, env)) return std::make_unique<BlockedConv>(op, spec, env);
   const bool narrow = (is_plain_f32(x) && is_blocked(y, env)) || (is_blocked(x, env) && is_plain_f32(y));
   if (narrow && op.stride == 1) return std::make_unique<NarrowConv>(op, spec, env);

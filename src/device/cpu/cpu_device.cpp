@@ -65,9 +65,12 @@ class CpuDevice final : public Device {
   std::unique_ptr<Kernel> compile(const KernelSpec& spec) const override {
     std::unique_ptr<Kernel> fast = std::visit(
         Overloaded{[&](const Conv2d& op) { return cpu::make_conv(op, spec, env_); },
+                   [&](const ConvTranspose2d& op) { return cpu::make_conv_transpose(op, spec, env_); },
                    [&](const Linear&) { return cpu::make_linear(spec, env_); },
                    [&](const GroupNorm& op) { return cpu::make_group_norm(op, spec, env_); },
                    [&](const Attention& op) { return cpu::make_attention(op, spec, env_); },
+                   [&](const LinearAttention& op) { return cpu::make_linear_attention(op, spec, env_); },
+                   [&](const ChannelNorm& op) { return cpu::make_channel_norm(op, spec, env_); },
                    [&](const Activate& op) { return cpu::make_activate(op, spec, env_); },
                    [&](const Add& op) { return cpu::make_add(op, spec, env_); },
                    [&](const Concat&) { return cpu::make_concat(spec, env_); },

@@ -17,9 +17,16 @@ struct Environment {
 };
 
 std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_depthwise_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_conv_transpose(const ConvTranspose2d& op, const KernelSpec& spec,
+                                            const Environment& env);
 std::unique_ptr<Kernel> make_linear(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_group_norm(const GroupNorm& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_attention(const Attention& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_linear_attention(const LinearAttention& op, const KernelSpec& spec,
+                                              const Environment& env);
+std::unique_ptr<Kernel> make_channel_norm(const ChannelNorm& op, const KernelSpec& spec,
+                                          const Environment& env);
 std::unique_ptr<Kernel> make_activate(const Activate& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_add(const Add& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_concat(const KernelSpec& spec, const Environment& env);

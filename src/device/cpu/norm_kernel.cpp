@@ -55,7 +55,40 @@ class GroupNormKernel final : public Kernel {
   bool training_;
 };
 
+class ChannelNormKernel final : public Kernel {
+ public:
+  ChannelNormKernel(const ChannelNorm& op, const KernelSpec& spec, const Environment& env)
+      : table_(env.table), spec_{blocked_shape(spec.out), op.eps, is_bf16(spec.out), env.threads} {}
+
+  std::string_view implementation() const override { return "fused"; }
+  std::size_t workspace_bytes() const override {
+    return table_->channel_norm_workspace(spec_) * sizeof(float);
+  }
+
+  void forward(const ForwardArgs& a) override {
+    table_->channel_norm_forward(spec_, a.in[0].data, a.in[1].as<float>(), a.out.data,
+                                 reinterpret_cast<float*>(a.workspace));
+  }
+
+  void backward(const BackwardArgs& a) override {
+    table_->channel_norm_backward(
+        spec_, a.in[0].data, a.in[1].as<float>(), a.dout.data,
+        a.mode[0] == GradMode::skip ? nullptr : a.din[0].data, a.mode[0] == GradMode::accumulate,
+        a.mode[1] == GradMode::skip ? nullptr : a.din[1].as<float>(), reinterpret_cast<float*>(a.workspace));
+  }
+
+ private:
+  const KernelTable* table_;
+  ChannelNormSpec spec_;
+};
+
 }  // namespace
+
+std::unique_ptr<Kernel> make_channel_norm(const ChannelNorm& op, const KernelSpec& spec,
+                                          const Environment& env) {
+  if (!is_blocked(spec.out, env) || !(spec.in[0] == spec.out)) return nullptr;
+  return std::make_unique<ChannelNormKernel>(op, spec, env);
+}
 
 std::unique_ptr<Kernel> make_group_norm(const GroupNorm& op, const KernelSpec& spec, const Environment& env) {
   if (!is_blocked(spec.out, env) || !(spec.in[0] == spec.out)) return nullptr;

@@ -158,7 +158,7 @@ BackwardWeights make_backward_weights(const Geometry& g, dnnl::algorithm algorit
 // same bits.
 bool winograd_pays(const ConvolutionSpec& s) {
   return s.in.format.dtype == DType::f32 && effective_isa() >= Isa::avx512 && s.weight.h == 3 &&
-         s.weight.w == 3 && s.op.stride == 1 && s.op.pad_top == 1 && s.op.pad_left == 1 &&
+         s.weight.w == 3 && s.op.groups == 1 && s.op.stride == 1 && s.op.pad_top == 1 && s.op.pad_left == 1 &&
          s.op.pad_bottom == 1 && s.op.pad_right == 1 && std::min(s.weight.n, s.weight.c) >= 32;
 }
 
@@ -206,7 +206,9 @@ struct Convolution::Impl {
 
   explicit Impl(const ConvolutionSpec& s) : spec(s) {
     const Shape& w = s.weight;
-    const memory::dims weight_dims{w.n, w.c, w.h, w.w};
+    const std::int64_t groups = s.op.groups;
+    const memory::dims weight_dims =
+        groups == 1 ? memory::dims{w.n, w.c, w.h, w.w} : memory::dims{groups, w.n / groups, w.c, w.h, w.w};
     Geometry g;
     g.x = activation_desc(s.in);
     g.y = activation_desc(s.out);
@@ -216,7 +218,7 @@ struct Convolution::Impl {
     g.strides = {s.op.stride, s.op.stride};
     g.pad_low = {s.op.pad_top, s.op.pad_left};
     g.pad_high = {s.op.pad_bottom, s.op.pad_right};
-    plain_weight = memory::desc(weight_dims, data_type::f32, tag::oihw);
+    plain_weight = memory::desc(weight_dims, data_type::f32, groups == 1 ? tag::oihw : tag::goihw);
 
     const bool winograd = winograd_pays(s);
     const auto direct = make_forward(g, dnnl::algorithm::convolution_direct, s.training, s.has_bias);

@@ -20,14 +20,14 @@ std::string description();  // "avx512_core_bf16, oneDNN 2.6.3"
 struct ConvolutionSpec {
   Conv2d op;
   TensorDesc in, out;  // channel-blocked
-  Shape weight;        // [Cout, Cin, K, K]
+  Shape weight;        // [Cout, Cin / groups, K, K]
   bool has_bias = false;
   bool training = false;
   bool needs_input_grad = false;
 };
 
 // One convolution with everything created once: primitives, packed weights. Activation pointers are in the
-// spec's formats; weights and biases are plain f32, [Cout, Cin, K, K] and [Cout].
+// spec's formats; weights and biases are plain f32, [Cout, Cin / groups, K, K] and [Cout].
 class Convolution {
  public:
   // Throws Error(internal) with oneDNN's reason if it cannot.

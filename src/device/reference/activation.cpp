@@ -21,6 +21,11 @@ double normal_density(double x) {
   return std::exp(-0.5 * x * x) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
 }
 
+// The argument of gelu_tanh's tanh.
+double gelu_inner(double x) {
+  return std::numbers::sqrt2 * std::numbers::inv_sqrtpi * (x + 0.044715 * x * x * x);
+}
+
 // 1 - Phi(-x) would lose the lower tail; erfc does not.
 double normal_distribution(double x) {
   return 0.5 * std::erfc(-x / std::numbers::sqrt2);
@@ -36,6 +41,8 @@ double activate(Activation activation, double x) {
       return x * sigmoid(x);
     case Activation::gelu:
       return x * normal_distribution(x);
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1 + std::tanh(gelu_inner(x)));
     case Activation::mish:
       return x * std::tanh(softplus(x));
     case Activation::relu:
@@ -54,6 +61,11 @@ double activate_derivative(Activation activation, double x) {
     }
     case Activation::gelu:
       return normal_distribution(x) + x * normal_density(x);
+    case Activation::gelu_tanh: {
+      const double t = std::tanh(gelu_inner(x));
+      const double slope = std::numbers::sqrt2 * std::numbers::inv_sqrtpi * (1 + 3 * 0.044715 * x * x);
+      return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope;
+    }
     case Activation::mish: {
       const double t = std::tanh(softplus(x));
       return t + x * (1 - t * t) * sigmoid(x);

@@ -4,8 +4,8 @@ namespace diffusion::reference {
 
 namespace {
 
-// Calls visit(n, o, i, out pixel, in pixel, weight pixel) for each product of a convolution; products with
-// padding are zero and left out.
+// Calls visit(n, o, i, in channel, out pixel, in pixel, weight pixel) for each product of a convolution, i the second
+// index of the weight; products with padding are zero and left out.
 template <class Visit>
 void for_each_product(const Conv2d& op, const Shape& x, const Shape& weight, const Shape& out, Visit visit) {
   for (std::int64_t n = 0; n < x.n; ++n)
@@ -18,7 +18,8 @@ void for_each_product(const Conv2d& op, const Shape& x, const Shape& weight, con
                 const std::int64_t row = out_row * op.stride + ky - op.pad_top;
                 const std::int64_t col = out_col * op.stride + kx - op.pad_left;
                 if (row < 0 || row >= x.h || col < 0 || col >= x.w) continue;
-                visit(n, o, i, out_row * out.w + out_col, row * x.w + col, ky * weight.w + kx);
+                visit(n, o, i, o / (weight.n / op.groups) * weight.c + i, out_row * out.w + out_col,
+                      row * x.w + col, ky * weight.w + kx);
               }
 }
 
@@ -30,8 +31,8 @@ class Conv2dKernel final : public ReferenceKernel {
     const Array x(args.in[0]), weight(args.in[1]);
     Array out(args.out.shape());
     for_each_product(op_, x.shape(), weight.shape(), out.shape(),
-                     [&](auto n, auto o, auto i, auto to, auto from, auto tap) {
-                       out(n, o, to) += weight(o, i, tap) * x(n, i, from);
+                     [&](auto n, auto o, auto i, auto c, auto to, auto from, auto tap) {
+                       out(n, o, to) += weight(o, i, tap) * x(n, c, from);
                      });
     if (args.in.size() == 3) add_bias(Array(args.in[2]), out);
     out.store_to(args.out);
@@ -41,9 +42,9 @@ class Conv2dKernel final : public ReferenceKernel {
     const Array x(args.in[0]), weight(args.in[1]), dout(args.dout);
     Array dx(x.shape()), dweight(weight.shape());
     for_each_product(op_, x.shape(), weight.shape(), dout.shape(),
-                     [&](auto n, auto o, auto i, auto to, auto from, auto tap) {
-                       dx(n, i, from) += weight(o, i, tap) * dout(n, o, to);
-                       dweight(o, i, tap) += x(n, i, from) * dout(n, o, to);
+                     [&](auto n, auto o, auto i, auto c, auto to, auto from, auto tap) {
+                       dx(n, c, from) += weight(o, i, tap) * dout(n, o, to);
+                       dweight(o, i, tap) += x(n, c, from) * dout(n, o, to);
                      });
     dx.store_to(args.din[0], args.mode[0]);
     dweight.store_to(args.din[1], args.mode[1]);
@@ -68,7 +69,43 @@ class Conv2dKernel final : public ReferenceKernel {
   Conv2d op_;
 };
 
+// The convolution that maps out to x, backwards.
+class ConvTranspose2dKernel final : public ReferenceKernel {
+ public:
+  explicit ConvTranspose2dKernel(const ConvTranspose2d& op)
+      : convolution_{op.stride, op.pad, op.pad, op.pad, op.pad} {}
+
+  void forward(const ForwardArgs& args) override {
+    const Array x(args.in[0]), weight(args.in[1]);
+    Array out(args.out.shape());
+    for_each_product(convolution_, out.shape(), weight.shape(), x.shape(),
+                     [&](auto n, auto i, auto o, auto, auto from, auto to, auto tap) {
+                       out(n, o, to) += weight(i, o, tap) * x(n, i, from);
+                     });
+    out.store_to(args.out);
+  }
+
+  void backward(const BackwardArgs& args) override {
+    const Array x(args.in[0]), weight(args.in[1]), dout(args.dout);
+    Array dx(x.shape()), dweight(weight.shape());
+    for_each_product(convolution_, dout.shape(), weight.shape(), x.shape(),
+                     [&](auto n, auto i, auto o, auto, auto from, auto to, auto tap) {
+                       dx(n, i, from) += weight(i, o, tap) * dout(n, o, to);
+                       dweight(i, o, tap) += x(n, i, from) * dout(n, o, to);
+                     });
+    dx.store_to(args.din[0], args.mode[0]);
+    dweight.store_to(args.din[1], args.mode[1]);
+  }
+
+ private:
+  Conv2d convolution_;
+};
+
 }  // namespace
+
+std::unique_ptr<Kernel> make_kernel(const ConvTranspose2d& op, Mode) {
+  return std::make_unique<ConvTranspose2dKernel>(op);
+}
 
 std::unique_ptr<Kernel> make_kernel(const Conv2d& op, Mode) {
   return std::make_unique<Conv2dKernel>(op);

@@ -45,9 +45,12 @@ class ReferenceKernel : public Kernel {
 };
 
 std::unique_ptr<Kernel> make_kernel(const Conv2d& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const ConvTranspose2d& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Linear& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const GroupNorm& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const ChannelNorm& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Attention& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const LinearAttention& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Activate& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Add& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Affine& op, Mode mode);

@@ -53,6 +53,7 @@ void expect_near(const Numbers& actual, const Numbers& expected, double toleranc
 TEST(ReferenceActivation, HasTheKnownValues) {
   EXPECT_NEAR(activate(Activation::silu, 1), 0.7310585786300049, 1e-15);
   EXPECT_NEAR(activate(Activation::gelu, 1), 0.8413447460685429, 1e-15);  // the tanh form gives 0.84119
+  EXPECT_NEAR(activate(Activation::gelu_tanh, 1), 0.841191990607477, 1e-12);
   EXPECT_NEAR(activate(Activation::mish, 1), 0.8650983882673103, 1e-15);
   EXPECT_EQ(activate(Activation::relu, -1), 0);
   EXPECT_EQ(activate(Activation::relu, 2), 2);
@@ -62,7 +63,8 @@ TEST(ReferenceActivation, HasTheKnownValues) {
 }
 
 TEST(ReferenceActivation, IsFiniteFarOut) {
-  for (Activation act : {Activation::silu, Activation::gelu, Activation::mish, Activation::relu}) {
+  for (Activation act :
+       {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::mish, Activation::relu}) {
     EXPECT_NEAR(activate(act, 2000), 2000, 1e-9) << to_string(act);
     EXPECT_NEAR(activate_derivative(act, 2000), 1, 1e-12) << to_string(act);
     EXPECT_NEAR(activate(act, -2000), 0, 1e-12) << to_string(act);

@@ -8,6 +8,7 @@
 #include "device/cpu/kernels/attention_bf16.h"
 #include "device/cpu/kernels/blocked.h"
 #include "device/cpu/kernels/gemm.h"
+#include "device/cpu/kernels/head_rows.h"
 #include "device/cpu/kernels/kernels.h"
 
 namespace diffusion::DIFFUSION_ISA {
@@ -51,54 +52,6 @@ Scratch scratch_of(const Sizes& s, float* base) {
           transposed,
           p,
           p + s.tokens * s.padded_tokens};
-}
-
-bool whole_vectors(const BlockedShape& s, std::int64_t first, std::int64_t count) {
-  return s.block % kLanes == 0 && first % kLanes == 0 && count % kLanes == 0;
-}
-
-// Channels [first, first + head_dim) of a sample to rows [token][feature], scaled, zero-padded.
-template <class T>
-void gather(const BlockedShape& shape, const Sizes& s, const T* sample, std::int64_t first, float factor,
-            float* rows) {
-  const Vec f = splat(factor);
-  if (whole_vectors(shape, first, s.head_dim)) {
-    for (std::int64_t d = 0; d < s.head_dim; d += kLanes) {
-      const T* from = sample + channel_offset(shape, first + d);
-      for (std::int64_t t = 0; t < s.tokens; ++t)
-        store(rows + t * s.padded_head_dim + d, load(from + t * shape.block) * f);
-    }
-    return;
-  }
-  for (std::int64_t i = 0; i < s.tokens * s.padded_head_dim; ++i) rows[i] = 0;
-  for (std::int64_t d = 0; d < s.head_dim; ++d) {
-    const T* from = sample + channel_offset(shape, first + d);
-    for (std::int64_t t = 0; t < s.tokens; ++t)
-      rows[t * s.padded_head_dim + d] = load_one(from + t * shape.block) * factor;
-  }
-}
-
-template <class T>
-void scatter(const BlockedShape& shape, const Sizes& s, const float* rows, std::int64_t first, float factor,
-             bool accumulate, T* sample) {
-  const Vec f = splat(factor);
-  if (whole_vectors(shape, first, s.head_dim)) {
-    for (std::int64_t d = 0; d < s.head_dim; d += kLanes) {
-      T* to = sample + channel_offset(shape, first + d);
-      for (std::int64_t t = 0; t < s.tokens; ++t) {
-        const Vec v = load(rows + t * s.padded_head_dim + d) * f;
-        store(to + t * shape.block, accumulate ? load(to + t * shape.block) + v : v);
-      }
-    }
-    return;
-  }
-  for (std::int64_t d = 0; d < s.head_dim; ++d) {
-    T* to = sample + channel_offset(shape, first + d);
-    for (std::int64_t t = 0; t < s.tokens; ++t) {
-      const float v = rows[t * s.padded_head_dim + d] * factor;
-      store_one(to + t * shape.block, accumulate ? load_one(to + t * shape.block) + v : v);
-    }
-  }
 }
 
 void transpose(const Sizes& s, const float* rows, float* out) {
@@ -169,9 +122,9 @@ void forward(const AttentionSpec& spec, const T* qkv, T* out, float* log_sum_exp
     const Scratch w = scratch_of(s, workspace + omp_get_thread_num() * scratch_floats(s));
     const T* sample = qkv + n * spec.qkv.sample_elements();
     T* out_sample = out + n * out_shape.sample_elements();
-    gather(spec.qkv, s, sample, first, s.scale, w.q);
-    gather(spec.qkv, s, sample, s.width + first, 1.f, w.k);
-    gather(spec.qkv, s, sample, 2 * s.width + first, 1.f, w.v);
+    gather_head<T>({spec.qkv, first, s.head_dim, s.padded_head_dim}, sample, s.scale, w.q);
+    gather_head<T>({spec.qkv, s.width + first, s.head_dim, s.padded_head_dim}, sample, 1.f, w.k);
+    gather_head<T>({spec.qkv, 2 * s.width + first, s.head_dim, s.padded_head_dim}, sample, 1.f, w.v);
     all_pairs(s, w.q, w.k, w.transposed, w.p);
     for (std::int64_t t = 0; t < s.tokens; ++t) {
       const float lse = softmax_row(s, mask, w.p + t * s.padded_tokens);
@@ -179,7 +132,7 @@ void forward(const AttentionSpec& spec, const T* qkv, T* out, float* log_sum_exp
     }
     gemm(s.tokens, s.padded_head_dim,
          {w.p, s.padded_tokens, 1, w.v, s.padded_head_dim, w.o, s.padded_head_dim, s.tokens, false});
-    scatter(out_shape, s, w.o, first, 1.f, false, out_sample);
+    scatter_head<T>({out_shape, first, s.head_dim, s.padded_head_dim}, w.o, 1.f, false, out_sample);
     if (job % spec.heads == spec.heads - 1) clear_tail(out_shape, out_sample);
   }
 }
@@ -197,10 +150,11 @@ void backward(const AttentionSpec& spec, const T* qkv, const float* log_sum_exp,
     const Scratch w = scratch_of(s, workspace + omp_get_thread_num() * scratch_floats(s));
     const T* sample = qkv + n * spec.qkv.sample_elements();
     T* dsample = dqkv + n * spec.qkv.sample_elements();
-    gather(spec.qkv, s, sample, first, s.scale, w.q);
-    gather(spec.qkv, s, sample, s.width + first, 1.f, w.k);
-    gather(spec.qkv, s, sample, 2 * s.width + first, 1.f, w.v);
-    gather(out_shape, s, dout + n * out_shape.sample_elements(), first, 1.f, w.dout);
+    gather_head<T>({spec.qkv, first, s.head_dim, s.padded_head_dim}, sample, s.scale, w.q);
+    gather_head<T>({spec.qkv, s.width + first, s.head_dim, s.padded_head_dim}, sample, 1.f, w.k);
+    gather_head<T>({spec.qkv, 2 * s.width + first, s.head_dim, s.padded_head_dim}, sample, 1.f, w.v);
+    gather_head<T>({out_shape, first, s.head_dim, s.padded_head_dim}, dout + n * out_shape.sample_elements(),
+                   1.f, w.dout);
     all_pairs(s, w.q, w.k, w.transposed, w.p);
     all_pairs(s, w.dout, w.v, w.transposed, w.ds);
     for (std::int64_t t = 0; t < s.tokens; ++t)
@@ -209,13 +163,15 @@ void backward(const AttentionSpec& spec, const T* qkv, const float* log_sum_exp,
     // dv = p^T dout, dk = ds^T q (q is scaled already), dq = scale ds k
     gemm(s.tokens, s.padded_head_dim,
          {w.p, 1, s.padded_tokens, w.dout, s.padded_head_dim, w.o, s.padded_head_dim, s.tokens, false});
-    scatter(spec.qkv, s, w.o, 2 * s.width + first, 1.f, accumulate, dsample);
+    scatter_head<T>({spec.qkv, 2 * s.width + first, s.head_dim, s.padded_head_dim}, w.o, 1.f, accumulate,
+                    dsample);
     gemm(s.tokens, s.padded_head_dim,
          {w.ds, 1, s.padded_tokens, w.q, s.padded_head_dim, w.o, s.padded_head_dim, s.tokens, false});
-    scatter(spec.qkv, s, w.o, s.width + first, 1.f, accumulate, dsample);
+    scatter_head<T>({spec.qkv, s.width + first, s.head_dim, s.padded_head_dim}, w.o, 1.f, accumulate,
+                    dsample);
     gemm(s.tokens, s.padded_head_dim,
          {w.ds, s.padded_tokens, 1, w.k, s.padded_head_dim, w.o, s.padded_head_dim, s.tokens, false});
-    scatter(spec.qkv, s, w.o, first, s.scale, accumulate, dsample);
+    scatter_head<T>({spec.qkv, first, s.head_dim, s.padded_head_dim}, w.o, s.scale, accumulate, dsample);
     if (!accumulate && job % spec.heads == spec.heads - 1) clear_tail(spec.qkv, dsample);
   }
 }

@@ -17,6 +17,17 @@ void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, fl
 void attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
                         const void* dout, void* dqkv, bool accumulate, float* workspace);
 
+std::size_t linear_attention_workspace(const AttentionSpec& spec);
+void linear_attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* workspace);
+void linear_attention_backward(const AttentionSpec& spec, const void* qkv, const void* dout, void* dqkv,
+                               bool accumulate, float* workspace);
+
+std::size_t channel_norm_workspace(const ChannelNormSpec& spec);
+void channel_norm_forward(const ChannelNormSpec& spec, const void* x, const float* gain, void* y,
+                          float* workspace);
+void channel_norm_backward(const ChannelNormSpec& spec, const void* x, const float* gain, const void* dy,
+                           void* dx, bool accumulate_dx, float* dgain, float* workspace);
+
 std::size_t narrow_workspace(const NarrowConvSpec& spec);
 void narrow_to_wide(const NarrowConvSpec& spec, const float* narrow, const float* packed, const float* bias,
                     void* wide, bool accumulate, float* workspace);
@@ -24,6 +35,10 @@ void wide_to_narrow(const NarrowConvSpec& spec, const void* wide, const float* p
                     float* narrow, bool accumulate);
 void narrow_weight_grad(const NarrowConvSpec& spec, const float* narrow, const void* wide, float* dpacked,
                         float* wide_sum, float* workspace);
+
+std::size_t depthwise_workspace(const DepthwiseSpec& spec);
+void depthwise_weight_grad(const DepthwiseSpec& spec, const void* x, const void* dy, float* dweight,
+                           float* dbias, float* workspace);
 
 void gemm_strided(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                   std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,

@@ -148,6 +148,12 @@ inline Vec normal_density(Vec z) {
   return splat(0.39894228f) * exp(splat(-0.5f) * z * z);
 }
 
+// (1 + tanh(a)) / 2 is sigmoid(2a): the factor of gelu_tanh, whose 2a is z (c1 + c3 z^2).
+inline constexpr float kGeluLinear = 1.5957691216f, kGeluCubic = 0.0713548162726f;
+inline Vec gelu_tanh_factor(Vec z) {
+  return sigmoid(z * (splat(kGeluLinear) + splat(kGeluCubic) * z * z));
+}
+
 // tanh(softplus(z)), with e = exp(z): (e^2 + 2e) / (e^2 + 2e + 2).
 inline Vec tanh_softplus(Vec z) {
   const Vec e = exp(min(z, splat(20.f)));
@@ -159,6 +165,7 @@ template <Activation kind>
 inline Vec activate(Vec z) {
   if constexpr (kind == Activation::silu) return z * sigmoid(z);
   if constexpr (kind == Activation::gelu) return z * normal_cdf(z);
+  if constexpr (kind == Activation::gelu_tanh) return z * gelu_tanh_factor(z);
   if constexpr (kind == Activation::mish) return z * tanh_softplus(z);
   if constexpr (kind == Activation::relu) return max(z, splat(0.f));
   return z;
@@ -171,6 +178,10 @@ inline Vec activate_slope(Vec z) {
     return s * (splat(1.f) + z * (splat(1.f) - s));
   }
   if constexpr (kind == Activation::gelu) return normal_cdf(z) + z * normal_density(z);
+  if constexpr (kind == Activation::gelu_tanh) {
+    const Vec s = gelu_tanh_factor(z);
+    return s + s * (splat(1.f) - s) * z * (splat(kGeluLinear) + splat(3.f * kGeluCubic) * z * z);
+  }
   if constexpr (kind == Activation::mish) {
     const Vec t = tanh_softplus(z);
     return t + z * (splat(1.f) - t * t) * sigmoid(z);
@@ -189,6 +200,8 @@ inline void with_activation(Activation kind, Body body) {
       return body.template operator()<Activation::silu>();
     case Activation::gelu:
       return body.template operator()<Activation::gelu>();
+    case Activation::gelu_tanh:
+      return body.template operator()<Activation::gelu_tanh>();
     case Activation::mish:
       return body.template operator()<Activation::mish>();
     case Activation::relu:

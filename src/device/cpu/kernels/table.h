@@ -53,7 +53,15 @@ struct GroupNormBackward {
   float* workspace;  // group_norm_backward_workspace() floats
 };
 
-// graph/ops.h, Attention.
+// graph/ops.h, ChannelNorm.
+struct ChannelNormSpec {
+  BlockedShape shape;
+  double eps = 0;
+  bool bf16 = false;
+  int threads = 1;
+};
+
+// graph/ops.h, Attention and LinearAttention.
 struct AttentionSpec {
   BlockedShape qkv;  // channels = 3 heads head_dim
   int heads = 1;
@@ -69,6 +77,15 @@ struct NarrowConvSpec {
   std::int64_t wide_height = 0, wide_width = 0, narrow_height = 0, narrow_width = 0;
   int kernel_height = 1, kernel_width = 1;
   int pad_top = 0, pad_left = 0;  // of the narrow tensor as seen from the wide one
+  bool bf16 = false;
+  int threads = 1;
+};
+
+// A convolution with one odd, square kernel (3, 5 or 7) per channel that keeps the size.
+struct DepthwiseSpec {
+  BlockedShape shape;
+  std::int64_t height = 0, width = 0;
+  int kernel = 3, pad = 1;
   bool bf16 = false;
   int threads = 1;
 };
@@ -96,6 +113,18 @@ struct KernelTable {
   void (*attention_backward)(const AttentionSpec&, const void* qkv, const float* log_sum_exp,
                              const void* dout, void* dqkv, bool accumulate, float* workspace);
 
+  std::size_t (*linear_attention_workspace)(const AttentionSpec&);  // floats, either direction
+  void (*linear_attention_forward)(const AttentionSpec&, const void* qkv, void* out, float* workspace);
+  void (*linear_attention_backward)(const AttentionSpec&, const void* qkv, const void* dout, void* dqkv,
+                                    bool accumulate, float* workspace);
+
+  std::size_t (*channel_norm_workspace)(const ChannelNormSpec&);  // floats, either direction
+  void (*channel_norm_forward)(const ChannelNormSpec&, const void* x, const float* gain, void* y,
+                               float* workspace);
+  // dx may be null. dgain is added to and may be null: same bits for the same number of threads.
+  void (*channel_norm_backward)(const ChannelNormSpec&, const void* x, const float* gain, const void* dy,
+                                void* dx, bool accumulate_dx, float* dgain, float* workspace);
+
   // wide[o] (+)= bias + sum over narrow channels and taps.
   void (*narrow_to_wide)(const NarrowConvSpec&, const float* narrow, const float* packed, const float* bias,
                          void* wide, bool accumulate, float* workspace);
@@ -107,6 +136,12 @@ struct KernelTable {
   void (*narrow_weight_grad)(const NarrowConvSpec&, const float* narrow, const void* wide, float* dpacked,
                              float* wide_sum, float* workspace);
   std::size_t (*narrow_workspace)(const NarrowConvSpec&);  // floats
+
+  // Added to dweight [channels, kernel, kernel] and dbias [channels], which may be null. Same bits for the same number
+  // of threads.
+  void (*depthwise_weight_grad)(const DepthwiseSpec&, const void* x, const void* dy, float* dweight,
+                                float* dbias, float* workspace);
+  std::size_t (*depthwise_workspace)(const DepthwiseSpec&);  // floats
 
   // c[m, n] (+)= sum_k a[m * row_stride + k * column_stride] * b[k * ldb + n]; n is a multiple of `lanes`.
   void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
