@@ -39,6 +39,26 @@ Value conv(Graph& g, const std::string& name, Value x, int out_channels, int ker
   return g.add(geometry, {x, w, bias(g, name, out, in * k * k)}, name);
 }
 
+Value plain_conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel,
+                 const Conv2d& geometry) {
+  const std::int64_t in = g.shape(x).c, out = out_channels, k = kernel;
+  return g.add(geometry, {x, weight(g, name, {out, in, k, k}, {out, in, k, k})}, name);
+}
+
+Value depthwise_conv(Graph& g, const std::string& name, Value x, int kernel) {
+  const std::int64_t channels = g.shape(x).c, k = kernel;
+  const int pad = kernel / 2;
+  return g.add(Conv2d{1, pad, pad, pad, pad, int(channels)},
+               {x, weight(g, name, {channels, 1, k, k}, {channels, 1, k, k})}, name);
+}
+
+// PyTorch takes the fan-in from the second extent, which is the output here.
+Value conv_transpose(Graph& g, const std::string& name, Value x, int out_channels, int kernel,
+                     const ConvTranspose2d& geometry) {
+  const std::int64_t in = g.shape(x).c, out = out_channels, k = kernel;
+  return g.add(geometry, {x, weight(g, name, {in, out, k, k}, {in, out, k, k})}, name);
+}
+
 Value conv3x3(Graph& g, const std::string& name, Value x, int out_channels) {
   return conv(g, name, x, out_channels, 3, {1, 1, 1, 1, 1});
 }
@@ -68,6 +88,12 @@ Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spe
                  Value by) {
   const auto [gamma, beta] = norm_params(g, name, g.shape(x).c);
   return g.add(GroupNorm{spec.groups, spec.eps, spec.activation, modulation}, {x, gamma, beta, by}, name);
+}
+
+Value channel_norm(Graph& g, const std::string& name, Value x, double eps) {
+  const std::int64_t channels = g.shape(x).c;
+  const Value gain = g.param({{{name + ".g", {1, channels, 1, 1}}}, {Init::Kind::ones}}, {1, channels, 1, 1});
+  return g.add(ChannelNorm{eps}, {x, gain}, name);
 }
 
 Value project_qkv(Graph& g, const std::string& name, Value x, int inner) {

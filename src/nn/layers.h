@@ -10,6 +10,12 @@ namespace diffusion {
 
 Value conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel, const Conv2d& geometry);
 Value conv3x3(Graph& g, const std::string& name, Value x, int out_channels);
+// Without a bias.
+Value plain_conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel,
+                 const Conv2d& geometry);
+Value depthwise_conv(Graph& g, const std::string& name, Value x, int kernel);
+Value conv_transpose(Graph& g, const std::string& name, Value x, int out_channels, int kernel,
+                     const ConvTranspose2d& geometry);
 // A linear layer on feature maps: weight [out, in] in files.
 Value pointwise(Graph& g, const std::string& name, Value x, int out_channels);
 Value conv1x1(Graph& g, const std::string& name, Value x, int out_channels);
@@ -23,6 +29,9 @@ struct NormSpec {
 Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spec);
 Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spec, Modulation modulation,
                  Value by);
+
+// The gain is called `name`.g, and is [1, C, 1, 1] in files.
+Value channel_norm(Graph& g, const std::string& name, Value x, double eps);
 
 // to_q, to_k and to_v of the same input as one matrix product: [N, 3 inner, H, W].
 Value project_qkv(Graph& g, const std::string& name, Value x, int inner);

@@ -153,10 +153,10 @@ class UNetBuilder {
 }  // namespace
 
 // The figure: down the left side keeping every output, through the middle, up the right side taking them back.
-UNet make_unet(const UNetConfig& config, int n, int height, int width) {
+Network make_unet(const UNetConfig& config, int n, int height, int width) {
   validate(config);
   validate_image_size(config, height, width);
-  UNet net;
+  Network net;
   Graph& g = net.graph;
   UNetBuilder build(config, g);
   const std::vector<int>& channels = config.block_out_channels;

@@ -292,18 +292,4 @@ void validate(const UNetConfig& c) {
                                                    c.block_out_channels.back(), *c.attn_norm_num_groups));
 }
 
-void validate_image_size(const UNetConfig& c, int height, int width) {
-  const int multiple = c.size_multiple();
-  if (height >= multiple && width >= multiple && height % multiple == 0 && width % multiple == 0) return;
-  const auto nearest = [&](int side) {
-    const int below = side / multiple * multiple;
-    return below > 0 ? fmt::format("{} or {}", below, below + multiple) : fmt::format("{}", multiple);
-  };
-  throw Error(
-      ErrorKind::usage,
-      fmt::format("images of {}x{} pixels cannot be halved {} times; each side must be a multiple of {} "
-                  "(nearest: height {}, width {})",
-                  height, width, c.block_out_channels.size() - 1, multiple, nearest(height), nearest(width)));
-}
-
 }  // namespace diffusion

@@ -59,8 +59,7 @@ UNetConfig parse_unet_config(const Json& json, std::string_view source,
 // The JSON that diffusers reads; `_class_name` and `_diffusers_version` included.
 Json to_json(const UNetConfig& config);
 
-// Error(usage) naming the field if no network can be made of it, or none for images of this size.
+// Error(usage) naming the field if no network can be made of it.
 void validate(const UNetConfig& config);
-void validate_image_size(const UNetConfig& config, int height, int width);
 
 }  // namespace diffusion

@@ -1,5 +1,5 @@
 // The network against PyTorch: tests/golden/unet_*.safetensors hold weights, inputs, outputs and all gradients of tiny
-// UNet2DModels, made by tests/golden/make_unet_goldens.py in double precision.
+// networks, made by tests/golden/make_unet_goldens.py and make_convnext_goldens.py in double precision.
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include "device/cpu/cpu_device.h"
 #include "io/fs.h"
 #include "io/safetensors.h"
-#include "nn/unet.h"
+#include "nn/network.h"
 #include "plan/plan.h"
 
 namespace diffusion {
@@ -56,16 +56,16 @@ double norm(std::span<const float> values) {
 }
 
 struct Golden {
-  UNetConfig config;
+  NetworkConfig config;
   SafetensorsFile file;
 
   explicit Golden(const std::string& name)
       : config(read_config(name)),
         file(SafetensorsFile::open(golden_dir() / ("unet_" + name + ".safetensors"))) {}
 
-  static UNetConfig read_config(const std::string& name) {
+  static NetworkConfig read_config(const std::string& name) {
     const std::filesystem::path path = golden_dir() / ("unet_" + name + ".json");
-    return parse_unet_config(parse_json(read_text_file(path, 1 << 20), path.string()), path.string());
+    return parse_network_config(parse_json(read_text_file(path, 1 << 20), path.string()), path.string());
   }
 };
 
@@ -75,7 +75,7 @@ class UNetGolden : public ::testing::TestWithParam<std::string> {};
 void check(const std::string& name, const Device& device, double tolerance) {
   const Golden golden(name);
   const auto& dims = golden.file.find("input/sample")->dims;
-  UNet net = make_unet(golden.config, int(dims[0]), int(dims[2]), int(dims[3]));
+  Network net = make_network(golden.config, int(dims[0]), int(dims[2]), int(dims[3]));
   ParamStore params{ParamLayout(net.graph)};
 
   std::size_t found = 0;

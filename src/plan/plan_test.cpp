@@ -33,7 +33,7 @@ void operator delete(void* p, std::size_t) noexcept {
 namespace diffusion {
 namespace {
 
-UNet small_unet(int n) {
+Network small_unet(int n) {
   UNetConfig c;
   c.in_channels = c.out_channels = 1;
   c.block_out_channels = {16, 32};
@@ -54,7 +54,7 @@ std::vector<float> noise(std::int64_t count, std::uint32_t sample) {
 }
 
 struct SmallUNet {
-  UNet net = small_unet(2);
+  Network net = small_unet(2);
   ParamStore params{ParamLayout(net.graph)};
   std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
 
