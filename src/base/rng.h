@@ -12,16 +12,18 @@ namespace diffusion {
 
 // What a number is for. The values are part of the file format of a training run: never renumber.
 enum class Stream : std::uint32_t {
-  init = 1,          // parameter initialization; sample = hash of the parameter's name
-  shuffle = 2,       // data order; step = epoch
-  flip = 3,          // random horizontal flip; sample = position in the batch
-  label_drop = 4,    // classifier-free guidance: label dropout
-  noise_level = 5,   // timestep or sigma of a training example
-  train_noise = 6,   // n in x = y + sigma n
-  sample_noise = 7,  // sampling; sample = image index, step 0 = the start, then one per sampler step
-  dropout = 8,       // dropout masks inside the network
-  shapes = 9,        // the built-in drawn data set; sample = image index
-  markov_noise = 10  // the step-by-step forward process
+  init = 1,           // parameter initialization; sample = hash of the parameter's name
+  shuffle = 2,        // data order; step = epoch
+  flip = 3,           // random horizontal flip; sample = position in the batch
+  label_drop = 4,     // classifier-free guidance: label dropout
+  noise_level = 5,    // timestep or sigma of a training example
+  train_noise = 6,    // n in x = y + sigma n
+  sample_noise = 7,   // sampling; sample = image index, step 0 = the start, then one per sampler step
+  dropout = 8,        // dropout masks inside the network
+  shapes = 9,         // the built-in drawn data set; sample = image index
+  markov_noise = 10,  // the step-by-step forward process
+  transform = 11,     // random transforms of a picture (data/transforms.h)
+  crop = 12           // random crop; sample = position in the batch
 };
 
 struct RandomKey {

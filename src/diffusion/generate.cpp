@@ -51,25 +51,14 @@ std::vector<double> noise_levels(const Preconditioner& preconditioner, int steps
   return sampling_sigmas(*schedule, sampling_timesteps(schedule->num_train_timesteps, steps, spacing));
 }
 
-Image to_image(std::span<const double> x, int channels, int height, int width) {
-  Image image{width, height, channels, std::vector<std::uint8_t>(x.size())};
-  const std::size_t pixels = std::size_t(height) * std::size_t(width), planes = std::size_t(channels);
-  for (std::size_t c = 0; c < planes; ++c)
-    for (std::size_t p = 0; p < pixels; ++p) {
-      const double value = std::nearbyint((std::clamp(x[c * pixels + p], -1.0, 1.0) + 1) * 127.5);
-      image.pixels[p * planes + c] = std::uint8_t(value);
-    }
-  return image;
-}
-
 std::vector<Image> generate(Model& model, const Device& device, const GenerateOptions& options,
                             const std::function<void(const GenerateStep&)>& on_step) {
   check(model, options);
-  const int height = options.height > 0 ? options.height : model.unet.sample_size[0];
-  const int width = options.width > 0 ? options.width : model.unet.sample_size[1];
+  const int height = options.height > 0 ? options.height : model.traits().sample_size[0];
+  const int width = options.width > 0 ? options.width : model.traits().sample_size[1];
   if (height == 0 || width == 0)
     throw Error(ErrorKind::usage, "the model has no sample_size; give height and width");
-  const int channels = model.unet.in_channels;
+  const int channels = model.traits().in_channels;
   const std::size_t image_size = std::size_t(channels) * std::size_t(height) * std::size_t(width);
   const SamplerEntry& sampler = find_sampler(options.sampler);
   const std::vector<double> sigmas = noise_levels(model.preconditioner, options.steps, options.spacing);

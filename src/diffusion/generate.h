@@ -9,7 +9,7 @@
 #include "device/device.h"
 #include "diffusion/model.h"
 #include "diffusion/samplers.h"
-#include "io/image.h"
+#include "io/image_tensor.h"
 
 namespace diffusion {
 
@@ -38,9 +38,6 @@ struct GenerateStep {
 
 // The noise levels that `options` visit on a model, descending to 0.
 std::vector<double> noise_levels(const Preconditioner& preconditioner, int steps, TimestepSpacing spacing);
-
-// [-1, 1] to pixels: rounded, and clamped to [0, 255]. x: [C, H, W].
-Image to_image(std::span<const double> x, int channels, int height, int width);
 
 // Error(usage) if model and options do not fit, Error(non_finite) if the network returns NaN.
 std::vector<Image> generate(Model& model, const Device& device, const GenerateOptions& options,

@@ -8,21 +8,31 @@
 #include "io/fs.h"
 #include "io/jpeg.h"
 #include "io/png.h"
+#include "io/tiff.h"
 
 namespace diffusion {
 
 Image read_image(const std::filesystem::path& path) {
   constexpr std::uint64_t kMaxFileBytes = 1 << 30;
-  const std::vector<std::byte> bytes = read_file(path, kMaxFileBytes);
-  if (is_png(bytes)) return decode_png(bytes, path.string());
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, path.string());
-  throw Error(ErrorKind::bad_input,
-              fmt::format("{} is not an image that can be read: its content is neither PNG nor JPEG.",
-                          path.string()));
+  return decode_image(read_file(path, kMaxFileBytes), path.string());
+}
+
+Image decode_image(std::span<const std::byte> bytes, const std::string& source_name) {
+  if (is_png(bytes)) return decode_png(bytes, source_name);
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, source_name);
+  if (is_tiff(bytes)) return decode_tiff(bytes, source_name);
+  throw Error(
+      ErrorKind::bad_input,
+      fmt::format("{} is not an image that can be read: its content is neither PNG nor JPEG nor TIFF.",
+                  source_name));
 }
 
 void write_png(const std::filesystem::path& path, const Image& image) {
   write_file_atomically(path, encode_png(image));
+}
+
+void write_jpeg(const std::filesystem::path& path, const Image& image, int quality) {
+  write_file_atomically(path, encode_jpeg(image, quality));
 }
 
 void check_image(const Image& image) {
@@ -34,6 +44,12 @@ void check_image(const Image& image) {
         fmt::format("An image of {} x {} pixels with {} channels and {} bytes of data is not possible.",
                     image.width, image.height, image.channels, image.pixels.size()));
   }
+}
+
+void check_pixel_count(std::int64_t width, std::int64_t height, const std::string& source_name) {
+  if (height < 1 || width <= kMaxPixels / height) return;
+  throw Error(ErrorKind::bad_input, fmt::format("{} has {} x {} pixels, more than the {} accepted.",
+                                                source_name, width, height, kMaxPixels));
 }
 
 Image make_grid(std::span<const Image> images, int columns, int gap, std::uint8_t background) {

@@ -3,6 +3,8 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <charconv>
+
 #include "io/json.h"
 #include "io/utf8.h"
 
@@ -15,14 +17,27 @@ class Builder {
  public:
   bool Null() { return add(nullptr); }
   bool Bool(bool value) { return add(value); }
-  bool Int(int value) { return add(value); }
-  bool Uint(unsigned value) { return add(value); }
-  bool Int64(std::int64_t value) { return add(value); }
-  bool Uint64(std::uint64_t value) {
-    return std::in_range<std::int64_t>(value) ? add(value) : add(double(value));
+  // Numbers come as their text, because RapidJSON's own conversion takes 0E40 for 2e40.
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    const char* end = text + size;
+    std::int64_t integer = 0;
+    if (const auto [stop, error] = std::from_chars(text, end, integer); error == std::errc() && stop == end)
+      return add(integer);
+    double value = 0;
+    if (std::from_chars(text, end, value).ec == std::errc()) return add(value);
+    // Too large or too small. Only what is too small may be out of the range of long double, too: RapidJSON has refused
+    // larger exponents.
+    long double wide = 0;
+    std::from_chars(text, end, wide);
+    if (wide > 1 || wide < -1) return fail("a number that no double can hold");
+    return add(*text == '-' ? -0.0 : 0.0);
   }
-  bool Double(double value) { return add(value); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return fail("unexpected number format"); }
+  // The reader's template wants these, but calls none of them.
+  bool Int(int) { return fail("a converted number"); }
+  bool Uint(unsigned) { return fail("a converted number"); }
+  bool Int64(std::int64_t) { return fail("a converted number"); }
+  bool Uint64(std::uint64_t) { return fail("a converted number"); }
+  bool Double(double) { return fail("a converted number"); }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     const std::string_view view(text, size);
     return is_utf8(view) ? add(view) : fail("half of a surrogate pair in a string");
@@ -104,7 +119,7 @@ Json parse_json(std::string_view text, std::string_view source_name) {
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
   Builder builder;
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag |
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
                               rapidjson::kParseNanAndInfFlag | rapidjson::kParseValidateEncodingFlag;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
   if (!result) {

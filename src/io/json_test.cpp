@@ -65,6 +65,9 @@ TEST(ParseJson, DoublesAreCorrectlyRounded) {
   EXPECT_EQ(parse("0.1"), Json(0.1));
   EXPECT_EQ(parse("5e-324"), Json(5e-324));
   EXPECT_EQ(parse("1e-400"), Json(0.0));
+  EXPECT_EQ(parse("1e-5000"), Json(0.0));
+  EXPECT_EQ(parse("0E40"), Json(0.0));
+  EXPECT_EQ(parse("-0.00e-40"), Json(-0.0));
 }
 
 TEST(ParseJson, ReadsPythonsNonFiniteNumbers) {
@@ -133,6 +136,8 @@ TEST(ParseJson, RejectsEverythingElse) {
                                    "1e",
                                    "0x10",
                                    "1e400",
+                                   "1.9e308",
+                                   "-123456789e305",
                                    "--1",
                                    "\"abc",
                                    "\"\\x\"",

@@ -7,8 +7,10 @@
 #include <csetjmp>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
+#include "io/exif.h"
 
 namespace diffusion {
 
@@ -45,6 +47,13 @@ void read_bytes(png_structp png, png_bytep out, png_size_t size) {
   std::memcpy(out, source->rest.data(), size);
   source->rest = source->rest.subspan(size);
 }
+
+// Texts and color profiles may unpack to a thousand times their size, and nothing here wants them.
+constexpr std::size_t kChunkNameBytes = 5;
+constexpr std::array<png_byte, 6 * kChunkNameBytes> kUnusedChunks = {
+    'i', 'C', 'C', 'P', 0, 'i', 'T', 'X', 't', 0, 't', 'E', 'X', 't', 0,
+    'z', 'T', 'X', 't', 0, 's', 'P', 'L', 'T', 0, 'p', 'C', 'A', 'L', 0};
+constexpr png_alloc_size_t kMaxChunkBytes = 1 << 20;  // any other than pixels
 
 class PngReader {
  public:
@@ -129,13 +138,15 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& source_nam
                 fmt::format("{} is not a readable PNG image: {}.", source_name, reader.message()));
   };
 
-  check(guarded(png, [&] { png_read_info(png, info); }));
+  check(guarded(png, [&] {
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, kUnusedChunks.data(),
+                                int(kUnusedChunks.size() / kChunkNameBytes));
+    png_set_chunk_malloc_max(png, kMaxChunkBytes);
+    png_read_info(png, info);
+  }));
   const std::int64_t width = png_get_image_width(png, info);
   const std::int64_t height = png_get_image_height(png, info);
-  if (width > kMaxPixels / height) {
-    throw Error(ErrorKind::bad_input, fmt::format("{} has {} x {} pixels, more than the {} accepted.",
-                                                  source_name, width, height, kMaxPixels));
-  }
+  check_pixel_count(width, height, source_name);
   int passes = 1;
   check(guarded(png, [&] {
     png_set_expand(png);  // palette to RGB, gray to 8 bits, a transparent color to alpha
@@ -159,8 +170,12 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& source_nam
       check(guarded(png, [&] { png_read_row(png, row, nullptr); }));
     }
   }
-  check(guarded(png, [&] { png_read_end(png, nullptr); }));
-  return image;
+  check(guarded(png, [&] { png_read_end(png, info); }));
+
+  png_uint_32 exif_bytes = 0;
+  png_bytep exif = nullptr;
+  if (png_get_eXIf_1(png, info, &exif_bytes, &exif) == 0) return image;
+  return orient(std::move(image), exif_orientation(std::as_bytes(std::span(exif, exif_bytes))));
 }
 
 std::vector<std::byte> encode_png(const Image& image) {

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets, corpus/TARGET/*: small, sound files. Needs Pillow and NumPy."""
+import io
+import json
+import pathlib
+import struct
+import subprocess
+
+import numpy as np
+from PIL import Image
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+
+
+def write(target, name, content):
+    (CORPUS / target).mkdir(parents=True, exist_ok=True)
+    (CORPUS / target / name).write_bytes(content)
+
+
+def picture(mode, size=(9, 7)):
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    y, x, c = np.mgrid[0:size[1], 0:size[0], 0:channels]
+    array = ((11 * x + 17 * y + 60 * c) % 256).astype(np.uint8)
+    if channels == 1:
+        return Image.fromarray(array[:, :, 0]).convert(mode)
+    return Image.merge(mode, [Image.fromarray(array[:, :, k]) for k in range(channels)])
+
+
+def encoded(image, form, **options):
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def pictures():
+    for mode in ["1", "L", "LA", "P", "RGB", "RGBA"]:
+        write("png", mode, encoded(picture(mode), "png"))
+        if mode != "LA":
+            write("tiff", mode, encoded(picture(mode), "tiff"))
+    exif = Image.Exif()
+    exif[274] = 6
+    write("exif", "little", b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 274, 3, 1, 6, 0, 0))
+    write("exif", "big", b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 274, 3, 1, 8, 0, 0))
+    write("png", "exif", encoded(picture("RGB"), "png", exif=exif))
+    write("png", "transparent", encoded(picture("P"), "png", transparency=3))
+    write("png", "sixteen", encoded(Image.fromarray(np.arange(63, dtype=np.uint16).reshape(7, 9) * 999), "png"))
+    for mode in ["L", "RGB", "CMYK"]:
+        write("jpeg", mode, encoded(picture(mode), "jpeg", quality=60, optimize=True))
+    write("jpeg", "progressive", encoded(picture("RGB", (20, 12)), "jpeg", progressive=True))
+    write("jpeg", "exif", encoded(picture("L"), "jpeg", exif=exif, optimize=True))
+    for compression in ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]:
+        write("tiff", compression, encoded(picture("RGB"), "tiff", compression=compression))
+    for compression in ["group3", "group4", "tiff_ccitt"]:
+        write("tiff", compression, encoded(picture("1", (40, 9)), "tiff", compression=compression))
+    write("tiff", "tiles", tiled())
+
+
+def tiled():
+    """16 x 32 gray pixels in two tiles, big-endian."""
+    entries = [(256, 16), (257, 32), (258, 8), (259, 1), (262, 1), (277, 1), (322, 16), (323, 16)]
+    start = 8 + 2 + 12 * (len(entries) + 2) + 4
+    directory = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in entries)
+    directory += struct.pack(">HHII", 324, 4, 2, start) + struct.pack(">HHII", 325, 4, 2, start + 8)
+    arrays = struct.pack(">IIII", start + 16, start + 16 + 256, 256, 256)
+    return b"MM\0*" + struct.pack(">IH", 8, len(entries) + 2) + directory + bytes(4) + arrays + bytes(range(256)) * 2
+
+
+def arrays():
+    for name, array in [("float", np.arange(6, dtype="<f4").reshape(2, 3)), ("byte", np.arange(4, dtype=np.uint8)),
+                        ("fortran", np.asfortranarray(np.ones((2, 2), "<f4"))), ("double", np.ones(2)),
+                        ("scalar", np.float32(1))]:
+        file = io.BytesIO()
+        np.save(file, array)
+        write("npy", name, file.getvalue())
+    write("idx", "labels", struct.pack(">HBBI", 0, 8, 1, 5) + bytes(5))
+    write("idx", "images", struct.pack(">HBBIII", 0, 8, 3, 2, 3, 4) + bytes(24))
+    write("idx", "packed", subprocess.run(["gzip", "-n"], input=(CORPUS / "idx/labels").read_bytes(),
+                                          capture_output=True, check=True).stdout)
+
+
+def tensors():
+    header = {"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]},
+              "b": {"dtype": "BF16", "shape": [3], "data_offsets": [16, 22]},
+              "c": {"dtype": "F16", "shape": [], "data_offsets": [22, 24]}}
+    text = json.dumps(header).encode()
+    write("safetensors", "three", struct.pack("<Q", len(text)) + text + bytes(24))
+    write("safetensors", "empty", struct.pack("<Q", 2) + b"{}")
+    write("json", "config", b'{"name": "u-net \\u00e9\\ud83d\\ude00", "list": [1, -2.5e-7, true, null, NaN, -Infinity], "o": {}}')
+    write("json", "numbers", b"[0E40, -0.0e-40, 1e-400, 1.7e308, 123456789012345678901234567890]")
+    write("json", "nested", b"[[[[[[0.1]]]]], 9223372036854775807, 18446744073709551616, \"\\n\"]")
+
+
+if __name__ == "__main__":
+    pictures()
+    arrays()
+    tensors()
