@@ -175,7 +175,12 @@ Shape Dropout::infer(std::span<const Shape> in) const {
   require(in.size() == 1, kind, in, "takes x");
   if (!(probability >= 0 && probability < 1))
     throw Error(ErrorKind::usage, fmt::format("dropout: probability {} is not in [0, 1)", probability));
+  require(in[0].n <= 65536, kind, in, "a batch has at most 65536 samples");
   return in[0];
+}
+
+RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::int64_t n) {
+  return {seed, Stream::dropout, std::uint32_t(op.layer) << 16 | std::uint32_t(n), step};
 }
 
 std::string_view kind(const Op& op) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <variant>
 
+#include "base/rng.h"
 #include "base/tensor.h"
 #include "graph/activation.h"
 
@@ -181,16 +182,18 @@ struct Embedding {
 };
 
 // Training: zeroes each element with `probability` and divides the rest by 1 - probability. The mask is
-// Philox(seed of the run, Stream::dropout, sample = n, step of the run) at position
-// layer * 2^24 + c * H * W + pixel; inference: the identity.
+// Philox(dropout_key) at position c * H * W + pixel; inference: the identity.
 struct Dropout {
   double probability = 0;
-  int layer = 0;  // makes masks of different layers independent
+  int layer = 0;  // in [0, 65536); makes masks of different layers independent
 
   static constexpr std::string_view kind = "dropout";
   static constexpr BackwardReads backward_reads{};
   Shape infer(std::span<const Shape> in) const;
 };
+
+// The random numbers of sample n < 65536.
+RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::int64_t n);
 
 using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, LinearAttention,
                         Activate, Add, Affine, DivideBy, Concat, Upsample, AvgPool, TimestepEmbedding,

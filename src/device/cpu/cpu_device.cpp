@@ -82,7 +82,7 @@ class CpuDevice final : public Device {
                    [&](const TimestepEmbedding& op) { return cpu::make_timestep_embedding(op, spec); },
                    [](const FourierEmbedding&) { return std::unique_ptr<Kernel>(); },
                    [&](const Embedding&) { return cpu::make_embedding(spec); },
-                   [](const Dropout&) { return std::unique_ptr<Kernel>(); }},
+                   [&](const Dropout& op) { return cpu::make_dropout(op, spec, env_); }},
         spec.op);
     return fast ? std::move(fast) : cpu::make_fallback(spec);
   }

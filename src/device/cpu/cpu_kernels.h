@@ -34,6 +34,7 @@ std::unique_ptr<Kernel> make_upsample(const KernelSpec& spec, const Environment&
 std::unique_ptr<Kernel> make_avg_pool(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_timestep_embedding(const TimestepEmbedding& op, const KernelSpec& spec);
 std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec);
+std::unique_ptr<Kernel> make_dropout(const Dropout& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_fallback(const KernelSpec& spec);
 
 inline BlockedShape blocked_shape(const TensorDesc& t) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "device/cpu/cpu_kernels.h"
 
@@ -95,6 +96,94 @@ class ConcatKernel final : public Kernel {
   std::int64_t run_[2], start_[2], sample_;
 };
 
+// Channels that do not end on a block boundary: runs of channels that lie in one block on both sides.
+class ShiftedConcatKernel final : public Kernel {
+ public:
+  ShiftedConcatKernel(const KernelSpec& spec, const Environment& env)
+      : env_(env), pixels_(spec.out.shape.pixels()), block_(spec.out.format.channel_block), out_(spec.out) {
+    std::int64_t out_channel = 0;
+    for (std::size_t k = 0; k < 2; ++k) {
+      in_[k] = spec.in[k];
+      for (std::int64_t c = 0; c < in_[k].shape.c;) {
+        const std::int64_t count =
+            std::min({in_[k].shape.c - c, block_ - c % block_, block_ - out_channel % block_});
+        runs_.push_back({k, offset(c), offset(out_channel), std::size_t(count)});
+        c += count;
+        out_channel += count;
+      }
+    }
+  }
+  std::string_view implementation() const override { return "runs"; }
+
+  void forward(const ForwardArgs& a) override {
+    const std::size_t size = size_of(out_.format.dtype);
+#pragma omp parallel for schedule(static) num_threads(env_.threads)
+    for (std::int64_t n = 0; n < out_.shape.n; ++n) {
+      std::byte* to = sample(a.out, out_, n);
+      clear_last_block(to, out_);
+      for (const Run& run : runs_)
+        copy(sample(a.in[run.input], in_[run.input], n) + run.in * size, to + run.out * size,
+             run.channels * size);
+    }
+  }
+  void backward(const BackwardArgs& a) override {
+    const std::size_t size = size_of(out_.format.dtype);
+#pragma omp parallel for schedule(static) num_threads(env_.threads)
+    for (std::int64_t n = 0; n < out_.shape.n; ++n) {
+      for (std::size_t k = 0; k < 2; ++k)
+        if (a.mode[k] == GradMode::overwrite) clear_last_block(sample(a.din[k], in_[k], n), in_[k]);
+      for (const Run& run : runs_) {
+        if (a.mode[run.input] == GradMode::skip) continue;
+        const std::byte* from = sample(a.dout, out_, n) + run.out * size;
+        std::byte* to = sample(a.din[run.input], in_[run.input], n) + run.in * size;
+        if (a.mode[run.input] == GradMode::overwrite)
+          copy(from, to, run.channels * size);
+        else
+          add(from, to, run.channels);
+      }
+    }
+  }
+
+ private:
+  struct Run {
+    std::size_t input, in, out, channels;  // elements into a sample, for pixel 0
+  };
+
+  std::size_t offset(std::int64_t channel) const {
+    return std::size_t(channel / block_ * block_ * pixels_ + channel % block_);
+  }
+  static std::byte* sample(const Tensor& t, const TensorDesc& desc, std::int64_t n) {
+    return t.as<std::byte>() + std::size_t(n) * desc.bytes() / std::size_t(desc.shape.n);
+  }
+  void clear_last_block(std::byte* sample, const TensorDesc& desc) const {
+    const std::size_t bytes = desc.bytes() / std::size_t(desc.shape.n);
+    const std::size_t last = std::size_t(block_ * pixels_) * size_of(desc.format.dtype);
+    std::memset(sample + bytes - last, 0, last);
+  }
+  void copy(const std::byte* from, std::byte* to, std::size_t bytes) const {
+    const std::size_t stride = std::size_t(block_) * size_of(out_.format.dtype);
+    for (std::int64_t p = 0; p < pixels_; ++p)
+      std::memcpy(to + std::size_t(p) * stride, from + std::size_t(p) * stride, bytes);
+  }
+  void add(const std::byte* from, std::byte* to, std::size_t channels) const {
+    for (std::int64_t p = 0; p < pixels_; ++p)
+      for (std::size_t c = 0; c < channels; ++c) {
+        const std::size_t at = std::size_t(p * block_) + c;
+        if (out_.format.dtype == DType::bf16) {
+          auto* sum = reinterpret_cast<std::uint16_t*>(to) + at;
+          *sum = to_bf16(from_bf16(*sum) + from_bf16(reinterpret_cast<const std::uint16_t*>(from)[at]));
+        } else {
+          reinterpret_cast<float*>(to)[at] += reinterpret_cast<const float*>(from)[at];
+        }
+      }
+  }
+
+  Environment env_;
+  std::int64_t pixels_, block_;
+  TensorDesc out_, in_[2];
+  std::vector<Run> runs_;
+};
+
 // Nearest-neighbor doubling and 2x2 means are each other's transposes up to a factor.
 class ResampleKernel final : public Kernel {
  public:
@@ -147,7 +236,10 @@ std::unique_ptr<Kernel> make_add(const Add& op, const KernelSpec& spec, const En
 std::unique_ptr<Kernel> make_concat(const KernelSpec& spec, const Environment& env) {
   const bool one_format = spec.in[0].format == spec.out.format && spec.in[1].format == spec.out.format;
   const bool aligned = spec.in[0].shape.c % spec.out.format.channel_block == 0;
-  return one_format && aligned ? std::make_unique<ConcatKernel>(spec, env) : nullptr;
+  if (!one_format) return nullptr;
+  if (aligned) return std::make_unique<ConcatKernel>(spec, env);
+  if (!is_blocked(spec.out, env)) return nullptr;
+  return std::make_unique<ShiftedConcatKernel>(spec, env);
 }
 
 std::unique_ptr<Kernel> make_upsample(const KernelSpec& spec, const Environment& env) {

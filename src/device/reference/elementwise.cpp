@@ -108,10 +108,10 @@ class DropoutKernel final : public ReferenceKernel {
     if (mode_ == Mode::inference) return values;
     const Shape& shape = values.shape();
     for (std::int64_t n = 0; n < shape.n; ++n) {
-      const RandomKey key{context->seed, Stream::dropout, std::uint32_t(n), context->step};
+      const RandomKey key = dropout_key(op_, context->seed, context->step, n);
       for (std::int64_t c = 0; c < shape.c; ++c)
         for (std::int64_t p = 0; p < shape.pixels(); ++p) {
-          const auto position = std::uint32_t((std::int64_t(op_.layer) << 24) + c * shape.pixels() + p);
+          const auto position = std::uint32_t(c * shape.pixels() + p);
           const bool dropped = uniform(key, position) < op_.probability;
           values(n, c, p) = dropped ? 0 : values(n, c, p) / (1 - op_.probability);
         }
