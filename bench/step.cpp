@@ -16,7 +16,7 @@
 #include "diffusion/loss.h"
 #include "io/fs.h"
 #include "io/safetensors.h"
-#include "nn/unet.h"
+#include "nn/network.h"
 #include "plan/plan.h"
 #include "train/optimizer.h"
 
@@ -47,7 +47,7 @@ std::vector<float> read(const SafetensorsFile& file, const std::string& name) {
   return values;
 }
 
-Batch make_batch(const Options& options, const UNet& net) {
+Batch make_batch(const Options& options, const Network& net) {
   if (!options.input.empty()) {
     const SafetensorsFile file = SafetensorsFile::open(options.input);
     return {read(file, "sample"), read(file, "timestep"),
@@ -92,13 +92,14 @@ void print_profile(const std::map<std::string, double>& seconds, double steps, d
 void run(const Options& options) {
   const auto start = Clock::now();
   set_threads(options.threads);
-  const UNetConfig config =
-      parse_unet_config(parse_json(read_text_file(options.config, 1 << 20), options.config), options.config);
+  const NetworkConfig config = parse_network_config(
+      parse_json(read_text_file(options.config, 1 << 20), options.config), options.config);
   const Precision precision = options.precision == "bf16"  ? Precision::bf16
                               : options.precision == "f32" ? Precision::f32
                                                            : fastest_precision();
   const auto device = make_cpu_device(precision);
-  const UNet net = make_unet(config, options.batch, config.sample_size[0], config.sample_size[1]);
+  const auto [height, width] = traits_of(config).sample_size;
+  const Network net = make_network(config, options.batch, height, width);
   ParamStore params{ParamLayout(net.graph)};
   if (options.weights.empty())
     params.initialize(1);

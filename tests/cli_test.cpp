@@ -156,7 +156,7 @@ TEST_F(Cli, AnOutputThatCannotBeWrittenIsRefusedBeforeTheWork) {
     expect_error(code, {"sample", "/no/such/model", "-o", out}, words);  // the model was not even looked for
     expect_error(code, {"noise", "/no/such/image", "-o", out}, words);
   };
-  refused(2, file("x.jpg"), {"x.jpg", ".png, .gif, .npy"});
+  refused(2, file("x.bmp"), {"x.bmp", ".png, .jpg, .jpeg, .gif, .npy"});
   refused(2, "", {"empty"});
   refused(4, file("absent/x.png"), {file("absent/x.png"), "no directory"});
   refused(4, file("absent/deeper/"), {"no directory"});
@@ -301,7 +301,9 @@ TEST_F(Cli, ModelsThatDoNotFitTheRequest) {
     return arguments;
   };
   expect_error(2, with({file("x.png"), "--guidance", "2"}), {"guidance", "null class"});
-  expect_error(2, with({file("x.gif")}), {"x.gif", "2 channels"});
+  write_model(file("five"), tiny_model(5, false));
+  expect_error(2, {"sample", file("five"), "-n", "1", "--steps", "2", "-o", file("x.gif")},
+               {"x.gif", "5 channels"});
   expect_error(
       2, {"sample", file("pair"), "-n", "1000000", "--columns", "1000", "--scale", "64", "-o", file("x.png")},
       {"x.png", "too large"});

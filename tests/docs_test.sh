@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs every line of README.md and docs/ that begins with "diffusion " in a block of shell commands, in order, in an empty
-# folder. Training takes seconds instead of minutes; where Fashion-MNIST is absent, the built-in shapes take its place.
-# Usage: docs_test.sh PROGRAM SOURCE_DIR
+# folder, and then the C++ of docs/tutorial.md (tutorial_program.sh). Trainings take seconds, samplings few steps and
+# images; where Fashion-MNIST is absent, the built-in shapes take its place.
+# Usage: docs_test.sh PROGRAM SOURCE_DIR TUTORIAL_PROGRAM
 set -euo pipefail
-program=$1 source=$2
+program=$1 source=$2 tutorial=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -14,20 +15,35 @@ data=fashion-mnist
 "$program" train --data fashion-mnist --offline --out probe --preset tiny --steps 1 --quiet >/dev/null 2>&1 || data=shapes
 echo "data: $data"
 
-# The reader's own photograph.
+# The reader's own photographs.
 "$program" train --data shapes --out maker --preset tiny --steps 1 --quiet >/dev/null
 "$program" sample maker -n 4 --steps 2 --scale 5 -o photo.png --quiet >/dev/null
+cp "${DIFFUSION_DATA_DIR:-}/images/000000039769.png" cat.png 2>/dev/null || cp photo.png cat.png
+
+# The command as a test can afford it.
+shorten() {
+  case $1 in
+    *--steps*) sed -E 's/--steps [0-9]+/--steps 2/' <<<"$1" ;;
+    *--minutes*) sed -E 's/--minutes [0-9.]+/--minutes 0.05/' <<<"$1" ;;
+    "diffusion train"* | "diffusion sample"*) echo "$1 --steps 2" ;;
+    *) echo "$1" ;;
+  esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/'
+}
 
 count=0
 for page in "$source"/README.md "$source"/docs/*.md; do
   while IFS= read -r command; do
     command=${command%%   *}  # a comment after the command
-    command=$(sed -E "s/--minutes [0-9.]+/--minutes 0.05/; s/fashion-mnist/$data/" <<<"$command")
+    command=$(shorten "$command" | sed "s/data fashion-mnist/data $data/")
     [ $data = fashion-mnist ] || command=$(sed -E 's/--label "[^"]*"/--label 0/' <<<"$command")
     echo "$(basename "$page"): $command"
     eval "${command/#diffusion/\"$program\"} </dev/null" >out 2>err || { cat out err; echo "FAILED"; exit 1; }
     count=$((count + 1))
   done < <(awk '/^```sh/{shell=1;next} /^```/{shell=0} shell && /^diffusion /' "$page")
+done
+"$tutorial" >out 2>err || { cat out err; echo "FAILED: the C++ of docs/tutorial.md"; exit 1; }
+for file in particles.png cat-160.png wrap.png schedules.svg schedule-rows.png; do
+  [ -s "$file" ] || { echo "the C++ of docs/tutorial.md wrote no $file"; exit 1; }
 done
 for file in samples.png denoise.gif noise.png boots/000000.png run/latest/model_index.json; do
   [ -s "$file" ] || { echo "no $file"; exit 1; }

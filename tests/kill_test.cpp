@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,8 @@ namespace diffusion {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::int64_t kSteps = 240, kSaveEvery = 12;
 
 fs::path binary() {
   if (const char* path = std::getenv("DIFFUSION_BINARY")) return path;
@@ -41,8 +44,8 @@ pid_t start_training(const fs::path& run) {
   if (!std::freopen("/dev/null", "w", stdout) || !std::freopen((run.string() + ".err").c_str(), "a", stderr))
     _exit(127);
   execl(program.c_str(), program.c_str(), "train", "--data", "shapes", "--preset", "tiny", "--out",
-        out.c_str(), "--steps", "240", "--batch", "8", "--save-every", "12", "--seed", "5", "--threads", "2",
-        "--quiet", nullptr);
+        out.c_str(), "--steps", std::to_string(kSteps).c_str(), "--batch", "8", "--save-every",
+        std::to_string(kSaveEvery).c_str(), "--seed", "5", "--threads", "2", "--quiet", nullptr);
   _exit(127);
 }
 
@@ -67,11 +70,23 @@ std::vector<double> losses_of(const fs::path& run) {
   return losses;
 }
 
-double seconds_to_finish(const fs::path& run) {
-  const auto start = std::chrono::steady_clock::now();
+void finish(const fs::path& run) {
   const int status = wait_for(start_training(run));
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << text_of(run.string() + ".err");
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::int64_t logged_steps(const fs::path& run) {
+  const std::string log = text_of(run / "log.jsonl");
+  return std::ranges::count(log, '\n');
+}
+
+// Waits until `steps` steps are logged. False if the program ended before; it has been waited for then.
+bool wait_for_steps(pid_t child, const fs::path& run, std::int64_t steps) {
+  while (logged_steps(run) < steps) {
+    if (waitpid(child, nullptr, WNOHANG) == child) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 void expect_same(const fs::path& a, const fs::path& b) {
@@ -79,7 +94,7 @@ void expect_same(const fs::path& a, const fs::path& b) {
     ASSERT_FALSE(text_of(a / "latest" / file).empty()) << file;
     EXPECT_TRUE(text_of(a / "latest" / file) == text_of(b / "latest" / file)) << file << " differs";
   }
-  EXPECT_EQ(losses_of(a).size(), 240u);
+  EXPECT_EQ(losses_of(a).size(), std::size_t(kSteps));
   EXPECT_EQ(losses_of(a), losses_of(b));
 }
 
@@ -87,26 +102,28 @@ TEST(Kill, TwentyKillsAtRandomMomentsChangeNothing) {
   if (!fs::exists(binary())) GTEST_SKIP() << "skipped: no program at " << binary();
   const auto folder = make_folder();
   const fs::path whole = folder->path() / "whole", killed = folder->path() / "killed";
-  const double duration = seconds_to_finish(whole);
+  finish(whole);
 
-  // Moments from before the first step to the middle of the run, so that many hit a step and many a checkpoint.
+  // Moments are counted in steps and a few milliseconds more, so that they fall into start-up, steps and checkpoints alike
+  // however busy the machine is. What was logged and not saved counts at once: those kills hit the start.
   int kills = 0;
-  for (std::uint32_t attempt = 0; kills < 20 && attempt < 100; ++attempt) {
+  for (std::uint32_t attempt = 0; kills < 20; ++attempt) {
+    ASSERT_LT(attempt, 100u) << "the runs end before they are killed";
+    const auto random = [&](std::uint32_t sample) { return uniform({11, Stream::shuffle, sample, attempt}); };
+    const std::int64_t saved = logged_steps(killed) / kSaveEvery * kSaveEvery;
     const pid_t child = start_training(killed);
-    const double delay = duration * (0.1 + 0.5 * uniform({11, Stream::shuffle, attempt, 0}));
-    std::this_thread::sleep_for(std::chrono::duration<double>(delay));
-    kill(child, SIGKILL);
-    if (WIFSIGNALED(wait_for(child))) ++kills;
-    if (losses_of(killed).size() >=
-        116) {  // nearly done: begin again, the rest of the kills need work to hit
-      const int status = wait_for(start_training(killed));
-      ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << text_of(killed.string() + ".err");
+    if (wait_for_steps(child, killed, saved + std::int64_t(2 * kSaveEvery * random(0)))) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(0.02 * random(1)));
+      kill(child, SIGKILL);
+      if (WIFSIGNALED(wait_for(child))) ++kills;
+    }
+    if (logged_steps(killed) > kSteps - 3 * kSaveEvery) {
+      finish(killed);
       expect_same(whole, killed);
       fs::remove_all(killed);
     }
   }
-  EXPECT_EQ(kills, 20);
-  seconds_to_finish(killed);
+  finish(killed);
   expect_same(whole, killed);
 }
 
@@ -114,19 +131,17 @@ TEST(Kill, SignalsSaveAndExitWith75) {
   if (!fs::exists(binary())) GTEST_SKIP() << "skipped: no program at " << binary();
   const auto folder = make_folder();
   const fs::path whole = folder->path() / "whole", stopped = folder->path() / "stopped";
-  seconds_to_finish(whole);
+  finish(whole);
   for (int signal : {SIGINT, SIGTERM}) {
     const pid_t child = start_training(stopped);
-    const std::size_t before = fs::exists(stopped / "log.jsonl") ? losses_of(stopped).size() : 0;
-    for (int i = 0;
-         i < 2000 && (!fs::exists(stopped / "log.jsonl") || losses_of(stopped).size() < before + 3); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(wait_for_steps(child, stopped, logged_steps(stopped) + 3))
+        << text_of(stopped.string() + ".err");
     kill(child, signal);
     const int status = wait_for(child);
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 75) << text_of(stopped.string() + ".err");
   }
-  seconds_to_finish(stopped);
+  finish(stopped);
   expect_same(whole, stopped);
 }
 

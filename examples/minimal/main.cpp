@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   UNetConfig config{.in_channels = 1, .out_channels = 1, .norm_num_groups = 8};
   config.block_out_channels = {16, 32};
   config.down_block_attention = config.up_block_attention = {false, false};
-  const UNet net = make_unet(config, /*n=*/1, shapes.height, shapes.width);
+  const Network net = make_unet(config, /*n=*/1, shapes.height, shapes.width);
   ParamStore params{ParamLayout(net.graph)};
   params.initialize(/*seed=*/1);
   Plan plan(net.graph, net.output, *make_cpu_device(), Mode::inference, params);

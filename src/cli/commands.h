@@ -20,6 +20,7 @@ struct Command {
 std::function<int()> add_train(CLI::App& app);
 std::function<int()> add_sample(CLI::App& app);
 std::function<int()> add_noise(CLI::App& app);
+std::function<int()> add_data(CLI::App& app);
 std::function<int()> add_info(CLI::App& app);
 
 }  // namespace diffusion

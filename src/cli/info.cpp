@@ -67,20 +67,32 @@ Json::Array to_json_array(const auto& values) {
   return array;
 }
 
+Json block_names(const std::vector<bool>& attention, const char* plain, const char* with_attention) {
+  Json::Array names;
+  for (const bool attends : attention) names.emplace_back(attends ? with_attention : plain);
+  return names;
+}
+
+Json::Object shape_to_json(const UNetConfig& c) {
+  return {{"block_out_channels", to_json_array(c.block_out_channels)},
+          {"layers_per_block", c.layers_per_block},
+          {"down_blocks", block_names(c.down_block_attention, "DownBlock2D", "AttnDownBlock2D")},
+          {"up_blocks", block_names(c.up_block_attention, "UpBlock2D", "AttnUpBlock2D")}};
+}
+
+Json::Object shape_to_json(const ConvNextConfig& c) {
+  return {{"dim", c.dim},
+          {"dim_mults", to_json_array(c.dim_mults)},
+          {"heads", c.heads},
+          {"head_dim", c.head_dim}};
+}
+
 Json network_to_json(const Model& model) {
-  const UNetConfig& c = model.unet;
-  Json::Array down, up;
-  for (const bool attention : c.down_block_attention)
-    down.emplace_back(attention ? "AttnDownBlock2D" : "DownBlock2D");
-  for (const bool attention : c.up_block_attention)
-    up.emplace_back(attention ? "AttnUpBlock2D" : "UpBlock2D");
-  return Json::Object{{"type", "UNet2DModel"},
-                      {"parameters", model.params.layout().parameter_count()},
-                      {"tensors", model.params.layout().entries().size()},
-                      {"block_out_channels", to_json_array(c.block_out_channels)},
-                      {"layers_per_block", c.layers_per_block},
-                      {"down_blocks", std::move(down)},
-                      {"up_blocks", std::move(up)}};
+  Json::Object network = std::visit([](const auto& c) { return shape_to_json(c); }, model.network);
+  network["type"] = model.traits().type;
+  network["parameters"] = model.params.layout().parameter_count();
+  network["tensors"] = model.params.layout().entries().size();
+  return network;
 }
 
 Json schedule_to_json(const Preconditioner& preconditioner) {
@@ -97,23 +109,33 @@ Json schedule_to_json(const Preconditioner& preconditioner) {
                       {"terminal_snr_warning", warning ? Json(*warning) : Json(nullptr)}};
 }
 
-void print_network(const Model& model) {
-  const UNetConfig& c = model.unet;
-  const std::int64_t parameters = model.params.layout().parameter_count();
-  print_line(fmt::format("network    U-Net, {} parameters in {} tensors", parameters,
-                         model.params.layout().entries().size()));
+std::string describe_levels(const UNetConfig& c) {
   std::vector<std::string> levels;
   for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
     levels.push_back(
         fmt::format("{}{}", c.block_out_channels[i], c.down_block_attention[i] ? " (attention)" : ""));
-  print_line(fmt::format("levels     {} channels, {} block{} each", fmt::join(levels, ", "),
-                         c.layers_per_block, c.layers_per_block == 1 ? "" : "s"));
-  if (c.sample_size[0] > 0)
-    print_line(fmt::format("images     {} x {}, {} channel{}", c.sample_size[1], c.sample_size[0],
-                           c.in_channels, c.in_channels == 1 ? "" : "s"));
+  return fmt::format("{} channels, {} block{} each", fmt::join(levels, ", "), c.layers_per_block,
+                     c.layers_per_block == 1 ? "" : "s");
+}
+
+std::string describe_levels(const ConvNextConfig& c) {
+  std::vector<int> widths;
+  for (const int mult : c.dim_mults) widths.push_back(c.dim * mult);
+  return fmt::format("{} channels, 2 ConvNeXt blocks and linear attention each", fmt::join(widths, ", "));
+}
+
+void print_network(const Model& model) {
+  const NetworkTraits traits = model.traits();
+  print_line(fmt::format("network    {}, {} parameters in {} tensors",
+                         std::holds_alternative<UNetConfig>(model.network) ? "U-Net" : "ConvNeXt U-Net",
+                         model.params.layout().parameter_count(), model.params.layout().entries().size()));
+  print_line("levels     " + std::visit([](const auto& c) { return describe_levels(c); }, model.network));
+  if (traits.sample_size[0] > 0)
+    print_line(fmt::format("images     {} x {}, {} channel{}", traits.sample_size[1], traits.sample_size[0],
+                           traits.in_channels, traits.in_channels == 1 ? "" : "s"));
   else
-    print_line(
-        fmt::format("images     any size, {} channel{}", c.in_channels, c.in_channels == 1 ? "" : "s"));
+    print_line(fmt::format("images     any size, {} channel{}", traits.in_channels,
+                           traits.in_channels == 1 ? "" : "s"));
   if (model.class_count() == 0) return print_line("classes    none");
   print_line(fmt::format("classes    {}{}{}{}", model.class_count(), model.class_names.empty() ? "" : ": ",
                          fmt::join(model.class_names, ", "),
@@ -166,8 +188,8 @@ int run(const InfoOptions& o) {
       {"model", path_to_json(o.model)},
       {"pipeline", path_to_json(pipeline.string())},
       {"network", network_to_json(model)},
-      {"image_size", to_json_array(model.unet.sample_size)},
-      {"channels", model.unet.in_channels},
+      {"image_size", to_json_array(model.traits().sample_size)},
+      {"channels", model.traits().in_channels},
       {"classes", model.class_count()},
       {"class_names", to_json_array(model.class_names)},
       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},

@@ -29,6 +29,7 @@ constexpr std::array kCommands{
     Command{"train", "Train a model on a data set, or go on with a run", add_train},
     Command{"sample", "Make pictures with a model", add_sample},
     Command{"noise", "Show how a picture drowns in noise (the forward process)", add_noise},
+    Command{"data", "Tell what is in a data set, and show examples", add_data},
     Command{"info", "Tell what a model is", add_info},
 };
 

@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "cli/options.h"
+#include "cli/show.h"
 #include "io/gif.h"
 #include "io/npy.h"
 #include "io/resize.h"
@@ -33,14 +36,16 @@ PictureForm form_of(const std::string& text) {
   const fs::path path(text);
   const std::string extension = lower(path.extension().string());
   if (extension == ".png") return PictureForm::png;
+  if (extension == ".jpg" || extension == ".jpeg") return PictureForm::jpeg;
   if (extension == ".gif") return PictureForm::gif;
   if (extension == ".npy") return PictureForm::npy;
   std::error_code ignored;
   if (extension.empty() || fs::is_directory(path, ignored)) return PictureForm::directory;
-  throw Error(ErrorKind::usage,
-              fmt::format("the output {} has the extension \"{}\"; accepted are .png, .gif, .npy "
-                          "and directories (no extension)",
-                          text, extension));
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("the output {} has the extension \"{}\"; accepted are .png, .jpg, .jpeg, .gif, .npy "
+                  "and directories (no extension)",
+                  text, extension));
 }
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& reason) {
@@ -56,25 +61,30 @@ void check_directory_writable(const fs::path& output, const fs::path& directory)
     refuse(output, fmt::format("the directory {}: {}", directory.string(), std::strerror(errno)));
 }
 
-// What can be known before the work: nothing is written yet.
-void check_writable(const PictureOutput& output) {
+void check_directory_output(const fs::path& output) {
+  const fs::path path = output.has_filename() ? output : output.parent_path();
   std::error_code error;
-  fs::path path = output.path;
-  const bool is_directory = output.form == PictureForm::directory;
-  if (is_directory && !path.has_filename()) path = path.parent_path();
-  const fs::file_status status = fs::status(path, error);
-  if (fs::exists(status) && is_directory) return check_directory_writable(output.path, path);
-  if (fs::is_directory(status)) refuse(path, "it is a directory");
-  if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path, "it is not a regular file");
-  check_directory_writable(output.path, path.has_parent_path() ? path.parent_path() : fs::path("."));
+  if (fs::exists(path, error)) return check_directory_writable(output, path);
+  check_writable_file(path);
 }
 
 }  // namespace
 
+void check_writable_file(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) refuse(path, "it is a directory");
+  if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path, "it is not a regular file");
+  check_directory_writable(path, path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
 PictureOutput parse_output(const std::string& text) {
   if (text.empty()) throw Error(ErrorKind::usage, "the name of the output is empty");
   const PictureOutput output{text, form_of(text)};
-  check_writable(output);
+  if (output.form == PictureForm::directory)
+    check_directory_output(output.path);
+  else
+    check_writable_file(output.path);
   return output;
 }
 
@@ -86,21 +96,20 @@ PictureOutput parse_gif_output(std::string_view option, const std::string& text)
 }
 
 void check_channels(const PictureOutput& output, int channels) {
-  const bool png = output.form == PictureForm::png || output.form == PictureForm::directory;
-  if ((png && channels > 4) || (output.form == PictureForm::gif && channels != 1 && channels != 3))
+  if (output.form != PictureForm::npy && channels > 4)
     throw Error(ErrorKind::usage,
                 fmt::format("{} cannot hold pictures with {} channels; an output that ends in .npy can",
                             output.path.string(), channels));
 }
 
 void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, int width, int height) {
-  if (output.form != PictureForm::png && output.form != PictureForm::gif) return;
+  if (!output.is_one_picture() && output.form != PictureForm::gif) return;
   const std::int64_t columns = std::min(grid.columns, count), rows = (count + columns - 1) / columns;
   const std::int64_t whole_width = columns * (std::int64_t(width) * grid.scale + kGap) - kGap;
   const std::int64_t whole_height = rows * (std::int64_t(height) * grid.scale + kGap) - kGap;
-  constexpr std::int64_t kMaxGifSide = 65'535;
-  const bool fits_gif = whole_width <= kMaxGifSide && whole_height <= kMaxGifSide;
-  if (whole_width > kMaxPixels / whole_height || (output.form == PictureForm::gif && !fits_gif))
+  constexpr std::int64_t kMaxSide = 65'500;  // of JPEG; GIF has 35 more
+  const bool fits_side = whole_width <= kMaxSide && whole_height <= kMaxSide;
+  if (whole_width > kMaxPixels / whole_height || (output.form != PictureForm::png && !fits_side))
     throw Error(
         ErrorKind::usage,
         fmt::format(
@@ -113,6 +122,16 @@ Image draw(const Grid& grid, std::span<const Image> pictures) {
   std::vector<Image> tiles;
   for (const Image& picture : pictures) tiles.push_back(enlarge(picture, grid.scale));
   return make_grid(tiles, grid.columns, kGap, kBackground);
+}
+
+void write_picture(const PictureOutput& output, const Image& picture) {
+  constexpr int kJpegQuality = 90;
+  if (output.form == PictureForm::jpeg) return write_jpeg(output.path, on_white(picture), kJpegQuality);
+  write_png(output.path, picture);
+}
+
+void show_or_tell(const Image& picture) {
+  if (!show_picture(picture)) stderr_log().line("--show: stdout is no terminal that can show pictures");
 }
 
 void write_pictures_npy(const fs::path& path, std::span<const Image> pictures) {
@@ -134,9 +153,22 @@ void write_pictures_directory(const fs::path& directory, std::span<const Image> 
   for (std::size_t k = 0; k < pictures.size(); ++k) write_png(directory / (names[k] + ".png"), pictures[k]);
 }
 
-void write_animation(const fs::path& path, std::span<const Image> frames) {
+void write_animation(const fs::path& path, std::span<const Image> frames, int delay_ms) {
   constexpr int kWholeMs = 4000, kLeastMs = 20, kMostMs = 200, kRestMs = 2000;
-  write_gif(path, frames, std::clamp(kWholeMs / int(frames.size()), kLeastMs, kMostMs), kRestMs);
+  if (delay_ms == 0) delay_ms = std::clamp(kWholeMs / int(frames.size()), kLeastMs, kMostMs);
+  std::vector<Image> opaque;
+  if (frames.front().channels % 2 == 0)  // with alpha
+    for (const Image& frame : frames) opaque.push_back(on_white(frame));
+  write_gif(path, opaque.empty() ? frames : std::span<const Image>(opaque), delay_ms, kRestMs);
+}
+
+void add_delay_option(CLI::App& app, int& delay_ms) {
+  constexpr int kLeastMs = 20, kMostMs = 60'000;  // what is faster, browsers show slowly
+  app.add_option("--delay", delay_ms,
+                 "How long a frame of an animation lasts (default: as suits their number)")
+      ->check(in_range(kLeastMs, kMostMs))
+      ->type_name("MS")
+      ->group("Output");
 }
 
 }  // namespace diffusion

@@ -2,6 +2,7 @@
 
 // Where a command puts pictures: -o OUT, whose extension decides the form.
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -12,21 +13,27 @@
 
 namespace diffusion {
 
-enum class PictureForm { png, gif, npy, directory };
+enum class PictureForm { png, jpeg, gif, npy, directory };
 
 struct PictureOutput {
   std::filesystem::path path;
   PictureForm form;
+
+  bool is_one_picture() const { return form == PictureForm::png || form == PictureForm::jpeg; }
 };
 
-// .png, .gif, .npy, or a directory: an existing one, or a name without extension or with a slash at the end. Error(usage)
+// .png, .jpg, .jpeg, .gif, .npy, or a directory: an existing one, or a name without extension or with a slash at the end. Error(usage)
 // listing them for anything else. Error(io) if it is already clear that the file cannot be written.
 PictureOutput parse_output(const std::string& text);
 
 // As parse_output for an option that accepts only GIF.
 PictureOutput parse_gif_output(std::string_view option, const std::string& text);
 
-// Error(usage) if PNG or GIF cannot hold pictures with so many channels.
+// Error(io) if it is already clear that a file of this name cannot be written.
+void check_writable_file(const std::filesystem::path& path);
+
+// Error(usage) if pictures with so many channels can only be written as arrays. Alpha is kept by PNG; for GIF and JPEG it
+// is composited on white.
 void check_channels(const PictureOutput& output, int channels);
 
 // Pictures in rows, each pixel shown as scale x scale.
@@ -39,6 +46,12 @@ void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, i
 
 Image draw(const Grid& grid, std::span<const Image> pictures);
 
+// PNG or JPEG, for outputs that are one picture.
+void write_picture(const PictureOutput& output, const Image& picture);
+
+// For --show: the picture in the terminal, or a line on stderr that tells why not.
+void show_or_tell(const Image& picture);
+
 // uint8 [N, H, W, C].
 void write_pictures_npy(const std::filesystem::path& path, std::span<const Image> pictures);
 
@@ -46,7 +59,10 @@ void write_pictures_npy(const std::filesystem::path& path, std::span<const Image
 void write_pictures_directory(const std::filesystem::path& directory, std::span<const Image> pictures,
                               std::span<const std::string> names);
 
-// The animation at a pace that suits its length, with a rest of two seconds at the end.
-void write_animation(const std::filesystem::path& path, std::span<const Image> frames);
+// The animation with a rest of two seconds at the end; a frame lasts `delay_ms`, or 0: as suits their number.
+void write_animation(const std::filesystem::path& path, std::span<const Image> frames, int delay_ms);
+
+// Adds --delay, in milliseconds.
+void add_delay_option(CLI::App& app, int& delay_ms);
 
 }  // namespace diffusion

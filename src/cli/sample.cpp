@@ -28,9 +28,9 @@ struct SampleOptions {
   std::string model, out, gif, label, spacing = "trailing";
   GenerateOptions generate;
   double eta = 0;
-  int columns = 0, scale = 0, frames = kDefaultFrames;
+  int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
   MachineOptions machine;
-  bool json = false, quiet = false;
+  bool show = false, json = false, quiet = false;
 };
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -83,19 +83,19 @@ int default_columns(const Model& model, const GenerateOptions& g) {
 
 Grid choose_grid(const Model& model, const SampleOptions& o, const GenerateOptions& g) {
   constexpr int kVisibleSide = 64;
-  const int side = std::max(model.unet.sample_size[0], model.unet.sample_size[1]);
+  const int side = std::max(model.traits().sample_size[0], model.traits().sample_size[1]);
   return {o.columns > 0 ? o.columns : default_columns(model, g),
           o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1)};
 }
 
 void write(const PictureOutput& output, const Grid& grid, int first, std::span<const Image> images,
-           const DenoisingFrames* frames) {
-  if (output.form == PictureForm::png) return write_png(output.path, draw(grid, images));
+           const DenoisingFrames* frames, int delay_ms) {
+  if (output.is_one_picture()) return write_picture(output, draw(grid, images));
   if (output.form == PictureForm::npy) return write_pictures_npy(output.path, images);
   if (output.form == PictureForm::gif) {
     std::vector<Image> pictures;
     for (const std::vector<Image>& frame : frames->frames()) pictures.push_back(draw(grid, frame));
-    return write_animation(output.path, pictures);
+    return write_animation(output.path, pictures, delay_ms);
   }
   std::vector<std::string> names;
   for (std::size_t k = 0; k < images.size(); ++k)
@@ -107,12 +107,16 @@ int run(const CLI::App& app, const SampleOptions& o) {
   std::vector<PictureOutput> outputs{parse_output(o.out)};
   if (app.count("--gif") > 0) outputs.push_back(parse_gif_output("--gif", o.gif));
   const bool animated = std::ranges::count(outputs, PictureForm::gif, &PictureOutput::form) > 0;
-  const bool gridded = animated || outputs.front().form == PictureForm::png;
+  const bool gridded = animated || o.show || outputs.front().is_one_picture();
   for (const char* option : {"--columns", "--scale"})
     if (app.count(option) > 0 && !gridded)
-      throw Error(ErrorKind::usage, fmt::format("{} is for outputs that end in .png or .gif", option));
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} is for --show and outputs that end in .png, .jpg or .gif", option));
+  if (o.show && o.json) throw Error(ErrorKind::usage, "--show and --json both want stdout; give one of them");
   if (app.count("--frames") > 0 && !animated)
     throw Error(ErrorKind::usage, "--frames is for outputs that end in .gif");
+  if (app.count("--delay") > 0 && !animated)
+    throw Error(ErrorKind::usage, "--delay is for outputs that end in .gif");
   find_sampler(o.generate.sampler);  // throws before the model is read
   Json::Array output_paths;
   for (const PictureOutput& output : outputs)
@@ -121,14 +125,14 @@ int run(const CLI::App& app, const SampleOptions& o) {
 
   Model model = read_pipeline(find_pipeline(o.model));
   const GenerateOptions g = resolve(app, o, model);
-  if (model.unet.sample_size[0] == 0)
+  if (model.traits().sample_size[0] == 0)
     throw Error(
         ErrorKind::usage,
         fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
   const Grid grid = choose_grid(model, o, g);
   for (const PictureOutput& output : outputs) {
-    check_channels(output, model.unet.in_channels);
-    check_grid_fits(output, grid, g.count, model.unet.sample_size[1], model.unet.sample_size[0]);
+    check_channels(output, model.traits().in_channels);
+    check_grid_fits(output, grid, g.count, model.traits().sample_size[1], model.traits().sample_size[0]);
   }
   if (const NoiseSchedule* schedule = model.preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
@@ -149,9 +153,11 @@ int run(const CLI::App& app, const SampleOptions& o) {
 
   std::string written;
   for (const PictureOutput& output : outputs) {
-    write(output, grid, g.first, images, frames.get());
+    write(output, grid, g.first, images, frames.get(), o.delay);
     written += (written.empty() ? "" : ", ") + output.path.string();
   }
+
+  if (o.show) show_or_tell(draw(grid, images));
 
   const double rate = g.count / seconds;
   if (o.json)
@@ -180,7 +186,7 @@ std::function<int()> add_sample(CLI::App& app) {
       ->type_name("");
   app.add_option("-o,--out", o->out,
                  "What to write:\n"
-                 "  .png  all images in a grid\n"
+                 "  .png  all images in a grid (or .jpg)\n"
                  "  .gif  the grid, from noise to images\n"
                  "  .npy  uint8 array [N, H, W, C]\n"
                  "  else  a directory with one PNG each, 000000.png ...")
@@ -238,6 +244,7 @@ std::function<int()> add_sample(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str()
       ->group(output);
+  add_delay_option(app, o->delay);
   app.add_option("--columns", o->columns,
                  "Images in a row of the grid (default: a class in each column, or about a square)")
       ->check(in_range(1, std::numeric_limits<int>::max()))
@@ -249,6 +256,7 @@ std::function<int()> add_sample(CLI::App& app) {
       ->check(in_range(1, 64))
       ->type_name("N")
       ->group(output);
+  app.add_flag("--show", o->show, "Show the grid in the terminal")->group(output);
   add_json_flag(app, o->json);
   add_quiet_flag(app, o->quiet);
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands.h"
-#include "data/registry.h"
+#include "cli/data_options.h"
 #include "train/trainer.h"
 
 namespace diffusion {
@@ -25,10 +25,11 @@ extern "C" void on_signal(int) {
 }
 
 struct TrainOptions {
-  std::string data = "fashion-mnist", data_dir, out, preset, precision, objective, schedule, loss, weight;
+  std::string data = "fashion-mnist", out, preset, precision, objective, schedule, loss, weight;
+  DataArguments source;
   TrainConfig config;  // values given on the command line, applied over the preset by `given`
-  bool unconditional = false, json = false, quiet = false, offline = false;
-  double minutes = 0, epochs = 0;
+  bool unconditional = false, json = false, quiet = false, drop_last = false;
+  double minutes = 0, epochs = 0, dropout = 0;
   std::int64_t steps = 0, save_every = 0, preview_every = 0;
 };
 
@@ -38,6 +39,14 @@ Precision parse_precision(const std::string& name) {
   throw Error(ErrorKind::usage, fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", name));
 }
 
+void set_dropout(TrainConfig& c, double probability) {
+  auto* unet = std::get_if<UNetConfig>(&c.network);
+  if (!unet)
+    throw Error(ErrorKind::usage,
+                fmt::format("--dropout is not for the preset {}, whose network has none", c.preset));
+  unet->dropout = probability;
+}
+
 // The preset, with everything that was given on the command line in its place.
 TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
@@ -45,6 +54,10 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   if (preset.empty()) preset = o.data == "mnist" ? "mnist" : "fashion-mnist";
   TrainConfig c = preset_config(preset);
   c.data = o.data;
+  c.form = parse_form(app, o.source);
+  c.shards = o.source.shards;
+  c.shard = o.source.shard;
+  if (given("--drop-last")) c.drop_last = o.drop_last;
   const TrainConfig& over = o.config;
   if (given("--batch")) c.batch = over.batch;
   if (given("--accumulate")) c.accumulate = over.accumulate;
@@ -56,7 +69,7 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   if (given("--timesteps")) c.timesteps = over.timesteps;
   if (given("--beta-start")) c.beta_start = over.beta_start;
   if (given("--beta-end")) c.beta_end = over.beta_end;
-  if (given("--dropout")) c.unet.dropout = over.unet.dropout;
+  if (given("--dropout")) set_dropout(c, o.dropout);
   if (given("--objective")) c.objective = parse_objective(o.objective);
   if (given("--schedule")) c.schedule = parse_schedule_kind(o.schedule);
   if (given("--loss")) c.loss = parse_loss_kind(o.loss);
@@ -65,12 +78,15 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   c.seed = over.seed;
   c.threads = over.threads;
   c.keep = over.keep;
-  c.flip = over.flip;
-  c.conditional = !o.unconditional;
+  if (given("--flip")) c.flip = over.flip;
+  if (given("--report-every")) c.report_every = over.report_every;
+  c.conditional = c.conditional && !o.unconditional;
+  const bool budget_given = given("--minutes") || given("--steps") || given("--epochs");
+  if (budget_given) c.budget = {};
   if (given("--minutes")) c.budget.minutes = o.minutes;
   if (given("--steps")) c.budget.steps = o.steps;
   if (given("--epochs")) c.budget.epochs = o.epochs;
-  if (!given("--minutes") && !given("--steps") && !given("--epochs")) c.budget.minutes = 15;
+  if (!budget_given && !c.budget.epochs) c.budget.minutes = 15;
   if (given("--save-every")) c.save_every = o.save_every;
   if (given("--preview-every")) c.preview_every = o.preview_every;
   return c;
@@ -86,16 +102,10 @@ int run(const CLI::App& app, const TrainOptions& o) {
     if (const auto warning = terminal_snr_warning(schedule)) stderr_log().warning(*warning);
   }
 
-  DataOptions data_options{o.data_dir, Split::train, !o.offline};
-  std::unique_ptr<Progress> download;
-  data_options.progress = [&](const std::string& file, std::uint64_t bytes, std::uint64_t total) {
-    if (!download) download = std::make_unique<Progress>("fetching " + file, std::int64_t(total), o.quiet);
-    download->update(std::int64_t(bytes), "");
-    if (total > 0 && bytes >= total) download.reset();
-  };
-  Dataset dataset = load_dataset(config.data, data_options);
-  const std::string summary = fmt::format("{}: {} images of {}x{}x{}", dataset.name, dataset.count(),
-                                          dataset.height, dataset.width, dataset.channels);
+  Dataset dataset = DataLoader(app, o.source, o.quiet).load(config.data).dataset;
+  const std::string summary =
+      fmt::format("{}: {} images of {}x{}x{}", dataset.name, dataset.count(), dataset.example_height(),
+                  dataset.example_width(), dataset.channels);
   Trainer trainer(config, std::move(dataset), o.out, talk);
   if (!o.quiet)
     talk(fmt::format(
@@ -145,15 +155,12 @@ std::function<int()> add_train(CLI::App& app) {
   std::string preset_names;
   for (const Preset& p : presets()) preset_names += fmt::format("\n  {}: {}", p.name, p.summary);
 
-  app.add_option("--data", o->data, "fashion-mnist, mnist, shapes, or a folder with the four IDX files")
-      ->capture_default_str();
-  app.add_option("--data-dir", o->data_dir,
-                 "Where to look for the data instead of DIFFUSION_DATA_DIR and the cache");
-  app.add_flag("--offline", o->offline, "Never fetch data from the network");
+  app.add_option("--data", o->data, data_help())->type_name("DATA")->capture_default_str();
   app.add_option("--out", o->out, "Directory of the run; an unfinished run there is resumed")->required();
   app.add_option("--preset", o->preset, "Defaults for everything below:" + preset_names);
 
-  app.add_option("--minutes", o->minutes, "Train for so long (default: 15)")->group("How long");
+  app.add_option("--minutes", o->minutes, "Train for so long (default: 15, or the preset's epochs)")
+      ->group("How long");
   app.add_option("--steps", o->steps, "Train so many steps: reproducible to the bit")->group("How long");
   app.add_option("--epochs", o->epochs, "Train so many passes over the data")->group("How long");
 
@@ -166,8 +173,7 @@ std::function<int()> add_train(CLI::App& app) {
       ->group("Optimization");
   app.add_option("--weight-decay", o->config.weight_decay, "AdamW's decoupled decay")->group("Optimization");
   app.add_option("--clip", o->config.clip, "Largest gradient norm; 0: no limit")->group("Optimization");
-  app.add_option("--dropout", o->config.unet.dropout, "Dropout inside the residual blocks")
-      ->group("Optimization");
+  app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
 
   app.add_option("--objective", o->objective, "What the network predicts: epsilon, v, x0 or edm")
       ->group("Diffusion");
@@ -176,15 +182,19 @@ std::function<int()> add_train(CLI::App& app) {
   app.add_option("--timesteps", o->config.timesteps, "Length of the schedule")->group("Diffusion");
   app.add_option("--beta-start", o->config.beta_start, "First beta of the schedule")->group("Diffusion");
   app.add_option("--beta-end", o->config.beta_end, "Last beta of the schedule")->group("Diffusion");
-  app.add_option("--loss", o->loss, "mse or huber")->group("Diffusion");
+  app.add_option("--loss", o->loss, "mse, huber or l1")->group("Diffusion");
   app.add_option("--weight", o->weight, "Weight of the noise levels: uniform, p2 or min-snr")
       ->group("Diffusion");
 
+  add_data_options(app, o->source);
+  app.add_flag("--drop-last", o->drop_last,
+               "End every epoch with its last full batch (default: batches run on across epochs)")
+      ->group("Data");
   app.add_flag("--unconditional", o->unconditional, "Ignore the labels")->group("Data");
   app.add_option("--label-dropout", o->config.label_dropout,
                  "Share of labels hidden, for guidance when sampling")
       ->group("Data");
-  app.add_flag("--flip", o->config.flip, "Mirror images at random (not for clothes or digits)")
+  app.add_flag("--flip,!--no-flip", o->config.flip, "Mirror images at random (not for clothes or digits)")
       ->group("Data");
 
   app.add_option("--precision", o->precision, "auto, f32 or bf16; auto is the fastest this CPU has")
@@ -197,6 +207,9 @@ std::function<int()> add_train(CLI::App& app) {
   app.add_option("--keep", o->config.keep, "Checkpoints to keep")->capture_default_str()->group("Output");
   app.add_option("--preview-every", o->preview_every,
                  "Steps between preview pictures; 0: none (default: 4 in a run)")
+      ->group("Output");
+  app.add_option("--report-every", o->config.report_every,
+                 "Steps between lines with the loss of the batch; 0: none")
       ->group("Output");
   app.add_flag("--json", o->json, "Print the result as JSON")->group("Output");
   app.add_flag("--quiet", o->quiet, "No progress line")->group("Output");

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 #include "base/error.h"
 #include "base/rng.h"
 
@@ -9,56 +13,111 @@ namespace diffusion {
 
 namespace {
 
-// [H, W, C] bytes to [C, H, W] in [-1, 1], mirrored left to right if asked.
-void write_image(const Dataset& dataset, std::span<const std::uint8_t> image, bool mirror,
-                 std::span<float> out) {
-  const auto height = std::size_t(dataset.height), width = std::size_t(dataset.width);
+constexpr std::array<float, 256> make_signed_values() {
+  std::array<float, 256> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = float(i) / 127.5f - 1.0f;
+  return values;
+}
+
+constexpr std::array<float, 256> kSignedValues = make_signed_values();
+
+// The part of an image that is shown, and how.
+struct Window {
+  std::size_t top, left, height, width;
+  bool mirror;
+};
+
+// [H, W, C] bytes to [C, window] in [-1, 1].
+void write_window(const Dataset& dataset, std::span<const std::uint8_t> image, const Window& window,
+                  std::span<float> out) {
+  const auto row_bytes = std::size_t(dataset.width * dataset.channels);
   const auto channels = std::size_t(dataset.channels);
   std::size_t to = 0;
   for (std::size_t c = 0; c < channels; ++c)
-    for (std::size_t y = 0; y < height; ++y)
-      for (std::size_t x = 0; x < width; ++x) {
-        const std::size_t from_x = mirror ? width - 1 - x : x;
-        out[to++] = float(image[(y * width + from_x) * channels + c]) / 127.5f - 1.0f;
-      }
+    for (std::size_t y = 0; y < window.height; ++y) {
+      const std::uint8_t* row = image.data() + (window.top + y) * row_bytes + window.left * channels + c;
+      if (window.mirror)
+        for (std::size_t x = window.width; x-- > 0;) out[to++] = kSignedValues[row[x * channels]];
+      else
+        for (std::size_t x = 0; x < window.width; ++x) out[to++] = kSignedValues[row[x * channels]];
+    }
 }
 
 }  // namespace
 
-BatchStream::BatchStream(const Dataset& dataset, std::uint64_t seed, int batch, bool flip)
-    : dataset_(dataset), seed_(seed), batch_(batch), flip_(flip) {
+BatchStream::BatchStream(const Dataset& dataset, std::uint64_t seed, const BatchOptions& options)
+    : dataset_(dataset), seed_(seed), options_(options) {
   if (dataset.count() == 0)
     throw Error(ErrorKind::usage, fmt::format("The data set {} holds no images.", dataset.name));
-  if (batch < 1)
-    throw Error(ErrorKind::usage, fmt::format("The batch size is {}; it must be at least 1.", batch));
+  if (options.size < 1)
+    throw Error(ErrorKind::usage, fmt::format("The batch size is {}; it must be at least 1.", options.size));
+  if (options.drop_last && options.size > dataset.count())
+    throw Error(ErrorKind::usage,
+                fmt::format("The batch size is {}, but {} has {} images, so that without the last, partial "
+                            "batch nothing is left; take smaller batches, or do not drop it.",
+                            options.size, dataset.name, dataset.count()));
+}
+
+std::size_t BatchStream::example_size() const {
+  return std::size_t(dataset_.example_height()) * std::size_t(dataset_.example_width()) *
+         std::size_t(dataset_.channels);
+}
+
+BatchStream::Place BatchStream::place_of(std::uint32_t step, std::uint32_t i) const {
+  const auto count = std::uint64_t(dataset_.count()), size = std::uint64_t(options_.size);
+  const std::uint64_t in_epoch = options_.drop_last ? count / size * size : count;
+  const std::uint64_t example = std::uint64_t(step) * size + i;
+  return {example / in_epoch, example % in_epoch};
 }
 
 std::uint64_t BatchStream::epoch_of(std::uint32_t step) const {
-  return std::uint64_t(step) * std::uint64_t(batch_) / std::uint64_t(dataset_.count());
+  return place_of(step, 0).epoch;
 }
 
-int BatchStream::dataset_index(std::uint64_t example) const {
-  const auto count = std::uint64_t(dataset_.count());
-  const RandomKey key{.seed = seed_, .stream = Stream::shuffle, .step = std::uint32_t(example / count)};
-  return int(permute(key, example % count, count));
+std::int64_t BatchStream::steps_of(double epochs) const {
+  const double batches =
+      options_.drop_last ? dataset_.count() / options_.size : double(dataset_.count()) / options_.size;
+  return std::max<std::int64_t>(1, std::llround(epochs * batches));
+}
+
+int BatchStream::dataset_index(std::uint32_t step, std::uint32_t i) const {
+  const Place place = place_of(step, i);
+  const RandomKey key{.seed = seed_, .stream = Stream::shuffle, .step = std::uint32_t(place.epoch)};
+  return int(permute(key, place.index, std::uint64_t(dataset_.count())));
+}
+
+std::optional<int> BatchStream::example(std::uint32_t step, std::uint32_t i, std::span<float> image) const {
+  if (image.size() != example_size())
+    throw Error(ErrorKind::internal,
+                fmt::format("BatchStream: room for {} numbers where an image of {} goes.", image.size(),
+                            example_size()));
+  const int index = dataset_index(step, i);
+  const auto key = [&](Stream stream) { return RandomKey{seed_, stream, i, step}; };
+  const auto offset = [&](int margin, std::uint32_t position) {
+    return margin == 0 ? 0 : uniform_below(key(Stream::crop), std::uint32_t(margin) + 1, position);
+  };
+  const Window window{.top = offset(dataset_.margin[0], 0),
+                      .left = offset(dataset_.margin[1], 1),
+                      .height = std::size_t(dataset_.example_height()),
+                      .width = std::size_t(dataset_.example_width()),
+                      .mirror = options_.flip && uniform(key(Stream::flip)) < 0.5};
+  write_window(dataset_, dataset_.image(index), window, image);
+  if (dataset_.labels.empty()) return std::nullopt;
+  return dataset_.labels[std::size_t(index)];
 }
 
 void BatchStream::batch(std::uint32_t step, std::span<float> images, std::span<int> labels) const {
-  const std::size_t size = dataset_.image(0).size();
-  const auto batch = std::size_t(batch_);
+  const std::size_t size = example_size();
+  const auto batch = std::size_t(options_.size);
   if (images.size() != batch * size)
     throw Error(ErrorKind::internal, fmt::format("BatchStream: room for {} numbers where {} images of {} go.",
                                                  images.size(), batch, size));
   if (!labels.empty() && (labels.size() != batch || dataset_.labels.empty()))
     throw Error(ErrorKind::internal, fmt::format("BatchStream: {} labels asked for; a batch of {} has {}.",
                                                  labels.size(), batch, dataset_.labels.empty() ? 0 : batch));
-
   for (std::size_t i = 0; i < batch; ++i) {
-    const int index = dataset_index(std::uint64_t(step) * batch + i);
-    const RandomKey flip_key{.seed = seed_, .stream = Stream::flip, .sample = std::uint32_t(i), .step = step};
-    const bool mirror = flip_ && uniform(flip_key) < 0.5;
-    write_image(dataset_, dataset_.image(index), mirror, images.subspan(i * size, size));
-    if (!labels.empty()) labels[i] = dataset_.labels[std::size_t(index)];
+    const auto label = example(step, std::uint32_t(i), images.subspan(i * size, size));
+    if (!labels.empty()) labels[i] = *label;
   }
 }
 

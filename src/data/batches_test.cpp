@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -14,10 +18,12 @@ namespace {
 // Image i is all i, so that a batch shows which images it holds.
 Dataset numbered(int count) {
   Dataset dataset{"numbered", 2, 3, 1, {}, {}, {}};
+  std::vector<std::uint8_t> pixels;
   for (int i = 0; i < count; ++i) {
-    dataset.pixels.insert(dataset.pixels.end(), 6, std::uint8_t(i));
+    pixels.insert(pixels.end(), 6, std::uint8_t(i));
     dataset.labels.push_back(std::uint16_t(1000 + i));
   }
+  dataset.pixels = pixels;
   return dataset;
 }
 
@@ -36,7 +42,7 @@ Batch take(const BatchStream& stream, const Dataset& dataset, int size, std::uin
 
 // The labels of the first `epochs` epochs, in order.
 std::vector<int> row(const Dataset& dataset, std::uint64_t seed, int batch, int epochs) {
-  const BatchStream stream(dataset, seed, batch, false);
+  const BatchStream stream(dataset, seed, {.size = batch});
   std::vector<int> labels;
   for (std::uint32_t step = 0; labels.size() < std::size_t(epochs * dataset.count()); ++step) {
     const Batch b = take(stream, dataset, batch, step);
@@ -74,7 +80,7 @@ TEST(BatchStream, OrderChangesWithEpochAndSeedButNotWithBatchSize) {
 
 TEST(BatchStream, IsAPureFunctionOfSeedAndStep) {
   const Dataset dataset = numbered(50);
-  const BatchStream a(dataset, 7, 8, true), b(dataset, 7, 8, true);
+  const BatchStream a(dataset, 7, {.size = 8, .flip = true}), b(dataset, 7, {.size = 8, .flip = true});
   std::vector<Batch> forward;
   for (std::uint32_t step = 0; step < 20; ++step) forward.push_back(take(a, dataset, 8, step));
   for (std::uint32_t step = 20; step-- > 0;) EXPECT_EQ(take(b, dataset, 8, step), forward[step]) << step;
@@ -90,7 +96,7 @@ TEST(BatchStream, IsAPureFunctionOfSeedAndStep) {
 
 TEST(BatchStream, ImagesBelongToTheirLabelsAndSpanMinusOneToOne) {
   const Dataset dataset = numbered(256);
-  const BatchStream stream(dataset, 3, 256, false);
+  const BatchStream stream(dataset, 3, {.size = 256});
   const Batch batch = take(stream, dataset, 256, 0);
   for (std::size_t i = 0; i < 256; ++i)
     EXPECT_EQ(batch.images[i * 6 + 5], float(batch.labels[i] - 1000) / 127.5f - 1.0f);
@@ -101,13 +107,13 @@ TEST(BatchStream, ImagesBelongToTheirLabelsAndSpanMinusOneToOne) {
 // One image of 1 x 3 pixels with two channels: plain [C, H, W] is 0 1 2 | 10 11 12, mirrored 2 1 0 | 12
 // 11 10.
 TEST(BatchStream, TurnsChannelsLastIntoPlanesAndFlipsHalfOfTheExamples) {
-  const Dataset dataset{"one", 1, 3, 2, {0, 10, 1, 11, 2, 12}, {}, {}};
+  const Dataset dataset{"one", 1, 3, 2, std::vector<std::uint8_t>{0, 10, 1, 11, 2, 12}, {}, {}};
   const auto scaled = [](std::vector<float> v) {
     for (float& x : v) x = x / 127.5f - 1.0f;
     return v;
   };
   const auto plain = scaled({0, 1, 2, 10, 11, 12}), mirrored = scaled({2, 1, 0, 12, 11, 10});
-  const BatchStream with_flip(dataset, 5, 10, true), without(dataset, 5, 10, false);
+  const BatchStream with_flip(dataset, 5, {.size = 10, .flip = true}), without(dataset, 5, {.size = 10});
   int flips = 0, mixed_batches = 0;
   std::vector<float> images(60);
   for (std::uint32_t step = 0; step < 200; ++step) {
@@ -129,20 +135,80 @@ TEST(BatchStream, TurnsChannelsLastIntoPlanesAndFlipsHalfOfTheExamples) {
 
 TEST(BatchStream, EpochOfTheFirstExample) {
   const Dataset dataset = numbered(10);
-  const BatchStream stream(dataset, 0, 4, false);
+  const BatchStream stream(dataset, 0, {.size = 4});
   std::vector<std::uint64_t> epochs;
   for (std::uint32_t step = 0; step < 8; ++step) epochs.push_back(stream.epoch_of(step));
   EXPECT_EQ(epochs, (std::vector<std::uint64_t>{0, 0, 0, 1, 1, 2, 2, 2}));
   EXPECT_EQ(stream.epoch_of(0xffffffff), 0xffffffffull * 4 / 10);
 }
 
+TEST(BatchStream, StepsOfEpochs) {
+  const Dataset dataset = numbered(10);
+  EXPECT_EQ(BatchStream(dataset, 0, {.size = 4}).steps_of(2), 5);
+  EXPECT_EQ(BatchStream(dataset, 0, {.size = 4, .drop_last = true}).steps_of(2), 4);
+  EXPECT_EQ(BatchStream(dataset, 0, {.size = 4}).steps_of(1e-6), 1);
+}
+
+TEST(BatchStream, DropLastEndsEveryEpochWithItsLastFullBatch) {
+  const Dataset dataset = numbered(11);
+  const BatchStream stream(dataset, 5, {.size = 4, .drop_last = true});
+  std::set<int> ever_seen;
+  for (std::uint32_t epoch = 0; epoch < 20; ++epoch) {
+    std::set<int> seen;
+    for (std::uint32_t step = 2 * epoch; step < 2 * epoch + 2; ++step) {
+      EXPECT_EQ(stream.epoch_of(step), epoch);
+      const Batch batch = take(stream, dataset, 4, step);
+      seen.insert(batch.labels.begin(), batch.labels.end());
+      for (std::uint32_t i = 0; i < 4; ++i) EXPECT_EQ(batch.labels[i], 1000 + stream.dataset_index(step, i));
+    }
+    EXPECT_EQ(seen.size(), 8u) << "an image twice in epoch " << epoch;
+    ever_seen.insert(seen.begin(), seen.end());
+  }
+  EXPECT_EQ(ever_seen.size(), 11u) << "the same images are left out in every epoch";
+}
+
+// 6 x 9 pixels with 4 channels, of which an example shows 4 x 6: pixel (y, x) of channel c is 60 c + 9 y + x.
+TEST(BatchStream, CropsAtRandomPlacesOfAllKinds) {
+  Dataset dataset{"one", 6, 9, 4, {}, {}, {}, {2, 3}};
+  std::vector<std::uint8_t> pixels;
+  for (int p = 0; p < 6 * 9; ++p)
+    for (int c = 0; c < 4; ++c) pixels.push_back(std::uint8_t(60 * c + p));
+  dataset.pixels = pixels;
+  const BatchStream stream(dataset, 9, {.size = 8, .flip = true});
+  ASSERT_EQ(stream.example_size(), 4u * 4 * 6);
+  std::vector<float> images(8 * stream.example_size()), again(images.size());
+  std::map<std::array<int, 3>, int> places;
+  for (std::uint32_t step = 0; step < 300; ++step) {
+    stream.batch(step, images, {});
+    stream.batch(step, again, {});
+    ASSERT_EQ(images, again);
+    for (std::size_t i = 0; i < 8; ++i) {
+      const auto value = [&](int c, int y, int x) {
+        return int(std::lround((images[i * 96 + std::size_t((c * 4 + y) * 6 + x)] + 1) * 127.5f));
+      };
+      const bool mirrored = value(0, 0, 0) > value(0, 0, 1);
+      const int corner = value(0, 0, mirrored ? 5 : 0), top = corner / 9, left = corner % 9;
+      for (int c = 0; c < 4; ++c)
+        for (int y = 0; y < 4; ++y)
+          for (int x = 0; x < 6; ++x)
+            ASSERT_EQ(value(c, y, mirrored ? 5 - x : x), 60 * c + 9 * (top + y) + left + x);
+      ++places[{top, left, mirrored}];
+    }
+  }
+  EXPECT_EQ(places.size(), 3u * 4 * 2);
+  for (const auto& [place, count] : places)
+    EXPECT_NEAR(count, 100, 50) << place[0] << " " << place[1] << " " << place[2];  // deviation 9.8
+}
+
 TEST(BatchStream, RefusesWhatCannotWork) {
   const Dataset empty{"empty", 2, 2, 1, {}, {}, {}}, dataset = numbered(4);
-  EXPECT_THROW(BatchStream(empty, 0, 1, false), Error);
-  EXPECT_THROW(BatchStream(dataset, 0, 0, false), Error);
-  EXPECT_THROW(BatchStream(dataset, 0, -1, false), Error);
+  EXPECT_THROW(BatchStream(empty, 0, {.size = 1}), Error);
+  EXPECT_THROW(BatchStream(dataset, 0, {.size = 0}), Error);
+  EXPECT_THROW(BatchStream(dataset, 0, {.size = -1}), Error);
+  EXPECT_THROW(BatchStream(dataset, 0, {.size = 5, .drop_last = true}), Error);
+  EXPECT_NO_THROW(BatchStream(dataset, 0, {.size = 4, .drop_last = true}));
 
-  const BatchStream stream(dataset, 0, 2, false);
+  const BatchStream stream(dataset, 0, {.size = 2});
   std::vector<float> images(12), short_images(11);
   std::vector<int> labels(2), long_labels(3);
   EXPECT_NO_THROW(stream.batch(0, images, labels));
@@ -150,8 +216,8 @@ TEST(BatchStream, RefusesWhatCannotWork) {
   EXPECT_THROW(stream.batch(0, images, long_labels), Error);
   Dataset unlabeled = dataset;
   unlabeled.labels.clear();
-  EXPECT_THROW(BatchStream(unlabeled, 0, 2, false).batch(0, images, labels), Error);
-  EXPECT_NO_THROW(BatchStream(unlabeled, 0, 2, false).batch(0, images, {}));
+  EXPECT_THROW(BatchStream(unlabeled, 0, {.size = 2}).batch(0, images, labels), Error);
+  EXPECT_NO_THROW(BatchStream(unlabeled, 0, {.size = 2}).batch(0, images, {}));
 }
 
 }  // namespace

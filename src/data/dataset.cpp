@@ -1,5 +1,11 @@
 #include "data/dataset.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+
 namespace diffusion {
 
 namespace {
@@ -20,20 +26,49 @@ class Fnv1a {
 
 int Dataset::count() const {
   const std::size_t bytes = image_bytes();
-  return bytes == 0 ? 0 : int(pixels.size() / bytes);
+  const int stored = bytes == 0 ? 0 : int(pixels.size() / bytes);
+  return (stored - first + step - 1) / step;
 }
 
 std::span<const std::uint8_t> Dataset::image(int i) const {
-  return std::span(pixels).subspan(std::size_t(i) * image_bytes(), image_bytes());
+  const std::size_t index = std::size_t(first) + std::size_t(i) * std::size_t(step);
+  return pixels.bytes().subspan(index * image_bytes(), image_bytes());
 }
 
 std::uint64_t Dataset::fingerprint() const {
   Fnv1a hash;
   for (const int extent : {count(), height, width, channels})
     hash.add_little_endian(std::uint64_t(extent), 8);
-  for (const std::uint8_t pixel : pixels) hash.add(pixel);
+  if (content_hash) {
+    hash.add_little_endian(*content_hash, 8);
+    for (const int number : {first, step}) hash.add_little_endian(std::uint64_t(number), 8);
+    return hash.value();
+  }
+  for (int i = 0; i < count(); ++i)
+    for (const std::uint8_t pixel : image(i)) hash.add(pixel);
   for (const std::uint16_t label : labels) hash.add_little_endian(label, 2);
   return hash.value();
+}
+
+Dataset take_shard(Dataset whole, int n, int k) {
+  if (n < 1 || k < 0 || k >= n)
+    throw Error(ErrorKind::usage,
+                fmt::format("Shard {} of {} does not exist; accepted are 0 to one less than the number of "
+                            "shards.",
+                            k, n));
+  if (n > whole.count())
+    throw Error(ErrorKind::usage, fmt::format("{} shards cannot be made of the {} images of {}.", n,
+                                              whole.count(), whole.name));
+  Dataset shard = std::move(whole);
+  shard.first = k;
+  shard.step = n;
+  if (!shard.labels.empty()) {
+    std::vector<std::uint16_t> labels;
+    for (std::size_t i = std::size_t(k); i < shard.labels.size(); i += std::size_t(n))
+      labels.push_back(shard.labels[i]);
+    shard.labels = std::move(labels);
+  }
+  return shard;
 }
 
 }  // namespace diffusion

@@ -21,7 +21,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr std::uint64_t kMaxBytes = 256 * 1024 * 1024;  // ten times the largest file in the table
+constexpr std::uint64_t kMaxBytes = 256 * 1024 * 1024;  // the largest file in the table has 170 MB
 
 [[noreturn]] void fail_with_errno(const std::string& what, const std::filesystem::path& path) {
   throw Error(ErrorKind::io, fmt::format("Cannot {} {}: {}.", what, path.string(), std::strerror(errno)));

@@ -45,6 +45,14 @@ Bytes gzip(const Bytes& bytes);
 Bytes idx(const std::vector<std::uint32_t>& extents, const Bytes& values);
 Bytes operator+(Bytes a, const Bytes& b);
 
+// A file of a tar archive, and a tar archive.
+struct Member {
+  std::string name;
+  Bytes content;
+};
+Bytes tar(const std::vector<Member>& members);
+Bytes text(const std::string& characters);
+
 // Writes images [count, 2, 2], all pixels `value`, and labels 0, 1, 2, 0, ... under the four plain standard
 // names.
 void write_idx_set(const std::filesystem::path& folder, std::uint32_t count, std::uint8_t value);

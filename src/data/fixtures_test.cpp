@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -63,6 +64,36 @@ Bytes idx(const std::vector<std::uint32_t>& extents, const Bytes& values) {
   for (const std::uint32_t extent : extents)
     for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(std::uint8_t(extent >> shift));
   return bytes + values;
+}
+
+Bytes text(const std::string& characters) {
+  return {characters.begin(), characters.end()};
+}
+
+// The ustar format: a header of 512 bytes, the content filled up to whole blocks, and two empty blocks at the end.
+Bytes tar(const std::vector<Member>& members) {
+  Bytes bytes;
+  for (const Member& member : members) {
+    std::string header(512, '\0');
+    header.replace(0, member.name.size(), member.name);
+    header.replace(100, 7, "0000644");
+    char size[12];
+    std::snprintf(size, sizeof size, "%011o", unsigned(member.content.size()));
+    header.replace(124, 11, size);
+    header.replace(136, 11, "00000000000");
+    header.replace(148, 8, "        ");
+    header[156] = '0';
+    header.replace(257, 8, std::string("ustar\00000", 8));
+    unsigned sum = 0;
+    for (const char c : header) sum += static_cast<unsigned char>(c);
+    char checksum[8];
+    std::snprintf(checksum, sizeof checksum, "%06o", sum);
+    header.replace(148, 7, std::string(checksum, 7));
+    bytes = bytes + text(header) + member.content;
+    bytes.resize((bytes.size() + 511) / 512 * 512);
+  }
+  bytes.resize(bytes.size() + 1024);
+  return bytes;
 }
 
 Bytes operator+(Bytes a, const Bytes& b) {

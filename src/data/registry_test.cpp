@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -29,6 +30,7 @@ struct Machine {
   ScopedEnvironment data_variable{"DIFFUSION_DATA_DIR", data.string()};
   ScopedEnvironment home_variable{"HOME", home.string()};
   ScopedEnvironment cache_variable{"XDG_CACHE_HOME", cache.string()};
+  ScopedEnvironment own_variable{"DIFFUSION_CACHE_DIR", std::nullopt};
 };
 
 int first_pixel(const Dataset& dataset) {
@@ -47,6 +49,11 @@ TEST(Registry, SearchesDataDirThenEnvironmentThenCache) {
   }
   write_idx_set(machine.cache / "diffusion/mnist", 3, 20);
   EXPECT_EQ(first_pixel(load_dataset("mnist", offline())), 20);
+  {
+    write_idx_set(machine.folder.path() / "own-cache/mnist", 3, 25);
+    const ScopedEnvironment own("DIFFUSION_CACHE_DIR", (machine.folder.path() / "own-cache").string());
+    EXPECT_EQ(first_pixel(load_dataset("mnist", offline())), 25);
+  }
   write_idx_set(machine.data, 3, 30);
   EXPECT_EQ(first_pixel(load_dataset("mnist", offline())), 30);
   write_idx_set(machine.data / "mnist", 3, 40);
@@ -127,7 +134,7 @@ TEST(Registry, UnknownNamesListTheKnownOnes) {
   for (const std::string name : {"cifar", "", "/no/such/folder", "MNIST"}) {
     const Error error = error_of([&] { load_dataset(name, offline()); });
     EXPECT_EQ(error.kind(), ErrorKind::usage) << name;
-    EXPECT_TRUE(contains(error, "fashion-mnist, mnist, shapes")) << error.what();
+    EXPECT_TRUE(contains(error, "fashion-mnist, mnist, cifar10, shapes")) << error.what();
   }
 }
 
@@ -136,21 +143,44 @@ TEST(Registry, ShapesNeedNothingAndTheirSplitsDiffer) {
                 test = load_dataset("shapes", offline({}, Split::test));
   EXPECT_EQ(train.count(), 20000);
   EXPECT_EQ(test.count(), 4000);
-  EXPECT_FALSE(std::equal(test.pixels.begin(), test.pixels.begin() + 784, train.pixels.begin()));
+  EXPECT_FALSE(std::ranges::equal(test.image(0), train.image(0)));
+}
+
+TEST(Registry, EverySetIsBroughtIntoTheFormAskedFor) {
+  DataOptions options = offline({}, Split::test);
+  options.prepare.form.size = {32, 40};
+  options.prepare.form.channels = 3;
+  options.shards = 1000;
+  options.shard = 7;
+  const Dataset plain = load_dataset("shapes", options);
+  EXPECT_EQ(plain.count(), 4);
+  EXPECT_EQ(plain.image(3).size(), 32u * 40 * 3);
+  EXPECT_EQ(plain.labels[3], load_dataset("shapes", offline({}, Split::test)).labels[3007]);
+  options.prepare.form.random_crop = true;
+  const Dataset wide = load_dataset("shapes", options);
+  EXPECT_EQ(wide.height, 36);
+  EXPECT_EQ(wide.width, 45);
+  EXPECT_EQ(wide.example_height(), 32);
+  EXPECT_EQ(wide.example_width(), 40);
+  options.prepare.form.channels = 2;
+  EXPECT_EQ(error_of([&] { load_dataset("shapes", options); }).kind(), ErrorKind::usage);
+  options.prepare.form.channels = 3;
+  options.shard = 1000;
+  EXPECT_EQ(error_of([&] { load_dataset("shapes", options); }).kind(), ErrorKind::usage);
 }
 
 TEST(Registry, TheTableIsWellFormed) {
   for (const DatasetEntry& entry : dataset_table()) {
     EXPECT_EQ(entry.class_names.size(), 10u) << entry.name;
-    if (entry.load != &load_idx_set) continue;
-    EXPECT_EQ(entry.url.back(), '/');
-    EXPECT_EQ(entry.files[0].name, published_images_name(Split::train));
-    EXPECT_EQ(entry.files[1].name, published_labels_name(Split::train));
-    EXPECT_EQ(entry.files[2].name, published_images_name(Split::test));
-    EXPECT_EQ(entry.files[3].name, published_labels_name(Split::test));
     for (const PublishedFile& file : entry.files)
       EXPECT_TRUE(file.md5.size() == 32 &&
                   file.md5.find_first_not_of("0123456789abcdef") == std::string::npos);
+    EXPECT_TRUE(entry.files.empty() || entry.url.back() == '/');
+    if (entry.load != &load_idx_set) continue;
+    EXPECT_EQ(entry.files.at(0).name, published_images_name(Split::train));
+    EXPECT_EQ(entry.files.at(1).name, published_labels_name(Split::train));
+    EXPECT_EQ(entry.files.at(2).name, published_images_name(Split::test));
+    EXPECT_EQ(entry.files.at(3).name, published_labels_name(Split::test));
   }
 }
 
@@ -164,10 +194,10 @@ DatasetEntry published_in(const std::filesystem::path& folder) {
           .class_names = {"zero", "one"},
           .load = &load_idx_set,
           .url = "file://" + folder.string() + "/",
-          .files = {{{"train-images-idx3-ubyte.gz", "b041fb1ac3bd1c964eb038db17c14bc8"},
-                     {"train-labels-idx1-ubyte.gz", "2210151d4a7b9cf10578f539021869ac"},
-                     {"t10k-images-idx3-ubyte.gz", ""},
-                     {"t10k-labels-idx1-ubyte.gz", ""}}}};
+          .files = {{"train-images-idx3-ubyte.gz", "b041fb1ac3bd1c964eb038db17c14bc8"},
+                    {"train-labels-idx1-ubyte.gz", "2210151d4a7b9cf10578f539021869ac"},
+                    {"t10k-images-idx3-ubyte.gz", ""},
+                    {"t10k-labels-idx1-ubyte.gz", ""}}};
 }
 
 TEST(Registry, DownloadsTheSplitIntoTheCacheOnce) {

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -141,13 +143,14 @@ Dataset make_shapes(int count, std::uint64_t seed) {
   dataset.channels = 1;
   dataset.class_names.assign(shape_names().begin(), shape_names().end());
   constexpr std::size_t image_bytes = kShapesSide * kShapesSide;
-  dataset.pixels.resize(std::size_t(count) * image_bytes);
+  std::vector<std::uint8_t> pixels(std::size_t(count) * image_bytes);
   dataset.labels.resize(std::size_t(count));
   for (std::size_t i = 0; i < dataset.labels.size(); ++i) {
     const Figure figure = figure_of(seed, std::uint32_t(i));
     dataset.labels[i] = std::uint16_t(figure);
-    draw(seed, std::uint32_t(i), figure, std::span(dataset.pixels).subspan(i * image_bytes, image_bytes));
+    draw(seed, std::uint32_t(i), figure, std::span(pixels).subspan(i * image_bytes, image_bytes));
   }
+  dataset.pixels = std::move(pixels);
   return dataset;
 }
 

@@ -11,19 +11,19 @@ namespace diffusion {
 
 NetworkDenoiser::NetworkDenoiser(Model& model, const Device& device, int batch, int height, int width)
     : model_(model),
-      net_(make_unet(model.unet, batch, height, width)),
+      net_(make_network(model.network, batch, height, width)),
       plan_(net_.graph, net_.output, device, Mode::inference, model.params),
       input_(std::size_t(net_.graph.shape(net_.sample).elements())),
       network_output_(std::size_t(net_.graph.shape(net_.output).elements())),
       timesteps_(std::size_t(batch)) {
-  if (model.unet.class_embed_type != ClassEmbedding::none &&
-      model.unet.class_embed_type != ClassEmbedding::table)
+  const NetworkTraits traits = model.traits();
+  if (traits.class_embed_type != ClassEmbedding::none && traits.class_embed_type != ClassEmbedding::table)
     throw Error(ErrorKind::usage,
                 "sampling supports class tables (num_class_embeds), not other class_embed_types");
   if (network_output_.size() != input_.size())
     throw Error(ErrorKind::usage,
                 fmt::format("a network with {} input and {} output channels is no denoiser we know",
-                            model.unet.in_channels, model.unet.out_channels));
+                            traits.in_channels, traits.out_channels));
 }
 
 void NetworkDenoiser::set_labels(std::span<const int> labels) {
@@ -31,7 +31,7 @@ void NetworkDenoiser::set_labels(std::span<const int> labels) {
     if (!labels.empty()) throw Error(ErrorKind::usage, "this model knows no classes, so it takes no labels");
     return;
   }
-  const int rows = model_.unet.num_class_embeds;
+  const int rows = model_.traits().num_class_embeds;
   for (int label : labels)
     if (label < 0 || label >= rows)
       throw Error(ErrorKind::usage, fmt::format("label {} is not a class of this model; accepted are 0 to {}",

@@ -7,7 +7,7 @@
 #include "device/device.h"
 #include "diffusion/model.h"
 #include "diffusion/samplers.h"
-#include "nn/unet.h"
+#include "nn/network.h"
 #include "plan/plan.h"
 
 namespace diffusion {
@@ -31,7 +31,7 @@ class NetworkDenoiser {
 
  private:
   Model& model_;
-  UNet net_;
+  Network net_;
   Plan plan_;
   std::vector<int> labels_;
   std::vector<float> input_, network_output_, timesteps_;

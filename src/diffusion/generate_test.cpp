@@ -12,7 +12,7 @@ namespace {
 
 // The default preset's network with random weights: real channel counts, so the kernels that real models use.
 Model random_model() {
-  UNetConfig unet = preset_config("fashion-mnist").unet;
+  UNetConfig unet = std::get<UNetConfig>(preset_config("fashion-mnist").network);
   unet.sample_size = {28, 28};
   unet.in_channels = unet.out_channels = 1;
   unet.class_embed_type = ClassEmbedding::table;

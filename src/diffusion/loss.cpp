@@ -13,7 +13,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kLossNames{"mse", "huber"};
+constexpr std::array<std::string_view, 3> kLossNames{"mse", "huber", "l1"};
 
 struct ElementLoss {
   double value, slope;
@@ -21,8 +21,9 @@ struct ElementLoss {
 
 ElementLoss element_loss(LossKind kind, double d) {
   if (kind == LossKind::mse) return {d * d, 2 * d};
-  if (std::abs(d) < 1) return {0.5 * d * d, d};
-  return {std::abs(d) - 0.5, d / std::abs(d)};  // the sign, or NaN
+  if (kind == LossKind::huber && std::abs(d) < 1) return {0.5 * d * d, d};
+  if (d == 0) return {0, 0};
+  return {std::abs(d) - (kind == LossKind::huber ? 0.5 : 0.0), d / std::abs(d)};  // the sign, or NaN
 }
 
 }  // namespace

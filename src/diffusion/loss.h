@@ -10,10 +10,10 @@ namespace diffusion {
 
 // Per element, d = prediction - target:
 //   mse    d^2
-//   huber  d^2 / 2 if |d| < 1, else |d| - 1/2 (PyTorch's SmoothL1, beta 1). A network that outputs zero for
-//   targets N(0, 1)
-//          starts at 0.42466.
-enum class LossKind { mse, huber };
+//   huber  d^2 / 2 if |d| < 1, else |d| - 1/2 (PyTorch's SmoothL1, beta 1). A network that outputs zero for targets
+//          N(0, 1) starts at 0.42466.
+//   l1     |d|
+enum class LossKind { mse, huber, l1 };
 
 std::string_view to_string(LossKind kind);
 LossKind parse_loss_kind(std::string_view name);  // throws Error(usage) that lists the names

@@ -12,7 +12,7 @@
 namespace diffusion {
 namespace {
 
-constexpr LossKind kAllKinds[] = {LossKind::mse, LossKind::huber};
+constexpr LossKind kAllKinds[] = {LossKind::mse, LossKind::huber, LossKind::l1};
 const std::vector<double> kOne{1};
 
 TEST(LossTest, HandValues) {
@@ -99,7 +99,7 @@ TEST(LossTest, RefusesSizesThatDoNotFit) {
 
 TEST(LossTest, NamesGoBothWays) {
   for (const LossKind kind : kAllKinds) EXPECT_EQ(parse_loss_kind(to_string(kind)), kind);
-  EXPECT_THROW(parse_loss_kind("l1"), Error);
+  EXPECT_THROW(parse_loss_kind("l2"), Error);
 }
 
 }  // namespace

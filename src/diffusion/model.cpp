@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "io/fs.h"
 #include "io/safetensors.h"
-#include "nn/unet.h"
 
 namespace diffusion {
 
@@ -59,10 +58,10 @@ void read_extras(const fs::path& path, Model& model) {
       model.class_names.push_back(to_string(name, where("class_names")));
   if (const Json* row = json.find("null_class"); row && !row->is_null()) {
     const std::int64_t null_class = to_int(*row, where("null_class"));
-    if (null_class != model.unet.num_class_embeds - 1)
+    if (null_class != model.traits().num_class_embeds - 1)
       throw Error(ErrorKind::bad_input,
                   fmt::format("{} is {}, expected the last row of the class table, {}", where("null_class"),
-                              null_class, model.unet.num_class_embeds - 1));
+                              null_class, model.traits().num_class_embeds - 1));
     model.null_class = int(null_class);
   }
   if (!model.class_names.empty() && int(model.class_names.size()) != model.class_count())
@@ -72,20 +71,21 @@ void read_extras(const fs::path& path, Model& model) {
 
 }  // namespace
 
-ParamLayout layout_of(const UNetConfig& config) {
-  const int side = config.size_multiple();
-  return ParamLayout(make_unet(config, 1, config.sample_size[0] > 0 ? config.sample_size[0] : side,
-                               config.sample_size[1] > 0 ? config.sample_size[1] : side)
-                         .graph);
+ParamLayout layout_of(const NetworkConfig& config) {
+  const NetworkTraits traits = traits_of(config);
+  const auto side = [&](int size) { return size > 0 ? size : traits.size_multiple; };
+  return ParamLayout(make_network(config, 1, side(traits.sample_size[0]), side(traits.sample_size[1])).graph);
 }
 
 void write_pipeline(const fs::path& directory, const Model& model, std::span<const float> weights) {
   const Json scheduler = scheduler_to_json(model.preconditioner, model.clip_x0);
+  const NetworkTraits traits = model.traits();
+  const bool in_diffusers = std::holds_alternative<UNetConfig>(model.network);
   const Json::Object index{
       {"_class_name", "DDPMPipeline"},
       {"_diffusers_version", "0.30.3"},
       {"scheduler", Json::Array{"diffusers", *scheduler.find("_class_name")}},
-      {"unet", Json::Array{"diffusers", "UNet2DModel"}},
+      {"unet", Json::Array{in_diffusers ? "diffusers" : "diffusion.cpp", traits.type}},
   };
   Json::Array names;
   for (const std::string& name : model.class_names) names.emplace_back(name);
@@ -99,7 +99,7 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   fs::create_directory(directory / "scheduler");
   write_file(directory / "model_index.json", dump_json(index, 2) + "\n");
   write_file(directory / "diffusion.json", dump_json(extras, 2) + "\n");
-  write_file(directory / "unet/config.json", dump_json(to_json(model.unet), 2) + "\n");
+  write_file(directory / "unet/config.json", dump_json(to_json(model.network), 2) + "\n");
   write_file(directory / "scheduler/scheduler_config.json", dump_json(scheduler, 2) + "\n");
   write_safetensors(directory / "unet" / kWeights, tensors);
 }
@@ -116,7 +116,7 @@ Model read_pipeline(const fs::path& directory) {
                             directory.string()));
   const fs::path config_path = unet_dir / "config.json",
                  scheduler_path = scheduler_dir / "scheduler_config.json";
-  UNetConfig config = parse_unet_config(read_json(config_path), config_path.string());
+  NetworkConfig config = parse_network_config(read_json(config_path), config_path.string());
   SchedulerSettings scheduler = parse_scheduler(read_json(scheduler_path), scheduler_path.string());
   ParamStore params(layout_of(config));
   Model model{std::move(config), std::move(scheduler.preconditioner), {}, {}, scheduler.clip_x0,

@@ -3,7 +3,8 @@
 // A trained or freshly initialized diffusion model: network, weights, and what its numbers mean. On disk it is a
 // diffusers pipeline directory:
 //   model_index.json  unet/config.json  unet/diffusion_pytorch_model.safetensors  scheduler/scheduler_config.json
-// plus diffusion.json with what diffusers has no place for (class names, the null class); diffusers ignores it.
+// plus diffusion.json with what diffusers has no place for (class names, the null class); diffusers ignores it. A network
+// that diffusers does not have is refused by it, by the name in model_index.json.
 
 #include <filesystem>
 #include <optional>
@@ -12,13 +13,13 @@
 
 #include "diffusion/precondition.h"
 #include "io/json.h"
-#include "nn/unet_config.h"
+#include "nn/network.h"
 #include "plan/param_store.h"
 
 namespace diffusion {
 
 struct Model {
-  UNetConfig unet;
+  NetworkConfig network;
   Preconditioner preconditioner;
   std::vector<std::string> class_names;  // empty: not class-conditional, or names unknown
   std::optional<int> null_class;  // the row of the class table that means "no class", if it was trained
@@ -26,11 +27,13 @@ struct Model {
   ParamStore params;
 
   // Classes that a person may ask for; 0: not class-conditional.
-  int class_count() const { return unet.num_class_embeds - (null_class ? 1 : 0); }
+  int class_count() const { return traits().num_class_embeds - (null_class ? 1 : 0); }
+
+  NetworkTraits traits() const { return traits_of(network); }
 };
 
 // The parameters of a network, without memory for activations.
-ParamLayout layout_of(const UNetConfig& config);
+ParamLayout layout_of(const NetworkConfig& config);
 
 // scheduler_config.json: DDPMScheduler for epsilon, v and x0, EDMEulerScheduler for edm.
 Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0);

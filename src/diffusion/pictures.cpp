@@ -36,12 +36,18 @@ std::vector<int> showcase_timesteps(int num_train_timesteps) {
 
 std::vector<Image> noise_pictures(const Image& image, const NoiseSchedule& schedule,
                                   std::span<const int> timesteps, std::uint64_t seed) {
+  std::vector<double> noise(image.pixels.size());
+  fill_normal({seed, Stream::markov_noise, 0, 0}, noise);
+  return noise_pictures(image, schedule, timesteps, noise);
+}
+
+std::vector<Image> noise_pictures(const Image& image, const NoiseSchedule& schedule,
+                                  std::span<const int> timesteps, std::span<const double> noise) {
   check_image(image);
   const std::size_t planes = std::size_t(image.channels), pixels = image.pixels.size() / planes;
-  std::vector<double> x0(image.pixels.size()), noise(x0.size()), x(x0.size());
+  std::vector<double> x0(image.pixels.size()), x(x0.size());
   for (std::size_t c = 0; c < planes; ++c)
     for (std::size_t p = 0; p < pixels; ++p) x0[c * pixels + p] = image.pixels[p * planes + c] / 127.5 - 1;
-  fill_normal({seed, Stream::markov_noise, 0, 0}, noise);
 
   std::vector<Image> pictures;
   for (const int t : timesteps) {
@@ -52,9 +58,9 @@ std::vector<Image> noise_pictures(const Image& image, const NoiseSchedule& sched
 }
 
 DenoisingFrames::DenoisingFrames(const Model& model, const GenerateOptions& options, int max_frames)
-    : channels_(model.unet.in_channels),
-      height_(options.height > 0 ? options.height : model.unet.sample_size[0]),
-      width_(options.width > 0 ? options.width : model.unet.sample_size[1]) {
+    : channels_(model.traits().in_channels),
+      height_(options.height > 0 ? options.height : model.traits().sample_size[0]),
+      width_(options.width > 0 ? options.width : model.traits().sample_size[1]) {
   const std::vector<double> sigmas = noise_levels(model.preconditioner, options.steps, options.spacing);
   const std::vector<int> states = evenly_spaced(int(sigmas.size()) - 1, max_frames);
   frame_of_state_.resize(sigmas.size());

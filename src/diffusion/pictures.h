@@ -23,9 +23,12 @@ std::vector<int> showcase_timesteps(int num_train_timesteps);
 
 // The picture at each of `timesteps`, x_t of q(x_t | x_0) (Ho et al. 2020, eq. 4), with x_0 in [-1, 1] and one noise
 // for all of them, so that a row shows one path; limited to [-1, 1] for showing. The noise is that of (seed,
-// Stream::markov_noise, sample 0, step 0), channel by channel. Error(usage) for a timestep outside the schedule.
+// Stream::markov_noise, sample 0, step 0), channel by channel, or the given one, [C, H, W]. Error(usage) for a timestep
+// outside the schedule and for noise of another size.
 std::vector<Image> noise_pictures(const Image& image, const NoiseSchedule& schedule,
                                   std::span<const int> timesteps, std::uint64_t seed);
+std::vector<Image> noise_pictures(const Image& image, const NoiseSchedule& schedule,
+                                  std::span<const int> timesteps, std::span<const double> noise);
 
 // Collects how generate() turns noise into pictures. Frame 0 is the noise it starts from, the last frame what it
 // returns; the states are in VP form, x / sqrt(1 + sigma^2), and limited to [-1, 1].

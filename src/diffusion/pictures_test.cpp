@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -71,6 +72,21 @@ TEST(NoisePictures, KeepChannelsInPlace) {
   const NoiseSchedule schedule = make_schedule(ScheduleKind::linear, 1000, 1e-9, 1e-9 * 1.5);
   const Image image{2, 1, 3, {0, 50, 100, 150, 200, 255}};
   EXPECT_EQ(noise_pictures(image, schedule, Ints{0}, 1).front(), image);
+}
+
+TEST(NoisePictures, TakeNoiseInPlanes) {
+  const NoiseSchedule schedule = make_schedule(ScheduleKind::linear, 200);
+  const Image image{2, 1, 3, {0, 50, 100, 150, 200, 255}};
+  const std::vector<double> noise{0.1, -0.2, 0.3, -0.4, 0.5, -0.6};  // red, green, blue of both pixels
+  const double signal = std::sqrt(schedule.alpha_cumprod(60)),
+               sigma = std::sqrt(1 - schedule.alpha_cumprod(60));
+  const std::vector<std::uint8_t> pixels = noise_pictures(image, schedule, Ints{60}, noise).front().pixels;
+  constexpr int kNoiseOf[] = {0, 2, 4, 1, 3, 5};
+  for (std::size_t i = 0; i < 6; ++i) {
+    const double x = signal * (image.pixels[i] / 127.5 - 1) + sigma * noise[std::size_t(kNoiseOf[i])];
+    EXPECT_NEAR(pixels[i], std::clamp((x + 1) * 127.5, 0.0, 255.0), 0.5 + 1e-9) << i;
+  }
+  EXPECT_THROW(noise_pictures(image, schedule, Ints{60}, std::span(noise).first(5)), Error);
 }
 
 Model tiny_model(Preconditioner preconditioner) {

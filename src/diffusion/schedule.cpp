@@ -144,6 +144,36 @@ double beta_scale_auto(int num_train_timesteps) {
   return 1000.0 / num_train_timesteps;
 }
 
+NoiseSchedule rescale_zero_terminal_snr(const NoiseSchedule& schedule) {
+  constexpr double kLastAmplitude = 0x1p-12;
+  if (schedule.num_train_timesteps < 2)
+    throw Error(
+        ErrorKind::usage,
+        "A noise schedule of 1 timestep cannot be rescaled to zero terminal SNR; accepted are 2 or more.");
+  const double first = std::sqrt(schedule.alphas_cumprod.front()),
+               last = std::sqrt(schedule.alphas_cumprod.back());
+  NoiseSchedule rescaled = schedule;
+  rescaled.zero_terminal_snr = true;
+  double previous = 1;
+  for (std::size_t t = 0; t < schedule.alphas_cumprod.size(); ++t) {
+    double amplitude = (std::sqrt(schedule.alphas_cumprod[t]) - last) * first / (first - last);
+    if (t + 1 == schedule.alphas_cumprod.size())
+      amplitude = std::min(kLastAmplitude, std::sqrt(previous) / 2);
+    const double product = amplitude * amplitude;
+    if (!(product < previous) || !std::isnormal(product))
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("The {} noise schedule with {} timesteps cannot be rescaled to zero terminal SNR: at "
+                      "timestep {} alphas_cumprod would be {}, and at the one before {}.",
+                      to_string(schedule.kind), schedule.num_train_timesteps, t, product, previous));
+    rescaled.alphas_cumprod[t] = product;
+    rescaled.betas[t] = 1 - product / previous;
+    rescaled.sigmas[t] = std::sqrt((1 - product) / product);
+    previous = product;
+  }
+  return rescaled;
+}
+
 std::optional<std::string> terminal_snr_warning(const NoiseSchedule& schedule) {
   const int T = schedule.num_train_timesteps;
   const double signal = std::sqrt(schedule.alpha_cumprod(T - 1));

@@ -33,7 +33,8 @@ struct NoiseSchedule {
   int num_train_timesteps = 0;  // T
   double beta_start = 0, beta_end = 0;
   std::vector<double> betas, alphas_cumprod;
-  std::vector<double> sigmas;  // sqrt((1 - alphas_cumprod) / alphas_cumprod)
+  std::vector<double> sigmas;      // sqrt((1 - alphas_cumprod) / alphas_cumprod)
+  bool zero_terminal_snr = false;  // made by rescale_zero_terminal_snr
 
   // t in [0, T), otherwise Error(usage).
   double beta(int t) const;
@@ -57,6 +58,12 @@ NoiseSchedule make_schedule(ScheduleKind kind, int num_train_timesteps, double b
 // schedule of T steps (of any kind but cosine, which needs no help) ends at about the same noise level.
 // Errors as make_schedule.
 double beta_scale_auto(int num_train_timesteps);
+
+// The schedule changed so that it ends in noise and nothing else (Lin et al. 2023, arXiv 2305.08891, algorithm 1): the
+// amplitudes sqrt(alphas_cumprod) are shifted and scaled, the first stays, and the last becomes 0; betas follow. As an
+// amplitude of 0 would be an infinite sigma, the last is 2^-12 here (sigma 4096, as in diffusers' samplers over sigma), or
+// half of the one before where that is smaller. Throws Error(usage) if T is 1 or amplitudes cannot be told apart.
+NoiseSchedule rescale_zero_terminal_snr(const NoiseSchedule& schedule);
 
 // What to tell a person if sqrt(alphas_cumprod[T-1]), the share of the picture left at the last timestep, is
 // more than 0.1: training then never sees pure noise, although sampling starts from it (Lin et al. 2023,

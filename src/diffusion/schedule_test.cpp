@@ -151,6 +151,54 @@ TEST(ScheduleTest, ScaledBetasEndNearPureNoise) {
   usage_error([] { beta_scale_auto(0); });
 }
 
+// The first four values from an independent script in double arithmetic; diffusers' agree to f32.
+TEST(ScheduleTest, RescalingToZeroTerminalSnrHasTheReferenceValues) {
+  const NoiseSchedule plain = make_schedule(ScheduleKind::linear, 200),
+                      schedule = rescale_zero_terminal_snr(plain);
+  EXPECT_TRUE(schedule.zero_terminal_snr);
+  EXPECT_FALSE(plain.zero_terminal_snr);
+  EXPECT_DOUBLE_EQ(schedule.alpha_cumprod(0), 0.9999);
+  EXPECT_NEAR(schedule.alpha_cumprod(1), 0.9995857787492802, 1e-13);
+  EXPECT_NEAR(schedule.alpha_cumprod(100), 0.41240637323890494, 1e-13);
+  EXPECT_NEAR(schedule.alpha_cumprod(198) / 3.363933462995287e-05, 1, 1e-10);
+  EXPECT_NEAR(schedule.beta(100), 0.01895672794953973, 1e-13);
+  EXPECT_NEAR(schedule.beta(198), 0.7512515305243436, 1e-10);
+  EXPECT_EQ(schedule.alpha_cumprod(199), std::pow(2, -24));
+  EXPECT_FALSE(terminal_snr_warning(schedule).has_value());
+}
+
+TEST(ScheduleTest, RescaledSchedulesKeepWhatSchedulesPromise) {
+  for (const ScheduleKind kind : kAllKinds)
+    for (const int T : {2, 3, 200, 1000}) {
+      const NoiseSchedule schedule = rescale_zero_terminal_snr(make_schedule(kind, T));
+      double product = 1;
+      for (int t = 0; t < T; ++t) {
+        ASSERT_GT(schedule.beta(t), 0);
+        ASSERT_LT(schedule.beta(t), 1);
+        product *= 1 - schedule.beta(t);
+        ASSERT_NEAR(schedule.alpha_cumprod(t) / product, 1, 1e-8)
+            << to_string(kind) << " " << T << " at " << t;
+        ASSERT_NEAR(schedule.snr(t) * schedule.sigma(t) * schedule.sigma(t), 1, 1e-12);
+        ASSERT_GT(schedule.sigma(t), t > 0 ? schedule.sigma(t - 1) : 0);
+      }
+    }
+}
+
+TEST(ScheduleTest, RefusesToRescaleWhatCannotBe) {
+  usage_error([] { rescale_zero_terminal_snr(make_schedule(ScheduleKind::linear, 1)); });
+  NoiseSchedule flat = make_schedule(ScheduleKind::linear, 3);
+  flat.alphas_cumprod[1] = flat.alphas_cumprod[2];
+  const std::string message = usage_error([&] { rescale_zero_terminal_snr(flat); });
+  EXPECT_NE(message.find("linear noise schedule with 3 timesteps"), std::string::npos) << message;
+}
+
+// Where a schedule is below 2^-24 before its end already, as Ho et al.'s is.
+TEST(ScheduleTest, RescalingEndsBelowTheTimestepBefore) {
+  const NoiseSchedule schedule = rescale_zero_terminal_snr(make_schedule(ScheduleKind::linear, 1000));
+  EXPECT_LT(schedule.alpha_cumprod(998), std::pow(2, -24));
+  EXPECT_DOUBLE_EQ(schedule.alpha_cumprod(999), schedule.alpha_cumprod(998) / 4);
+}
+
 TEST(ScheduleTest, WarnsWhereTheLastTimestepKeepsThePicture) {
   const auto warning = terminal_snr_warning(make_schedule(ScheduleKind::linear, 200));
   ASSERT_TRUE(warning.has_value());

@@ -94,7 +94,7 @@ Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
   o["clip_sample_range"] = 1.0;
   o["variance_type"] = "fixed_small";
   o["timestep_spacing"] = "trailing";  // few steps then start from pure noise, as in training
-  o["rescale_betas_zero_snr"] = false;
+  o["rescale_betas_zero_snr"] = schedule->zero_terminal_snr;
   o["steps_offset"] = 0;
   o["thresholding"] = false;
   o["trained_betas"] = nullptr;
@@ -116,7 +116,6 @@ SchedulerSettings parse_scheduler(const Json& json, std::string_view source) {
                                                   "EDMEulerScheduler",
                                                   where("_class_name"), name));
   refuse_unless_null(json, source, "trained_betas");
-  refuse_if_true(json, source, "rescale_betas_zero_snr");
   refuse_if_true(json, source, "thresholding");
   const auto text = [&](std::string_view field, std::string otherwise) {
     const Json* value = json.find(field);
@@ -134,10 +133,13 @@ SchedulerSettings parse_scheduler(const Json& json, std::string_view source) {
   if (clip_x0 && number(json, source, "clip_sample_range", 1) != 1)
     throw Error(ErrorKind::bad_input,
                 fmt::format("{} is not 1, which is not supported", where("clip_sample_range")));
+  const Json* rescale = json.find("rescale_betas_zero_snr");
   try {
-    const NoiseSchedule schedule =
+    NoiseSchedule schedule =
         make_schedule(find_row(kBetaNames, beta_name, where("beta_schedule")).kind, int(timesteps),
                       number(json, source, "beta_start", 1e-4), number(json, source, "beta_end", 0.02));
+    if (rescale && to_bool(*rescale, where("rescale_betas_zero_snr")))
+      schedule = rescale_zero_terminal_snr(schedule);
     return {Preconditioner(find_row(kPredictionNames, prediction_name, where("prediction_type")).objective,
                            schedule),
             clip_x0};

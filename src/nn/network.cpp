@@ -72,6 +72,7 @@ void validate_image_size(const NetworkConfig& config, int height, int width) {
   if (height >= multiple && width >= multiple && height % multiple == 0 && width % multiple == 0) return;
   const auto nearest = [&](int side) {
     const int below = side / multiple * multiple;
+    if (below == side) return fmt::format("{}", side);
     return below > 0 ? fmt::format("{} or {}", below, below + multiple) : fmt::format("{}", multiple);
   };
   int halvings = 0;

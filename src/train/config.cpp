@@ -1,6 +1,7 @@
 #include "train/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cmath>
@@ -15,41 +16,106 @@ namespace {
 
 // 28x28 gray: most of the work at 14x14 and 7x7, attention where it is cheap.
 void small_images(TrainConfig& c) {
-  c.unet.block_out_channels = {32, 64, 128};
-  c.unet.down_block_attention = {false, false, true};
-  c.unet.up_block_attention = {true, false, false};
-  c.unet.layers_per_block = 1;
-  c.unet.norm_num_groups = 8;
-  c.unet.attention_head_dim = 32;
+  UNetConfig unet;
+  unet.block_out_channels = {32, 64, 128};
+  unet.down_block_attention = {false, false, true};
+  unet.up_block_attention = {true, false, false};
+  unet.layers_per_block = 1;
+  unet.norm_num_groups = 8;
+  unet.attention_head_dim = 32;
+  c.network = unet;
 }
 
 // The reference network of the benchmarks: 6.5 million parameters.
 void base64(TrainConfig& c) {
-  c.unet.block_out_channels = {64, 128, 128};
-  c.unet.down_block_attention = {false, true, false};
-  c.unet.up_block_attention = {false, true, false};
-  c.unet.layers_per_block = 2;
-  c.unet.norm_num_groups = 8;
-  c.unet.attention_head_dim = 32;
+  UNetConfig unet;
+  unet.block_out_channels = {64, 128, 128};
+  unet.down_block_attention = {false, true, false};
+  unet.up_block_attention = {false, true, false};
+  unet.layers_per_block = 2;
+  unet.norm_num_groups = 8;
+  unet.attention_head_dim = 32;
+  c.network = unet;
   c.learning_rate = 5e-4;
 }
 
 // Seconds, not minutes: to see that everything works.
 void tiny(TrainConfig& c) {
-  c.unet.block_out_channels = {16, 32};
-  c.unet.down_block_attention = {false, false};
-  c.unet.up_block_attention = {false, false};
-  c.unet.layers_per_block = 1;
-  c.unet.norm_num_groups = 4;
-  c.unet.add_attention = false;
+  UNetConfig unet;
+  unet.block_out_channels = {16, 32};
+  unet.down_block_attention = {false, false};
+  unet.up_block_attention = {false, false};
+  unet.layers_per_block = 1;
+  unet.norm_num_groups = 4;
+  unet.add_attention = false;
+  c.network = unet;
   c.batch = 32;
 }
 
-constexpr std::array<Preset, 4> kPresets{{
+// What the two annotated tutorials share: no EMA, no clipping of anything, 200 timesteps that do not end in noise.
+void annotated_recipe(TrainConfig& c) {
+  c.network = ConvNextConfig{};
+  c.objective = Objective::epsilon;
+  c.schedule = ScheduleKind::linear;
+  c.timesteps = 200;
+  c.loss = LossKind::huber;
+  c.beta2 = 0.999;
+  c.clip = 0;
+  c.ema_exponent.reset();
+  c.clip_samples = false;
+  c.flip = true;
+  c.conditional = false;
+  c.previews = {.images = 64, .columns = 8, .sampler = "ddpm", .steps = 200};
+}
+
+// The MindSpore tutorial, defects included (docs/tutorial.md).
+void tutorial(TrainConfig& c) {
+  annotated_recipe(c);
+  c.batch = 16;
+  c.learning_rate = 1e-4;
+  c.rate = RateShape::staircase_cosine;
+  c.min_learning_rate = 1e-7;
+  c.weighting = {.kind = WeightingKind::p2, .p2_k = 1, .p2_gamma = 0};
+  c.budget.epochs = 10;
+  c.previews.each_epoch = true;
+  c.report_every = 500;
+}
+
+// The same, mended: betas scaled by 1000 / T so that the process ends in noise, an average of the weights, limited
+// gradients and estimates, no mirrored shoes, and the first level's output used.
+void tutorial_fixed(TrainConfig& c) {
+  tutorial(c);
+  std::get<ConvNextConfig>(c.network).first_skip = true;
+  c.beta_start *= 5;
+  c.beta_end *= 5;
+  c.ema_exponent = 6.94;
+  c.clip = 1;
+  c.clip_samples = true;
+  c.flip = false;
+}
+
+// The Hugging Face tutorial that it descends from.
+void annotated(TrainConfig& c) {
+  annotated_recipe(c);
+  std::get<ConvNextConfig>(c.network).activation = Activation::gelu;
+  c.batch = 128;
+  c.learning_rate = 1e-3;
+  c.rate = RateShape::constant;
+  c.budget.epochs = 5;
+  c.preview_every = 1000;
+  c.previews.images = 36;
+  c.previews.columns = 6;
+  c.report_every = 100;
+}
+
+constexpr std::array<Preset, 7> kPresets{{
     {"fashion-mnist", "28x28 gray images in minutes (default)", small_images},
     {"mnist", "the same for MNIST", small_images},
     {"base64", "the 6.5 M network of the benchmarks", base64},
     {"tiny", "a few thousand parameters, for trying things out", tiny},
+    {"tutorial", "the DDPM tutorial as it is: ConvNeXt U-Net, T = 200, 10 epochs", tutorial},
+    {"tutorial-fixed", "the same with its defects mended", tutorial_fixed},
+    {"annotated", "the settings of the older Annotated Diffusion: batch 128, rate 1e-3, 5 epochs", annotated},
 }};
 
 void require(bool holds, std::string_view option, double found, std::string_view accepted) {
@@ -57,6 +123,18 @@ void require(bool holds, std::string_view option, double found, std::string_view
 }
 
 }  // namespace
+
+std::string_view to_string(RateShape shape) {
+  switch (shape) {
+    case RateShape::warmup_cosine:
+      return "warmup_cosine";
+    case RateShape::constant:
+      return "constant";
+    case RateShape::staircase_cosine:
+      return "staircase_cosine";
+  }
+  return "?";
+}
 
 std::span<const Preset> presets() {
   return kPresets;
@@ -80,7 +158,13 @@ Json to_json(const TrainConfig& c) {
   return Json::Object{
       {"preset", c.preset},
       {"data", c.data},
-      {"unet", to_json(c.unet)},
+      {"size", c.form.size ? Json(Json::Array{(*c.form.size)[0], (*c.form.size)[1]}) : Json(nullptr)},
+      {"channels", c.form.channels ? Json(*c.form.channels) : Json(nullptr)},
+      {"background", fmt::format("{:02x}", fmt::join(c.form.background, ""))},
+      {"random_crop", c.form.random_crop},
+      {"shards", c.shards},
+      {"shard", c.shard},
+      {"network", to_json(c.network)},
       {"objective", to_string(c.objective)},
       {"schedule", to_string(c.schedule)},
       {"timesteps", c.timesteps},
@@ -97,15 +181,20 @@ Json to_json(const TrainConfig& c) {
       {"precision", std::string(to_string(c.precision))},
       {"seed", std::int64_t(c.seed)},
       {"learning_rate", c.learning_rate},
+      {"rate", to_string(c.rate)},
       {"warmup", c.warmup},
+      {"min_learning_rate", c.min_learning_rate},
+      {"rate_epochs", c.rate_epochs},
       {"beta1", c.beta1},
       {"beta2", c.beta2},
       {"weight_decay", c.weight_decay},
       {"clip", c.clip},
-      {"ema_exponent", c.ema_exponent},
+      {"ema_exponent", c.ema_exponent ? Json(*c.ema_exponent) : Json(nullptr)},
       {"flip", c.flip},
+      {"drop_last", c.drop_last},
       {"conditional", c.conditional},
       {"label_dropout", c.label_dropout},
+      {"clip_samples", c.clip_samples},
   };
 }
 
@@ -135,10 +224,11 @@ void validate(const TrainConfig& c) {
   if (c.budget.epochs)
     require(std::isfinite(*c.budget.epochs) && *c.budget.epochs > 0, "--epochs", *c.budget.epochs,
             "a positive number");
+  require(c.report_every >= 0, "--report-every", double(c.report_every), "0 (never) or more");
   if (c.save_every) require(*c.save_every >= 1, "--save-every", double(*c.save_every), "1 or more");
   if (c.preview_every)
     require(*c.preview_every >= 0, "--preview-every", double(*c.preview_every), "0 (never) or more");
-  validate(c.unet);
+  validate(c.network);
 }
 
 Preconditioner make_preconditioner(const TrainConfig& c) {
@@ -149,6 +239,11 @@ Preconditioner make_preconditioner(const TrainConfig& c) {
 double learning_rate_factor(double warmup, double progress) {
   if (progress < warmup) return progress / warmup;
   return 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, (progress - warmup) / (1 - warmup))));
+}
+
+double staircase_cosine(double lowest, double highest, int epochs, std::uint64_t epoch) {
+  const double share = std::min(double(epoch), double(epochs)) / double(epochs);
+  return lowest + (highest - lowest) * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }
 
 double ema_decay(double exponent, std::int64_t step) {

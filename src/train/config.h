@@ -7,11 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "data/image_form.h"
 #include "device/cpu/cpu_device.h"
 #include "diffusion/loss.h"
 #include "diffusion/precondition.h"
 #include "io/json.h"
-#include "nn/unet_config.h"
+#include "nn/network.h"
 
 namespace diffusion {
 
@@ -22,11 +23,28 @@ struct Budget {
   std::optional<double> epochs;       // exact; turned into steps
 };
 
+// How the learning rate goes.
+//   warmup_cosine     up from 0 over the share `warmup` of the run, then along a cosine to 0
+//   constant
+//   staircase_cosine  along a cosine to min_learning_rate over rate_epochs epochs, the same within an epoch
+enum class RateShape { warmup_cosine, constant, staircase_cosine };
+std::string_view to_string(RateShape shape);
+
+// The pictures that show how far a run is.
+struct Previews {
+  int images = 40, columns = 10;
+  std::string sampler = "ddim";
+  int steps = 20;
+  bool each_epoch = false;  // else at every quarter of the run
+};
+
 // Everything that decides what a run computes, a line per choice. docs/training.md explains them.
 struct TrainConfig {
   std::string preset = "fashion-mnist";
   std::string data = "fashion-mnist";
-  UNetConfig unet;  // image size, channels and classes come from the data
+  FormOptions form;           // size, channels and background of the images, random crop
+  int shards = 1, shard = 0;  // every shards-th image, from number `shard`
+  NetworkConfig network;      // image size, channels and classes come from the data
 
   Objective objective = Objective::v;
   ScheduleKind schedule = ScheduleKind::cosine;
@@ -41,20 +59,28 @@ struct TrainConfig {
   Precision precision = Precision::automatic;
   std::uint64_t seed = 0;
   double learning_rate = 2e-3;
-  double warmup = 0.03;  // share of the run in which the rate rises from 0; then it falls to 0 along a cosine
+  RateShape rate = RateShape::warmup_cosine;
+  double warmup = 0.03;
+  double min_learning_rate = 0;
+  int rate_epochs = 10;
   double beta1 = 0.9, beta2 = 0.99;
   double weight_decay = 0;
-  double clip = 1;             // largest gradient norm; 0: no limit
-  double ema_exponent = 6.94;  // see ema_decay()
+  double clip = 1;  // largest gradient norm; 0: no limit
+  std::optional<double> ema_exponent =
+      6.94;  // see ema_decay(); none: what is saved is the weights themselves
   bool flip = false;
+  bool drop_last = false;   // an epoch ends with its last full batch
   bool conditional = true;  // on the labels, where the data have them
   double label_dropout = 0.1;
+  bool clip_samples = true;  // limit estimates of the clean image to [-1, 1] when sampling
 
   // Not part of what is computed.
   Budget budget;
+  Previews previews;
+  std::int64_t report_every = 0;  // steps between lines with the loss of the batch; 0: none
   int threads = 0;
   std::optional<std::int64_t> save_every,
-      preview_every;  // steps; default: every minute, every quarter of the run
+      preview_every;  // steps; default: every minute, and as `previews` says
   int keep = 2;       // checkpoints
 };
 
@@ -76,6 +102,10 @@ Preconditioner make_preconditioner(const TrainConfig& config);
 
 // Share of the full learning rate at `progress`, the share of the run that is done, in [0, 1].
 double learning_rate_factor(double warmup, double progress);
+
+// The rate of epoch `epoch`, from 0, of a staircase of `epochs`:
+// lowest + (highest - lowest) (1 + cos(pi min(epoch, epochs) / epochs)) / 2.
+double staircase_cosine(double lowest, double highest, int epochs, std::uint64_t epoch);
 
 // Power-function average (Karras et al. 2024, "Analyzing and improving the training dynamics of diffusion models"):
 // decay at step k (from 1) is (1 - 1/k)^(exponent + 1), so the average always covers the same share of the run,

@@ -21,26 +21,24 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kSecondsBetweenSaves = 60;
-constexpr int kPreviewImages = 40, kPreviewColumns = 10, kPreviewSteps = 20;
 
 // The configuration with what the data decide filled in.
 TrainConfig complete(TrainConfig c, const Dataset& dataset) {
-  c.unet.sample_size = {dataset.height, dataset.width};
-  c.unet.in_channels = c.unet.out_channels = dataset.channels;
   const bool conditional = c.conditional && !dataset.labels.empty();
-  c.unet.class_embed_type = conditional ? ClassEmbedding::table : ClassEmbedding::none;
-  c.unet.num_class_embeds = conditional ? int(dataset.class_names.size()) + 1 : 0;
+  const int class_rows = conditional ? int(dataset.class_names.size()) + 1 : 0;  // the last: no class
+  const std::array size{dataset.example_height(), dataset.example_width()};
+  c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows);
   if (c.precision == Precision::automatic) c.precision = fastest_precision();
   validate(c);
-  validate_image_size(c.unet, dataset.height, dataset.width);
+  validate_image_size(c.network, size[0], size[1]);
   return c;
 }
 
 Model make_model(const TrainConfig& c, const Dataset& dataset) {
-  Model model{c.unet, make_preconditioner(c), {}, {}, true, ParamStore(layout_of(c.unet))};
-  if (c.unet.num_class_embeds > 0) {
+  Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};
+  if (const int rows = model.traits().num_class_embeds; rows > 0) {
     model.class_names = dataset.class_names;
-    model.null_class = c.unet.num_class_embeds - 1;
+    model.null_class = rows - 1;
   }
   model.params.initialize(c.seed);
   return model;
@@ -55,9 +53,9 @@ std::string differences(const Json& there, const Json& here) {
   };
   for (const auto& [name, value] : to_object(here, "the configuration")) {
     const Json* other = there.find(name);
-    if (name == "unet" && other) {
+    if (name == "network" && other) {
       const std::string inner = differences(*other, value);
-      if (!inner.empty()) list += (list.empty() ? "unet: " : ", unet: ") + inner;
+      if (!inner.empty()) list += (list.empty() ? "network: " : ", network: ") + inner;
     } else if (!other || !(*other == value)) {
       note(name, other, &value);
     }
@@ -86,7 +84,8 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
       talk_(std::move(talk)),
       model_(make_model(config_, dataset_)),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
-      net_(make_unet(config_.unet, config_.batch / config_.accumulate, dataset_.height, dataset_.width)),
+      net_(make_network(config_.network, config_.batch / config_.accumulate, dataset_.example_height(),
+                        dataset_.example_width())),
       optimizer_(model_.params, {config_.beta1, config_.beta2, 1e-8, config_.weight_decay}),
       plan_(net_.graph, net_.output, *device_, Mode::training, model_.params),
       batches_(dataset_, config_, model_.preconditioner, model_.null_class.value_or(-1)),
@@ -102,9 +101,7 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
   if (fs::is_directory(run_ / "checkpoints")) remove_stale_temporaries(run_ / "checkpoints");
 
   if (config_.budget.steps) total_steps_ = *config_.budget.steps;
-  if (config_.budget.epochs)
-    total_steps_ =
-        std::max<std::int64_t>(1, std::llround(*config_.budget.epochs * dataset_.count() / config_.batch));
+  if (config_.budget.epochs) total_steps_ = batches_.stream().steps_of(*config_.budget.epochs);
 
   state_.config = to_json(config_);
   state_.data = Json::Object{{"name", dataset_.name},
@@ -158,8 +155,7 @@ void Trainer::fail_non_finite(const char* what, double value) const {
   std::string images;
   for (int i = 0; i < std::min(config_.batch, 8); ++i)
     images += fmt::format("{}{}", images.empty() ? "" : ", ",
-                          batches_.stream().dataset_index(
-                              std::uint64_t(state_.step) * std::uint64_t(config_.batch) + std::uint64_t(i)));
+                          batches_.stream().dataset_index(std::uint32_t(state_.step), std::uint32_t(i)));
   throw Error(
       ErrorKind::non_finite,
       fmt::format(
@@ -169,11 +165,24 @@ void Trainer::fail_non_finite(const char* what, double value) const {
           dataset_.name));
 }
 
+double Trainer::learning_rate(std::uint32_t step) const {
+  switch (config_.rate) {
+    case RateShape::warmup_cosine:
+      return config_.learning_rate * learning_rate_factor(config_.warmup, progress());
+    case RateShape::constant:
+      return config_.learning_rate;
+    case RateShape::staircase_cosine:
+      return staircase_cosine(config_.min_learning_rate, config_.learning_rate, config_.rate_epochs,
+                              batches_.stream().epoch_of(step));
+  }
+  return config_.learning_rate;
+}
+
 // Algorithm 1 of Ho et al. 2020, with gradient accumulation, clipping, AdamW and EMA.
 StepReport Trainer::train_step() {
   const auto step = std::uint32_t(state_.step);
   const RunContext context{config_.seed, step};
-  const double rate = config_.learning_rate * learning_rate_factor(config_.warmup, progress());
+  const double rate = learning_rate(step);
   batches_.make(step, batch_);
   std::ranges::fill(model_.params.grads(), 0.f);
 
@@ -200,7 +209,7 @@ StepReport Trainer::train_step() {
   const double clipped = config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1;
   ++state_.step;
   optimizer_.update(model_.params, state_.step, rate, average * clipped,
-                    ema_decay(config_.ema_exponent, state_.step));
+                    config_.ema_exponent ? ema_decay(*config_.ema_exponent, state_.step) : 0.0);
 
   state_.loss_average += (loss - state_.loss_average) * std::max(0.02, 1.0 / double(state_.step));
   const auto now = std::chrono::steady_clock::now();
@@ -216,17 +225,29 @@ void Trainer::save() {
 }
 
 void Trainer::preview() {
-  Model model{model_.unet,       model_.preconditioner, model_.class_names,
+  Model model{model_.network,    model_.preconditioner, model_.class_names,
               model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
   std::ranges::copy(optimizer_.ema(), model.params.values().begin());
   GenerateOptions options;
-  options.count = options.batch = kPreviewImages;
+  options.count = options.batch = config_.previews.images;
+  options.sampler = config_.previews.sampler;
   options.seed = config_.seed;
-  options.steps = std::min(kPreviewSteps, config_.timesteps);
+  options.steps = std::min(config_.previews.steps, config_.timesteps);
   const std::vector<Image> images = generate(model, *device_, options);
   fs::create_directories(run_ / "previews");
   write_png(run_ / "previews" / fmt::format("step-{:09}.png", state_.step),
-            make_grid(images, kPreviewColumns, 2, 255));
+            make_grid(images, config_.previews.columns, 2, 255));
+}
+
+// As the tutorials print: the loss of single batches, counted from 0 in their epoch, and what an epoch took.
+void Trainer::tell(const StepReport& report, bool epoch_ends) {
+  const std::int64_t in_epoch = (report.step - 1) % batches_.stream().steps_of(1);
+  const std::uint64_t epoch = batches_.stream().epoch_of(std::uint32_t(report.step - 1));
+  if (in_epoch == 0) epoch_began_ = report.seconds;
+  if (in_epoch % config_.report_every == 0)
+    talk_(fmt::format("epoch {} step {}: loss {:.5f}", epoch, in_epoch, report.loss));
+  if (epoch_ends && epoch_began_)
+    talk_(fmt::format("epoch {}: {:.1f} s", epoch, report.seconds - *epoch_began_));
 }
 
 bool Trainer::run(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop) {
@@ -249,9 +270,14 @@ bool Trainer::run(const std::function<void(const StepReport&)>& on_step, const s
       throw Error(ErrorKind::io, fmt::format("{}: cannot be written: {}", (run_ / "log.jsonl").string(),
                                              std::strerror(errno)));
     on_step(report);
+    const bool epoch_ends = batches_.stream().epoch_of(std::uint32_t(report.step)) >
+                            batches_.stream().epoch_of(std::uint32_t(report.step - 1));
+    if (config_.report_every > 0) tell(report, epoch_ends);
+    const bool quarter_ends = std::floor(report.progress * 4) > std::floor(before * 4);
     const bool preview_due = config_.preview_every
                                  ? *config_.preview_every > 0 && report.step % *config_.preview_every == 0
-                                 : std::floor(report.progress * 4) > std::floor(before * 4);
+                             : config_.previews.each_epoch ? epoch_ends
+                                                           : quarter_ends;
     if (preview_due) preview();
     const bool save_due =
         config_.save_every ? report.step % *config_.save_every == 0

@@ -6,12 +6,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "data/dataset.h"
 #include "diffusion/model.h"
 #include "io/fs.h"
-#include "nn/unet.h"
+#include "nn/network.h"
 #include "plan/plan.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
@@ -59,6 +60,8 @@ class Trainer {
  private:
   StepReport train_step();
   double progress() const;
+  double learning_rate(std::uint32_t step) const;
+  void tell(const StepReport& report, bool epoch_ends);
   void save();
   void preview();
   void open_log();
@@ -71,7 +74,7 @@ class Trainer {
   std::unique_ptr<FileLock> lock_;
   Model model_;
   std::unique_ptr<Device> device_;
-  UNet net_;
+  Network net_;
   AdamW optimizer_;
   Plan plan_;
   BatchMaker batches_;
@@ -79,6 +82,7 @@ class Trainer {
   std::vector<float> output_, grad_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
+  std::optional<double> epoch_began_;  // seconds of the run; unknown after a resume in the middle of an epoch
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> log_;
   std::chrono::steady_clock::time_point clock_;  // of the current step
 };

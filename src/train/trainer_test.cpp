@@ -22,7 +22,7 @@ TrainConfig tiny_config(std::int64_t steps) {
   c.data = "shapes";
   c.batch = 8;
   c.seed = 3;
-  c.unet.dropout = 0.1;  // its masks must survive a resume as well
+  std::get<UNetConfig>(c.network).dropout = 0.1;  // its masks must survive a resume as well
   c.budget.steps = steps;
   c.preview_every = 0;
   return c;
@@ -65,7 +65,7 @@ void expect_same_model(const fs::path& a, const fs::path& b) {
 TEST(Trainer, LossFalls) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(60);
-  config.unet.dropout = 0;
+  std::get<UNetConfig>(config.network).dropout = 0;
   const Session s = train(config, folder.path() / "run");
   EXPECT_TRUE(s.complete);
   ASSERT_EQ(s.losses.size(), 60u);
@@ -113,7 +113,7 @@ TEST(Trainer, FinishedRunDoesNothingMore) {
 TEST(Trainer, AccumulationComputesTheSameGradient) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(3);
-  config.unet.dropout = 0;
+  std::get<UNetConfig>(config.network).dropout = 0;
   config.precision = Precision::f32;
   const Session whole = train(config, folder.path() / "whole");
   config.accumulate = 4;
@@ -138,7 +138,7 @@ TEST(Trainer, RefusesAnotherConfigurationInTheSameDirectory) {
   train(tiny_config(2), folder.path() / "run");
   TrainConfig other = tiny_config(4);
   other.learning_rate = 0.5;
-  other.unet.block_out_channels = {16, 48};
+  std::get<UNetConfig>(other.network).block_out_channels = {16, 48};
   try {
     train(other, folder.path() / "run");
     FAIL() << "not refused";
@@ -251,7 +251,9 @@ TEST(TrainConfig, ImpossibleChoicesAreRefusedByName) {
   EXPECT_NE(message([](TrainConfig& c) { c.learning_rate = -1; }).find("--lr"), std::string::npos);
   EXPECT_NE(message([](TrainConfig& c) { c.budget.minutes = 1; }).find("exactly one"), std::string::npos);
   EXPECT_NE(message([](TrainConfig& c) { c.budget.steps = 0; }).find("--steps"), std::string::npos);
-  EXPECT_NE(message([](TrainConfig& c) { c.unet.norm_num_groups = 5; }).find("norm_num_groups"),
+  EXPECT_NE(message([](TrainConfig& c) {
+              std::get<UNetConfig>(c.network).norm_num_groups = 5;
+            }).find("norm_num_groups"),
             std::string::npos);
   EXPECT_EQ(message([](TrainConfig&) {}), "accepted");
 }
@@ -263,6 +265,41 @@ TEST(TrainConfig, LearningRateRisesAndFalls) {
   EXPECT_NEAR(learning_rate_factor(0.1, 0.55), 0.5, 1e-12);
   EXPECT_NEAR(learning_rate_factor(0.1, 1), 0, 1e-12);
   EXPECT_DOUBLE_EQ(learning_rate_factor(0, 0), 1);
+}
+
+// What the tutorial's framework gives for 10 epochs from 1e-4 to 1e-7.
+TEST(TrainConfig, StaircaseHasTheTutorialsRates) {
+  const double rates[] = {1.0e-4,   9.755e-5, 9.046e-5, 7.941e-5, 6.549e-5,
+                          5.005e-5, 3.461e-5, 2.069e-5, 9.64e-6,  2.54e-6};
+  for (std::uint64_t epoch = 0; epoch < 10; ++epoch)
+    EXPECT_NEAR(staircase_cosine(1e-7, 1e-4, 10, epoch), rates[epoch], 6e-9) << epoch;
+  EXPECT_DOUBLE_EQ(staircase_cosine(1e-7, 1e-4, 10, 25), 1e-7);
+}
+
+TEST(TrainConfig, TutorialIsTheTutorial) {
+  const TrainConfig c = preset_config("tutorial");
+  ASSERT_TRUE(std::holds_alternative<ConvNextConfig>(c.network));
+  EXPECT_EQ(c.batch, 16);
+  EXPECT_EQ(c.timesteps, 200);
+  EXPECT_EQ(c.loss, LossKind::huber);
+  EXPECT_EQ(c.budget.epochs, 10);
+  EXPECT_FALSE(c.ema_exponent.has_value());
+  EXPECT_FALSE(c.clip_samples);
+  EXPECT_TRUE(c.flip);
+  // The weight is there and does nothing.
+  const Preconditioner preconditioner = make_preconditioner(c);
+  for (double sigma : {0.01, 1.0, 2.5}) EXPECT_EQ(loss_weight(c.weighting, preconditioner, sigma), 1);
+  EXPECT_NEAR(preconditioner.schedule()->terminal_snr(), 0.152, 5e-4);
+}
+
+TEST(TrainConfig, TutorialFixedEndsInNoise) {
+  const TrainConfig c = preset_config("tutorial-fixed");
+  EXPECT_FALSE(terminal_snr_warning(*make_preconditioner(c).schedule()).has_value());
+  EXPECT_TRUE(c.ema_exponent.has_value());
+  EXPECT_TRUE(c.clip_samples);
+  EXPECT_FALSE(c.flip);
+  EXPECT_EQ(c.batch, preset_config("tutorial").batch);
+  EXPECT_EQ(c.budget.epochs, preset_config("tutorial").budget.epochs);
 }
 
 TEST(TrainConfig, EmaForgetsTheStartAndWidensWithTheRun) {

@@ -1,5 +1,6 @@
 #include "train/training_batch.h"
 
+#include <optional>
 #include <span>
 
 #include "base/rng.h"
@@ -11,20 +12,18 @@ BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
                        const Preconditioner& preconditioner, int null_class)
     : config_(config),
       preconditioner_(preconditioner),
-      stream_(dataset, config.seed, config.batch, config.flip),
-      image_size_(std::size_t(dataset.height) * std::size_t(dataset.width) * std::size_t(dataset.channels)),
-      conditional_(config.unet.class_embed_type == ClassEmbedding::table),
+      stream_(dataset, config.seed, {config.batch, config.flip, config.drop_last}),
+      image_size_(stream_.example_size()),
+      conditional_(traits_of(config.network).class_embed_type == ClassEmbedding::table),
       null_class_(null_class),
-      images_(std::size_t(config.batch) * image_size_),
-      labels_(conditional_ ? std::size_t(config.batch) : 0) {}
+      images_(std::size_t(config.batch) * image_size_) {}
 
 void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
   const auto count = std::size_t(config_.batch);
-  stream_.batch(step, images_, labels_);
   batch.input.resize(images_.size());
   batch.target.resize(images_.size());
   batch.timesteps.resize(count);
-  batch.labels.resize(labels_.size());
+  batch.labels.resize(conditional_ ? count : 0);
   batch.weights.resize(count);
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < count; ++i) {
@@ -34,13 +33,14 @@ void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
       return std::span(v).subspan(i * image_size_, image_size_);
     };
     const std::span<float> noise = part(batch.target);  // the target takes its place below
+    const std::optional<int> label = stream_.example(step, std::uint32_t(i), part(images_));
     fill_normal(key(Stream::train_noise), noise);
     network_input_and_target(preconditioner_, sigma, part(images_), noise, part(batch.input), noise);
     batch.timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);
     batch.weights[i] = loss_weight(config_.weighting, preconditioner_, sigma);
     if (conditional_) {
       const bool drop = uniform(key(Stream::label_drop)) < config_.label_dropout;
-      batch.labels[i] = float(drop ? null_class_ : labels_[i]);
+      batch.labels[i] = float(drop ? null_class_ : *label);
     }
   }
 }

@@ -36,7 +36,6 @@ class BatchMaker {
   bool conditional_;
   int null_class_;
   std::vector<float> images_;
-  std::vector<int> labels_;
 };
 
 }  // namespace diffusion

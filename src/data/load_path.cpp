@@ -1,0 +1,115 @@
+#include "data/load_path.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "data/cifar.h"
+#include "data/data_places.h"
+#include "data/idx.h"
+#include "data/image_folder.h"
+#include "data/tar_shards.h"
+
+namespace diffusion {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Dataset read_idx_folder(const fs::path& folder, const IdxFiles& files) {
+  const std::string name = folder_name(folder);
+  const auto entry = std::ranges::find(dataset_table(), name, &DatasetEntry::name);
+  const bool known = entry != dataset_table().end();
+  return read_idx_pair(
+      files.images, files.labels, name,
+      known ? std::span<const std::string>(entry->class_names) : std::span<const std::string>());
+}
+
+// FOLDER/train or FOLDER/test, if its sub-folders are splits and not classes.
+std::optional<fs::path> split_folder(const fs::path& folder, Split split) {
+  constexpr std::array<std::string_view, 5> kSplits{"train", "test", "val", "valid", "validation"};
+  bool has_train = false;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.')) continue;
+    if (is_image_name(name)) return std::nullopt;
+    if (!entry.is_directory(ignored)) continue;
+    if (std::ranges::find(kSplits, name) == kSplits.end()) return std::nullopt;
+    has_train = has_train || name == "train";
+  }
+  if (!has_train) return std::nullopt;
+  return folder / (split == Split::train ? "train" : "test");
+}
+
+LoadedData prepared(const char* kind, const SampleSource& source, const DataOptions& options) {
+  CachedSet set = prepare_images(source, options.prepare);
+  if (!set.facts.broken.empty() && options.prepare.talk)
+    options.prepare.talk(fmt::format("{}: {} broken file{} left out, for example: {}", source.name,
+                                     set.facts.broken.size(), set.facts.broken.size() == 1 ? " is" : "s are",
+                                     set.facts.broken.front().reason));
+  return {take_shard(std::move(set.dataset), options.shards, options.shard), kind, std::move(set.facts)};
+}
+
+LoadedData load_images(const fs::path& folder, FolderListing listing, const DataOptions& options) {
+  if (!listing.empty_folders.empty() && options.prepare.talk)
+    options.prepare.talk(fmt::format("{}: no class of images in the sub-folder{} {}", folder.string(),
+                                     listing.empty_folders.size() == 1 ? "" : "s",
+                                     fmt::join(listing.empty_folders, ", ")));
+  return prepared("image folder", image_folder_source(folder, std::move(listing)), options);
+}
+
+LoadedData load_folder(const fs::path& folder, const DataOptions& options) {
+  if (const auto files = find_idx_files(folder, options.split))
+    return {part_in_form(read_idx_folder(folder, *files), options), "IDX files", {}};
+  if (auto cifar = read_cifar10(folder, options.split))
+    return {part_in_form(std::move(*cifar), options), "CIFAR-10 binary files", {}};
+  const fs::path images = split_folder(folder, options.split).value_or(folder);
+  std::error_code ignored;
+  if (fs::is_directory(images, ignored))
+    if (auto listing = list_image_folder(images)) return load_images(images, std::move(*listing), options);
+  refuse_python_cifar10(folder);  // which is a tar file, too
+  if (auto shards = find_tar_shards(folder.string()); !shards.empty())
+    return prepared("tar files", tar_shard_source(folder.string(), std::move(shards)), options);
+  throw Error(
+      ErrorKind::bad_input,
+      fmt::format("The folder {} does not hold a data set: looked for images (.jpg, .jpeg, .png, .tif, "
+                  ".tiff) in it or in a sub-folder for each class, for tar files, for {}, and for {}.",
+                  folder.string(), describe_wanted_files(options.split), describe_cifar10(options.split)));
+}
+
+}  // namespace
+
+Dataset part_in_form(Dataset whole, const DataOptions& options) {
+  return reform(take_shard(std::move(whole), options.shards, options.shard), options.prepare.form);
+}
+
+LoadedData load_path(const std::string& path, const DataOptions& options) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return load_folder(path, options);
+  const bool exists = fs::exists(path, ignored);
+  if (exists && fs::path(path).filename() == kCifar10Archive)
+    return {part_in_form(read_cifar10_archive(path, options.split), options), "CIFAR-10 binary archive", {}};
+  if (exists) refuse_python_cifar10_file(path);
+  if (auto shards = find_tar_shards(path); !shards.empty())
+    return prepared("tar files", tar_shard_source(path, std::move(shards)), options);
+  if (exists)
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{} is no data set: accepted are folders and tar files (.tar, .tar.gz, .tgz, .tar.bz2, "
+                    ".tar.xz, .tar.zst).",
+                    path));
+  std::vector<std::string> names;
+  for (const DatasetEntry& entry : dataset_table()) names.push_back(entry.name);
+  throw Error(ErrorKind::usage,
+              fmt::format("There is no data set and no folder called \"{}\"; the data sets are {}.", path,
+                          fmt::join(names, ", ")));
+}
+
+}  // namespace diffusion

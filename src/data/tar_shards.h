@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/prepare.h"
+
+namespace diffusion {
+
+// Images in tar files, in the habit of the WebDataset library: files that follow each other and have the same
+// path up to the first dot of the name belong together,
+//   KEY.jpg, .jpeg, .png, .tif or .tiff   the image
+//   KEY.cls                               its class as a decimal number, or
+//   KEY.json                              an object with a whole number "label" or "cls"
+// and other endings are left out. Images come in the order of the tar files and in that of their members.
+
+// The files that a path means: itself, the tar files of a folder sorted by name, or "train-{000..146}.tar", with
+// as many digits as the first number has. Empty if it is no such thing. Error(usage) for a pattern that makes no
+// sense, Error(bad_input) for files of a pattern that are missing.
+std::vector<std::filesystem::path> find_tar_shards(const std::string& path);
+
+// For prepare_images(). `path` is what was given, for messages.
+SampleSource tar_shard_source(const std::string& path, std::vector<std::filesystem::path> shards);
+
+}  // namespace diffusion

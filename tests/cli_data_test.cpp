@@ -1,0 +1,164 @@
+// Data sets of the user's own through the real binary: the command "data", and training and sampling from folders.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli_program.h"
+#include "io/fs.h"
+#include "io/image.h"
+#include "io/npy.h"
+#include "io/scratch.h"
+
+namespace diffusion {
+namespace {
+
+namespace fs = std::filesystem;
+using cli::Arguments, cli::Outcome, cli::run, cli::json_of, cli::expect_error;
+
+class CliData : public ::testing::Test {
+ protected:
+  void SetUp() override { ::setenv("DIFFUSION_CACHE_DIR", file("cache").c_str(), 1); }
+  void TearDown() override { ::unsetenv("DIFFUSION_CACHE_DIR"); }
+
+  std::string file(std::string_view name) { return (folder_ / name).string(); }
+
+  // Picture i is of one color, which is different from all others.
+  void write_pictures(const std::string& folder, int count, int width, int height, int channels) {
+    for (int i = 0; i < count; ++i) {
+      Image image{width, height, channels, {}};
+      for (int p = 0; p < width * height; ++p)
+        for (int c = 0; c < channels; ++c) image.pixels.push_back(std::uint8_t(40 * c + 5 * i));
+      const fs::path path = folder_ / fmt::format("{}/class {}/{}.png", folder, i % 2, i);
+      fs::create_directories(path.parent_path());
+      write_png(path, image);
+    }
+  }
+  static const Json& field(const Json& json, std::string_view name) { return member(json, name, "stdout"); }
+
+ private:
+  scratch::Folder folder_;
+};
+
+TEST_F(CliData, ReportsWhatIsInAFolder) {
+  write_pictures("photos", 6, 20, 10, 3);
+  fs::copy_file(file("photos/class 0/2.png"), file("photos/class 1/copy\xff.png"));
+  write_file(file("photos/class 0/bad.jpg"), "no picture");
+  const Outcome text = run({"data", file("photos"), "--size", "8x16", "--quiet", "-o", file("sheet.png")});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part :
+       {"photos (image folder)", "images       7", "8 x 16 pixels", "3 channels", "10 x 20", "3  0 class 0",
+        "4  1 class 1", "class 1/copy\\xff.png is class 0/2.png", "bad.jpg", "sheet.png"})
+    EXPECT_NE(text.out.find(part), std::string::npos) << part << " is not in\n" << text.out;
+  EXPECT_NE(text.err.find("bad.jpg"), std::string::npos) << text.err;
+  const Image sheet = read_image(file("sheet.png"));
+  EXPECT_EQ(sheet.width, 10 * 48 + 9 * 2);
+  EXPECT_EQ(sheet.height, 2 * 24 + 2);
+
+  const Json json = json_of(run({"data", file("photos"), "--size", "8x16", "--json", "--quiet"}));
+  EXPECT_EQ(field(json, "count"), Json(7));
+  EXPECT_EQ(field(json, "height"), Json(8));
+  EXPECT_EQ(field(json, "width"), Json(16));
+  EXPECT_EQ(to_array(field(json, "channels"), "channels").size(), 3u);
+  // Values 0, 5, ..., 25 and once more 10.
+  EXPECT_NEAR(to_double(field(to_array(field(json, "channels"), "channels")[0], "mean"), "mean"), 85.0 / 7,
+              1e-9);
+  EXPECT_EQ(field(to_array(field(json, "classes"), "classes")[1], "count"), Json(4));
+  EXPECT_EQ(to_array(field(json, "duplicates"), "duplicates").size(), 1u);
+  EXPECT_EQ(field(to_array(field(json, "broken"), "broken")[0], "name"), Json("class 0/bad.jpg"));
+
+  const Json shard =
+      json_of(run({"data", file("photos"), "--size", "8x16", "--shards", "3", "--shard", "1", "--json"}));
+  EXPECT_EQ(field(shard, "count"), Json(2));
+  EXPECT_NE(field(shard, "fingerprint"), field(json, "fingerprint"));
+}
+
+TEST_F(CliData, TellsWhatCannotBe) {
+  write_pictures("photos", 2, 20, 10, 3);
+  write_pictures("mixed", 1, 20, 10, 3);
+  write_png(file("mixed/class 0/z.png"), Image{5, 6, 1, std::vector<std::uint8_t>(30)});
+  fs::create_directories(file("none"));
+  for (const char* size : {"", "0", "8x", "x8", "8x8x8", "-8", "8193", "8.5", "large"})
+    expect_error(2, {"data", file("photos"), "--size", size}, {"--size", "48x64"});
+  for (const char* color : {"red", "12345", "1234567", "gggggg"})
+    expect_error(2, {"data", file("photos"), "--background", color}, {"--background", "RRGGBB"});
+  expect_error(2, {"data", file("photos"), "--channels", "2"}, {"--channels"});
+  expect_error(2, {"data", file("photos"), "--shards", "3"}, {"3 shards", "2 images"});
+  expect_error(2, {"data", file("photos"), "--shards", "2", "--shard", "2"}, {"Shard 2 of 2"});
+  expect_error(2, {"data", file("photos"), "-o", file("sheet.gif")}, {".png"});
+  expect_error(3, {"data", file("mixed")}, {"20 x 10", "5 x 6", "z.png", "--size"});
+  expect_error(3, {"data", file("none")}, {"does not hold a data set", ".jpg", "train-images-idx3-ubyte"});
+  expect_error(2, {"data", file("absent")}, {"no data set and no folder"});
+  write_file(file("photos/class 0/bad1.jpg"), "no picture");
+  expect_error(3, {"data", file("photos"), "--max-broken", "0"}, {"1 files", "bad1.jpg", "--max-broken"});
+}
+
+TEST_F(CliData, TrainsAndSamplesWithEveryNumberOfChannels) {
+  for (const int channels : {1, 3, 4}) {
+    const std::string pictures = fmt::format("pictures{}", channels),
+                      out = file(fmt::format("run{}", channels));
+    write_pictures(pictures, 8, 70, 50, channels);
+    const Arguments train{"train",
+                          "--data",
+                          file(pictures),
+                          "--size",
+                          "24x32",
+                          "--channels",
+                          std::to_string(channels),
+                          "--preset",
+                          "tiny",
+                          "--batch",
+                          "4",
+                          "--steps",
+                          "2",
+                          "--random-crop",
+                          "--flip",
+                          "--drop-last",
+                          "--preview-every",
+                          channels == 4 ? "2" : "0",
+                          "--quiet",
+                          "--out",
+                          out};
+    const Outcome outcome = run(train);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const Json config = parse_json(read_text_file(out + "/latest/unet/config.json", 1 << 20), "config.json");
+    EXPECT_EQ(field(config, "sample_size"), Json(Json::Array{24, 32}));
+    EXPECT_EQ(field(config, "in_channels"), Json(channels));
+    if (channels == 4) {
+      EXPECT_EQ(read_image(out + "/previews/step-000000002.png").channels, 4);
+    }
+
+    const std::string samples = file(fmt::format("samples{}", channels));
+    const Outcome sampled =
+        run({"sample", out, "-n", "2", "--steps", "2", "-o", samples, "--gif", samples + ".gif"});
+    EXPECT_EQ(sampled.code, 0) << sampled.err;
+    const Image picture = read_image(samples + "/000001.png");
+    EXPECT_EQ(picture.height, 24);
+    EXPECT_EQ(picture.width, 32);
+    EXPECT_EQ(picture.channels, channels);
+    EXPECT_TRUE(fs::file_size(samples + ".gif") > 100);
+
+    Arguments without_crop = train;
+    std::erase(without_crop, "--random-crop");
+    expect_error(2, without_crop, {"other settings", "random_crop (true there, false here)"});
+  }
+}
+
+TEST_F(CliData, SizesThatCannotBeHalvedNameTheirNeighbors) {
+  write_pictures("photos", 4, 30, 30, 1);
+  expect_error(2,
+               {"train", "--data", file("photos"), "--size", "51x64", "--preset", "tiny", "--steps", "1",
+                "--out", file("run")},
+               {"51x64", "50 or 52"});
+  expect_error(
+      2,
+      {"train", "--data", file("photos"), "--preset", "fashion-mnist", "--steps", "1", "--out", file("run")},
+      {"30x30", "28 or 32"});
+}
+
+}  // namespace
+}  // namespace diffusion
