@@ -178,9 +178,10 @@ TEST(Trainer, NonFiniteLossStopsAndKeepsTheLastCheckpoint) {
     EXPECT_NE(message.find("images "), std::string::npos) << message;
   }
   std::vector<std::string> skipped;
-  if (fs::exists(folder.path() / "run/checkpoints"))
+  if (fs::exists(folder.path() / "run/checkpoints")) {
     EXPECT_NO_THROW(
         find_checkpoint(folder.path() / "run", [&](const std::string& m) { skipped.push_back(m); }));
+  }
   EXPECT_TRUE(skipped.empty());
 }
 
