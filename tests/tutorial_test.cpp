@@ -35,8 +35,8 @@ TEST(Tutorial, FirstFiveHundredLossesLieInThePrintedBand) {
   const scratch::Folder folder;
   const auto run = folder.path() / "run";
   const cli::Outcome outcome =
-      cli::run({"train", "--preset", "tutorial", "--steps", "501", "--preview-every", "0", "--quiet",
-                "--data-dir", data->string(), "--out", run.string()});
+      cli::run({"train", "--preset", "tutorial", "--steps", "501", "--preview-every", "0", "--threads", "1",
+                "--quiet", "--data-dir", data->string(), "--out", run.string()});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.err.find("epoch 0 step 0: loss 0."), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("epoch 0 step 500: loss 0."), std::string::npos) << outcome.err;
