@@ -229,6 +229,7 @@ std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, cons
   const TensorDesc &x = spec.in[0], &y = spec.out;
   // Groups of several channels would straddle blocks.
   if (op.groups > 1) return make_depthwise_conv(op, spec, env);
+  if (auto winograd = make_winograd_conv(op, spec, env)) return winograd;
   if (is_blocked(x, env) && is_blocked(y, env)) return std::make_unique<BlockedConv>(op, spec, env);
   const bool narrow = (is_plain_f32(x) && is_blocked(y, env)) || (is_blocked(x, env) && is_plain_f32(y));
   if (narrow && op.stride == 1) return std::make_unique<NarrowConv>(op, spec, env);

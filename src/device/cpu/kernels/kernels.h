@@ -40,6 +40,13 @@ std::size_t depthwise_workspace(const DepthwiseSpec& spec);
 void depthwise_weight_grad(const DepthwiseSpec& spec, const void* x, const void* dy, float* dweight,
                            float* dbias, float* workspace);
 
+// AVX512-BF16 only.
+std::size_t winograd_packed_pairs(const WinogradSpec& spec);
+void winograd_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed);
+std::size_t winograd_forward_workspace(const WinogradSpec& spec);
+void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed, const float* bias,
+                      void* y, bool accumulate, std::byte* workspace);
+
 void gemm_strided(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                   std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
                   bool accumulate);

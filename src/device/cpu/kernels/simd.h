@@ -55,9 +55,14 @@ inline void store(float* p, Vec v) {
 }
 
 inline Vec load(const bf16* p) {
+#ifdef __AVX512BF16__  // GCC 12 widens a vector of 16 in two halves
+  const __m256i h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return bits_of<Vec>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+#else
   HalfVec h;
   std::memcpy(&h, p, sizeof h);
   return bits_of<Vec>(__builtin_convertvector(h, BitVec) << 16);
+#endif
 }
 
 inline void store(bf16* p, Vec v) {

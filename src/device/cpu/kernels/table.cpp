@@ -27,6 +27,17 @@ const KernelTable& kernel_table() {
       .narrow_workspace = narrow_workspace,
       .depthwise_weight_grad = depthwise_weight_grad,
       .depthwise_workspace = depthwise_workspace,
+#ifdef __AVX512BF16__
+      .winograd_packed_pairs = winograd_packed_pairs,
+      .winograd_pack = winograd_pack,
+      .winograd_forward_workspace = winograd_forward_workspace,
+      .winograd_forward = winograd_forward,
+#else
+      .winograd_packed_pairs = nullptr,
+      .winograd_pack = nullptr,
+      .winograd_forward_workspace = nullptr,
+      .winograd_forward = nullptr,
+#endif
       .gemm = gemm_strided,
       .add = add,
       .scale = scale,

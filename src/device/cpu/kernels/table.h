@@ -90,6 +90,13 @@ struct DepthwiseSpec {
   int threads = 1;
 };
 
+// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked bf16 of this height and width.
+struct WinogradSpec {
+  BlockedShape x, y;
+  std::int64_t height = 0, width = 0;
+  int threads = 1;
+};
+
 struct AdamWSpec {
   double learning_rate, beta1, beta2, eps, weight_decay;
   double gradient_scale;            // applied to every gradient first (clipping, averaging)
@@ -142,6 +149,16 @@ struct KernelTable {
   void (*depthwise_weight_grad)(const DepthwiseSpec&, const void* x, const void* dy, float* dweight,
                                 float* dbias, float* workspace);
   std::size_t (*depthwise_workspace)(const DepthwiseSpec&);  // floats
+
+  // All null where the CPU does not multiply pairs of bf16.
+  std::size_t (*winograd_packed_pairs)(const WinogradSpec&);
+  // weight: [y channels, x channels, 3, 3]; mirrored: [x channels, y channels, 3, 3] of the convolution from y to x, whose
+  // input gradient this one is then.
+  void (*winograd_pack)(const WinogradSpec&, const float* weight, bool mirrored, std::uint32_t* packed);
+  std::size_t (*winograd_forward_workspace)(const WinogradSpec&);  // bytes
+  // bias: [stored y channels], may be null.
+  void (*winograd_forward)(const WinogradSpec&, const void* x, const std::uint32_t* packed, const float* bias,
+                           void* y, bool accumulate, std::byte* workspace);
 
   // c[m, n] (+)= sum_k a[m * row_stride + k * column_stride] * b[k * ldb + n]; n is a multiple of `lanes`.
   void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
