@@ -131,7 +131,7 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
                                                {"--batch", "0", "1 to"},
                                                {"--threads", "-1", "0 to"},
                                                {"--first", "2147483647", "at most 2147483583"},
-                                               {"--sampler", "euler", "ddpm, ddim"},
+                                               {"--sampler", "oiler", "ddpm, ddim"},
                                                {"--spacing", "even", "leading, trailing, linspace"},
                                                {"--precision", "f8", "auto, f32, bf16"},
                                                {"--eta", "2", "0 to 1"},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -15,19 +16,21 @@
 #include "cli/model_path.h"
 #include "cli/options.h"
 #include "cli/picture_output.h"
+#include "cli/sampling_options.h"
 #include "diffusion/generate.h"
 #include "diffusion/pictures.h"
+#include "io/npy.h"
 
 namespace diffusion {
 
 namespace {
 
-constexpr int kDefaultSteps = 50, kDefaultFrames = 100;
+constexpr int kDefaultFrames = 100;
 
 struct SampleOptions {
-  std::string model, out, gif, label, spacing = "trailing";
+  std::string model, out, gif, label, raw;
   GenerateOptions generate;
-  double eta = 0;
+  SamplingOptions sampling;
   int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
   MachineOptions machine;
   bool show = false, json = false, quiet = false;
@@ -55,17 +58,21 @@ int parse_label(const Model& model, const std::string& text) {
 }
 
 // Choices that depend on the model.
-GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model& model) {
+GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model& model, Model* guide) {
   GenerateOptions g = o.generate;
-  const NoiseSchedule* schedule = model.preconditioner.schedule();
-  const bool all_steps = g.sampler == "ddpm" && schedule;
-  if (app.count("--steps") == 0) g.steps = all_steps ? schedule->num_train_timesteps : kDefaultSteps;
-  if (app.count("--steps") == 0 && schedule) g.steps = std::min(g.steps, schedule->num_train_timesteps);
-  if (app.count("--eta") > 0) g.sampler_options.eta = o.eta;
-  if (app.count("--spacing") > 0 && !schedule)
-    throw Error(ErrorKind::usage, "--spacing is about timesteps, and an edm model has none");
-  g.spacing = parse_timestep_spacing(o.spacing);
+  apply_sampling_options(app, o.sampling, model, guide, g);
   if (app.count("--label") > 0) g.label = parse_label(model, o.label);
+  if (!o.sampling.noise.empty()) {
+    g.noise = read_start_noise(o.sampling.noise, model);
+    const NetworkTraits traits = model.traits();
+    const auto images = int(g.noise.size() / std::size_t(traits.in_channels) /
+                            std::size_t(traits.sample_size[0]) / std::size_t(traits.sample_size[1]));
+    if (app.count("--count") == 0) g.count = images;
+    if (g.count != images)
+      throw Error(ErrorKind::usage,
+                  fmt::format("--count is {}, and {} is the noise of {} images; accepted is {}", g.count,
+                              o.sampling.noise, images, images));
+  }
   if (g.first > std::numeric_limits<int>::max() - g.count)
     throw Error(ErrorKind::usage, fmt::format("--first is {}; with {} images accepted is at most {}", g.first,
                                               g.count, std::numeric_limits<int>::max() - g.count));
@@ -117,18 +124,22 @@ int run(const CLI::App& app, const SampleOptions& o) {
     throw Error(ErrorKind::usage, "--frames is for outputs that end in .gif");
   if (app.count("--delay") > 0 && !animated)
     throw Error(ErrorKind::usage, "--delay is for outputs that end in .gif");
-  find_sampler(o.generate.sampler);  // throws before the model is read
+  check_sampling_names(app, o.sampling);  // throws before the model is read
+  if (!o.raw.empty()) check_writable_file(o.raw);
   Json::Array output_paths;
   for (const PictureOutput& output : outputs)
     output_paths.push_back(o.json ? path_to_json(output.path.string()) : Json(nullptr));
+  if (!o.raw.empty()) output_paths.push_back(o.json ? path_to_json(o.raw) : Json(nullptr));
   const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr);
 
   Model model = read_pipeline(find_pipeline(o.model));
-  const GenerateOptions g = resolve(app, o, model);
+  std::optional<Model> guide;
+  if (!o.sampling.guide.empty()) guide = read_pipeline(find_pipeline(o.sampling.guide));
   if (model.traits().sample_size[0] == 0)
     throw Error(
         ErrorKind::usage,
         fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
+  const GenerateOptions g = resolve(app, o, model, guide ? &*guide : nullptr);
   const Grid grid = choose_grid(model, o, g);
   for (const PictureOutput& output : outputs) {
     check_channels(output, model.traits().in_channels);
@@ -140,10 +151,12 @@ int run(const CLI::App& app, const SampleOptions& o) {
 
   std::unique_ptr<DenoisingFrames> frames;
   if (animated) frames = std::make_unique<DenoisingFrames>(model, g, o.frames);
+  std::vector<float> raw;  // [count, C, H, W]
   const auto start = std::chrono::steady_clock::now();
   Progress progress("sample", g.count, o.quiet, "images");
   const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
     if (frames) frames->record(step);
+    if (!o.raw.empty() && step.step + 1 == step.steps) raw.insert(raw.end(), step.x.begin(), step.x.end());
     const double share = double(step.step + 1) / step.steps;
     progress.update((step.first_image + share * step.images) / g.count,
                     fmt::format("step {}/{}", step.step + 1, step.steps));
@@ -157,6 +170,14 @@ int run(const CLI::App& app, const SampleOptions& o) {
     written += (written.empty() ? "" : ", ") + output.path.string();
   }
 
+  if (!o.raw.empty()) {
+    const NetworkTraits traits = model.traits();
+    write_npy(
+        o.raw,
+        std::vector<std::int64_t>{g.count, traits.in_channels, traits.sample_size[0], traits.sample_size[1]},
+        raw);
+    written += ", " + o.raw;
+  }
   if (o.show) show_or_tell(draw(grid, images));
 
   const double rate = g.count / seconds;
@@ -209,36 +230,14 @@ std::function<int()> add_sample(CLI::App& app) {
                  "of classes)")
       ->type_name("K");
 
-  const char* sampling = "Sampling";
-  std::string samplers_help = "How to get from noise to image:";
-  for (const SamplerEntry& sampler : samplers())
-    samplers_help += fmt::format("\n  {}: {}", sampler.name, sampler.reference);
-  app.add_option("--sampler", o->generate.sampler, samplers_help)
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(sampling);
-  app.add_option(
-         "--steps", o->generate.steps,
-         fmt::format("Calls of the network for each image (default: {}; ddpm: all timesteps)", kDefaultSteps))
-      ->check(in_range(1, std::numeric_limits<int>::max()))
-      ->type_name("N")
-      ->group(sampling);
-  app.add_option("--spacing", o->spacing, "Which timesteps to visit: leading, trailing or linspace")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(sampling);
-  app.add_option("--eta", o->eta, "Fresh noise in ddim, from 0 (none, the default) to 1 (as much as ddpm)")
-      ->type_name("X")
-      ->group(sampling);
-  app.add_option(
-         "--guidance", o->generate.guidance,
-         "Strength of the class: 1 as trained, above 1 stronger\n(needs a model trained with label dropout)")
-      ->type_name("X")
-      ->capture_default_str()
-      ->group(sampling);
+  add_sampling_options(app, o->sampling);
 
   const char* output = "Output";
   app.add_option("--gif", o->gif, "Write the animation to FILE, too")->type_name("FILE")->group(output);
+  app.add_option("--raw", o->raw,
+                 "Write the result before rounding to FILE.npy, too: float32 [N, C, H, W], about -1 to 1")
+      ->type_name("FILE")
+      ->group(output);
   app.add_option("--frames", o->frames, "At most so many frames in an animation, evenly chosen")
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
@@ -269,7 +268,8 @@ std::function<int()> add_sample(CLI::App& app) {
   app.footer(
       "Examples:\n"
       "  diffusion sample runs/fashion -n 100 -o grid.png --gif film.gif\n"
-      "  diffusion sample runs/fashion -n 10000 --label sneaker --steps 20 -o sneakers.npy");
+      "  diffusion sample runs/fashion -n 10000 --label sneaker --sampler dpmpp_2m --steps 20 -o "
+      "sneakers.npy");
   return [&app, o] { return run(app, *o); };
 }
 

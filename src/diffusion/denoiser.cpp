@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "diffusion/guidance.h"
 
 namespace diffusion {
 
@@ -36,14 +35,13 @@ void NetworkDenoiser::set_labels(std::span<const int> labels) {
     if (label < 0 || label >= rows)
       throw Error(ErrorKind::usage, fmt::format("label {} is not a class of this model; accepted are 0 to {}",
                                                 label, model_.class_count() - 1));
-  labels_.assign(labels.begin(), labels.end());
   plan_.write_input(*net_.class_labels, std::vector<float>(labels.begin(), labels.end()));
 }
 
 void NetworkDenoiser::denoise(std::span<const double> x, double sigma, std::span<double> denoised) {
   const Scalings s = model_.preconditioner.scalings(sigma);
   for (std::size_t i = 0; i < x.size(); ++i) input_[i] = float(s.c_in * x[i]);
-  std::ranges::fill(timesteps_, float(s.c_noise));
+  std::ranges::fill(timesteps_, float(levels_.timestep_of(sigma).value_or(s.c_noise)));
   plan_.write_input(net_.sample, input_);
   plan_.write_input(net_.timestep, timesteps_);
   plan_.forward();
@@ -52,24 +50,12 @@ void NetworkDenoiser::denoise(std::span<const double> x, double sigma, std::span
     denoised[i] = s.c_skip * x[i] + s.c_out * double(network_output_[i]);
 }
 
-Denoiser NetworkDenoiser::function(double guidance) {
-  const auto with_labels = [this](std::vector<int> labels) {
-    return [this, labels = std::move(labels)](std::span<const double> x, double sigma,
-                                              std::span<double> denoised) {
-      set_labels(labels);
-      denoise(x, sigma, denoised);
-    };
+Denoiser NetworkDenoiser::with_labels(std::vector<int> labels) {
+  return [this, labels = std::move(labels)](std::span<const double> x, double sigma,
+                                            std::span<double> denoised) {
+    set_labels(labels);
+    denoise(x, sigma, denoised);
   };
-  Denoiser d = with_labels(labels_);
-  if (guidance != 1) {
-    if (!model_.null_class)
-      throw Error(ErrorKind::usage,
-                  "guidance needs a model that was trained with label dropout (a null class); this one "
-                  "was not");
-    d = classifier_free_guidance(d, with_labels(std::vector<int>(timesteps_.size(), *model_.null_class)),
-                                 guidance);
-  }
-  return model_.clip_x0 ? clip_denoised(std::move(d)) : d;
 }
 
 }  // namespace diffusion

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "device/device.h"
@@ -22,18 +23,20 @@ class NetworkDenoiser {
   // One label per image; the model's null class means unconditional. Models without classes take none.
   void set_labels(std::span<const int> labels);
 
-  // x and denoised: [batch, C, H, W]. `labels` replaces the labels of set_labels() for this call.
+  // x and denoised: [batch, C, H, W].
   void denoise(std::span<const double> x, double sigma, std::span<double> denoised);
 
-  // As a function for samplers: with classifier-free guidance of `guidance` if that is not 1, limited to [-1, 1] if
-  // the model wants it. Refers to this object. Error(usage) if guidance needs a null class that the model lacks.
-  Denoiser function(double guidance);
+  // What the network is told at these sigmas instead of what the preconditioner says.
+  void set_levels(NoiseLevels levels) { levels_ = std::move(levels); }
+
+  // As a function for samplers, for these labels. Refers to this object.
+  Denoiser with_labels(std::vector<int> labels);
 
  private:
   Model& model_;
   Network net_;
   Plan plan_;
-  std::vector<int> labels_;
+  NoiseLevels levels_{{}, {}, 0};
   std::vector<float> input_, network_output_, timesteps_;
 };
 

@@ -1,11 +1,13 @@
-// Schedules, preconditioners, sigmas, clipping and samplers together against Hugging Face diffusers, from
-// tests/golden/schedules.json (made by make_schedule_goldens.py, which explains the fields).
+// Schedules, preconditioners, sigmas, clipping, configurations and samplers together against Hugging Face diffusers, from
+// tests/golden/schedules.json and schedules_samplers.json (made by make_schedule_goldens.py and make_sampler_goldens.py,
+// which explain the fields).
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "diffusion/precondition.h"
 #include "diffusion/samplers.h"
 #include "diffusion/schedule.h"
+#include "diffusion/scheduler_config.h"
 #include "io/json.h"
 
 namespace diffusion {
@@ -21,14 +24,16 @@ namespace {
 
 constexpr const char* kFile = DIFFUSION_SOURCE_DIR "/tests/golden/schedules.json";
 
+Json read_golden(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error(std::string("cannot open ") + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_json(text.str(), path);
+}
+
 const Json& golden() {
-  static const Json json = [] {
-    std::ifstream file(kFile, std::ios::binary);
-    if (!file) throw std::runtime_error(std::string("cannot open ") + kFile);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return parse_json(text.str(), kFile);
-  }();
+  static const Json json = read_golden(kFile);
   return json;
 }
 
@@ -121,14 +126,14 @@ TEST(DiffusersGoldenTest, Timesteps) {
   int compared = 0;
   for (const Json& trajectory : to_array(field(golden(), "trajectories"), kFile)) {
     const Json& config = field(trajectory, "config");
-    if (integer(config, "steps_offset") != 0) continue;
-    const std::vector<int> expected = integers(field(trajectory, "timesteps"));
-    EXPECT_EQ(sampling_timesteps(integer(config, "num_train_timesteps"), int(expected.size()),
-                                 parse_timestep_spacing(text(config, "timestep_spacing"))),
+    const std::vector<double> expected = numbers(field(trajectory, "timesteps"));
+    EXPECT_EQ(spaced_timesteps(integer(config, "num_train_timesteps"), int(expected.size()),
+                               {.spacing = parse_spacing(text(config, "timestep_spacing")),
+                                .steps_offset = integer(config, "steps_offset")}),
               expected);
     ++compared;
   }
-  EXPECT_EQ(compared, 80);
+  EXPECT_EQ(compared, 82);
 }
 
 TEST(DiffusersGoldenTest, Trajectories) {
@@ -143,8 +148,10 @@ TEST(DiffusersGoldenTest, Trajectories) {
     if (!is_ours(trajectory)) continue;
     const Json& config = field(trajectory, "config");
     const Json::Array& states = to_array(field(trajectory, "states"), kFile);
-    const std::vector<double> sigmas =
-        sampling_sigmas(schedule_of(config), integers(field(trajectory, "timesteps")));
+    std::vector<double> sigmas;
+    for (const int t : integers(field(trajectory, "timesteps")))
+      sigmas.push_back(schedule_of(config).sigma(t));
+    sigmas.push_back(0);
     SamplerOptions options;
     if (is_ddim(trajectory)) options.eta = number(trajectory, "eta");
 
@@ -161,6 +168,83 @@ TEST(DiffusersGoldenTest, Trajectories) {
     ++compared;
   }
   EXPECT_EQ(compared, 40);
+}
+
+// tests/golden/schedules_samplers.json: a configuration of diffusers, and what sampling with it gives.
+TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
+  const char* file = DIFFUSION_SOURCE_DIR "/tests/golden/schedules_samplers.json";
+  const Json samples = read_golden(file);
+  const std::vector<double> start = numbers(field(samples, "start"));
+  const NoiseSource noise = [](int draw, std::span<double> out) {
+    for (std::size_t k = 0; k < out.size(); ++k)
+      out[k] = 1.3 * std::sin(1.7 * (draw - 1) + 0.9 * double(k) + 0.3);
+  };
+  std::set<std::string> classes;
+  int compared = 0;
+  for (const Json& run : to_array(field(samples, "runs"), file)) {
+    Json::Object config = to_object(field(run, "config"), file);
+    config["_class_name"] = field(run, "class");
+    classes.insert(text(run, "class"));
+    ++compared;
+    const SchedulerSettings settings = parse_scheduler(config, "golden");
+    const SamplingSettings& sampling = settings.sampling;
+    const int steps = integer(run, "steps");
+    const std::string name = dump_json(config) + " " + std::to_string(steps) + " steps";
+    const NoiseLevels levels = noise_levels(settings.preconditioner, steps, sampling.levels);
+    ASSERT_EQ(levels.sigmas.size(), std::size_t(steps) + 1) << name;
+
+    const auto n = std::size_t(steps);
+    const std::vector<std::size_t> at{0, n / 2, n - 1, n};
+    const std::vector<double> sigmas = numbers(field(run, "sigmas")),
+                              timesteps = numbers(field(run, "timesteps"));
+    // The first level with zero terminal SNR is a matter of taste: diffusers' DDPM and DDIM take infinity, its other classes
+    // 4096, and ours 4096 or more.
+    const NoiseSchedule* schedule = settings.preconditioner.schedule();
+    const bool zero_snr = schedule && schedule->zero_terminal_snr;
+    for (std::size_t i = zero_snr ? 1 : 0; i < 4; ++i)
+      EXPECT_NEAR(levels.sigmas[at[i]], sigmas[i], 1e-10 * sigmas[i]) << name << " level " << at[i];
+    for (std::size_t i = 0; i < 3 && schedule; ++i)
+      EXPECT_NEAR(levels.timesteps[at[i]], timesteps[i], 1e-6) << name << " level " << at[i];
+    if (!zero_snr) {
+      EXPECT_NEAR(levels.initial_std / number(run, "initial_std"), 1, 1e-10) << name;
+    }
+
+    const Denoiser network = [&](std::span<const double> x, double sigma, std::span<double> denoised) {
+      const Scalings c = settings.preconditioner.scalings(sigma);
+      const double t = levels.timestep_of(sigma).value_or(c.c_noise);
+      const double time = 0.1 * std::sin(schedule ? t / 100 : t);
+      for (std::size_t i = 0; i < x.size(); ++i)
+        denoised[i] = c.c_skip * x[i] + c.c_out * (0.3 * c.c_in * x[i] + time);
+    };
+    const DenoisedLimit limit = denoised_limit(sampling.limit, start.size());
+    SamplerOptions options;
+    if (sampling.variance != DdpmVariance::posterior) options.variance = sampling.variance;
+    if (sampling.limit_spares_noise) options.limit = limit;
+    if (const Json* eta = run.find("eta")) options.eta = to_double(*eta, "eta");
+    const bool vp =
+        std::ranges::count(std::vector<std::string>{"DDPMScheduler", "DDIMScheduler", "PNDMScheduler",
+                                                    "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
+                                                    "DEISMultistepScheduler"},
+                           text(run, "class")) > 0;
+    std::vector<double> x = start;
+    for (double& value : x) value *= levels.initial_std;
+    const Json::Array& states = to_array(field(run, "states"), file);
+    run_sampler(find_sampler(sampling.sampler),
+                limit && !options.limit ? limit_denoised(network, limit) : network, levels.sigmas, noise,
+                options, x, [&](const SamplerStep& step) {
+                  const auto found = std::ranges::find(at, std::size_t(step.index));
+                  if (found == at.end()) return;
+                  const std::vector<double> expected = numbers(states.at(std::size_t(found - at.begin())));
+                  for (std::size_t k = 0; k < expected.size(); ++k) {
+                    const double state = step.x[k] / (vp ? std::hypot(1, step.sigma_next) : 1);
+                    const double error = std::abs(state - expected[k]) / (1 + std::abs(expected[k]));
+                    EXPECT_LT(error, zero_snr ? (step.index == 0 ? 0.02 : 5e-4) : 1e-9)
+                        << name << " step " << step.index;
+                  }
+                });
+  }
+  EXPECT_EQ(classes.size(), 12u);
+  EXPECT_EQ(compared, 288);
 }
 
 }  // namespace

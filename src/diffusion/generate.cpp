@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "diffusion/denoiser.h"
@@ -12,6 +13,17 @@
 namespace diffusion {
 
 namespace {
+
+void check_guide(const Model& model, const GenerateOptions& options) {
+  const NetworkTraits ours = model.traits(), theirs = options.guide->traits();
+  if (options.guidance == 1)
+    throw Error(ErrorKind::usage, "with guidance 1 the guide is not asked; give another strength");
+  if (ours.in_channels != theirs.in_channels || model.class_count() != options.guide->class_count())
+    throw Error(ErrorKind::usage, fmt::format("the guide makes images of {} channels and {} classes, the "
+                                              "model of {} and {}; they must be equal",
+                                              theirs.in_channels, options.guide->class_count(),
+                                              ours.in_channels, model.class_count()));
+}
 
 void check(const Model& model, const GenerateOptions& options) {
   const auto require = [](bool holds, std::string_view what, auto value, std::string_view accepted) {
@@ -29,10 +41,12 @@ void check(const Model& model, const GenerateOptions& options) {
   if (options.label && (*options.label < 0 || *options.label >= model.class_count()))
     throw Error(ErrorKind::usage, fmt::format("label {} is not a class of this model; accepted are 0 to {}",
                                               *options.label, model.class_count() - 1));
-  if (options.guidance != 1 && !model.null_class)
-    throw Error(
-        ErrorKind::usage,
-        "guidance needs a model that was trained with label dropout (a null class); this one was not");
+  if (options.guidance != 1 && !model.null_class && !options.guide)
+    throw Error(ErrorKind::usage,
+                "guidance needs a model that was trained with label dropout (a null class), which this one "
+                "was not, or another "
+                "model as a guide");
+  if (options.guide) check_guide(model, options);
 }
 
 std::vector<int> labels_of(const Model& model, const GenerateOptions& options, int first, int count) {
@@ -43,12 +57,40 @@ std::vector<int> labels_of(const Model& model, const GenerateOptions& options, i
   return labels;
 }
 
+EstimateLimit limit_of(const Model& model, const GenerateOptions& options) {
+  if (options.limit) return *options.limit;
+  return {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none};
+}
+
+// D of a batch, with guidance.
+Denoiser guided(NetworkDenoiser& denoiser, NetworkDenoiser* guide, const Model& model,
+                const GenerateOptions& options, const std::vector<int>& labels, std::size_t image_size) {
+  const Denoiser d = denoiser.with_labels(labels);
+  if (options.guidance == 1) return d;
+  const Guidance guidance{options.guidance, options.guidance_sigma_low, options.guidance_sigma_high,
+                          options.guidance_rescale};
+  if (guide) return autoguidance(d, guide->with_labels(labels), guidance, image_size);
+  const std::vector<int> no_class(labels.size(), *model.null_class);
+  return classifier_free_guidance(d, denoiser.with_labels(no_class), guidance, image_size);
+}
+
 }  // namespace
 
-std::vector<double> noise_levels(const Preconditioner& preconditioner, int steps, TimestepSpacing spacing) {
-  const NoiseSchedule* schedule = preconditioner.schedule();
-  if (!schedule) return karras_sigmas(steps, preconditioner.sigma_min(), preconditioner.sigma_max());
-  return sampling_sigmas(*schedule, sampling_timesteps(schedule->num_train_timesteps, steps, spacing));
+void sample_as_configured(const SamplingSettings& settings, GenerateOptions& options) {
+  options.sampler = settings.sampler;
+  options.levels = settings.levels;
+  options.limit = settings.limit;
+  options.limit_spares_noise = settings.limit_spares_noise;
+  if (settings.variance != DdpmVariance::posterior) options.sampler_options.variance = settings.variance;
+}
+
+void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,
+                 std::size_t elements_per_image) {
+  const auto index = std::uint32_t(options.first + first_image);
+  if (options.noise.empty()) return image_noise(options.seed, index, elements_per_image)(0, noise);
+  std::ranges::copy(
+      std::span(options.noise).subspan(std::size_t(first_image) * elements_per_image, noise.size()),
+      noise.begin());
 }
 
 std::vector<Image> generate(Model& model, const Device& device, const GenerateOptions& options,
@@ -60,33 +102,48 @@ std::vector<Image> generate(Model& model, const Device& device, const GenerateOp
     throw Error(ErrorKind::usage, "the model has no sample_size; give height and width");
   const int channels = model.traits().in_channels;
   const std::size_t image_size = std::size_t(channels) * std::size_t(height) * std::size_t(width);
+  if (!options.noise.empty() && options.noise.size() != std::size_t(options.count) * image_size)
+    throw Error(ErrorKind::usage,
+                fmt::format("{} numbers of noise were given; {} images of {} x {} x {} start from {}",
+                            options.noise.size(), options.count, channels, height, width,
+                            std::size_t(options.count) * image_size));
   const SamplerEntry& sampler = find_sampler(options.sampler);
-  const std::vector<double> sigmas = noise_levels(model.preconditioner, options.steps, options.spacing);
+  const NoiseLevels levels = noise_levels(model.preconditioner, options.steps, options.levels);
+  const double end_scale = 1 / std::hypot(1, levels.sigmas.back());
+
+  const DenoisedLimit limit = denoised_limit(limit_of(model, options), image_size);
+  SamplerOptions sampler_options = options.sampler_options;
+  if (options.limit_spares_noise) sampler_options.limit = limit;
 
   std::vector<Image> images;
   std::vector<double> x, shown;
-  std::unique_ptr<NetworkDenoiser> denoiser;
+  std::unique_ptr<NetworkDenoiser> denoiser, guide;
   int denoiser_batch = 0;
   for (int done = 0; done < options.count;) {
     const int batch = std::min(options.batch, options.count - done), first = options.first + done;
     if (batch != denoiser_batch) {
       denoiser = std::make_unique<NetworkDenoiser>(model, device, batch, height, width);
+      denoiser->set_levels(levels);
+      if (options.guide)
+        guide = std::make_unique<NetworkDenoiser>(*options.guide, device, batch, height, width);
       denoiser_batch = batch;
     }
-    denoiser->set_labels(labels_of(model, options, first, batch));
-    const NoiseSource noise = image_noise(options.seed, std::uint32_t(first), image_size);
+    Denoiser d =
+        guided(*denoiser, guide.get(), model, options, labels_of(model, options, first, batch), image_size);
+    if (limit && !options.limit_spares_noise) d = limit_denoised(std::move(d), limit);
+
     x.resize(std::size_t(batch) * image_size);
-    noise(0, x);
-    const double start = model.preconditioner.initial_std(sigmas.front());
-    for (double& value : x) value *= start;
-    run_sampler(sampler, denoiser->function(options.guidance), sigmas, noise, options.sampler_options, x,
-                [&](const SamplerStep& s) {
+    start_noise(options, done, x, image_size);
+    for (double& value : x) value *= levels.initial_std;
+    run_sampler(sampler, d, levels.sigmas, image_noise(options.seed, std::uint32_t(first), image_size),
+                sampler_options, x, [&](const SamplerStep& s) {
                   if (!on_step) return;
                   const double scale = 1 / std::sqrt(1 + s.sigma_next * s.sigma_next);
                   shown.assign(s.x.begin(), s.x.end());
                   for (double& value : shown) value *= scale;
                   on_step({s.index, s.count, done, batch, shown});
                 });
+    for (double& value : x) value *= end_scale;
     for (int k = 0; k < batch; ++k)
       images.push_back(
           to_image(std::span(x).subspan(std::size_t(k) * image_size, image_size), channels, height, width));

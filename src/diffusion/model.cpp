@@ -120,7 +120,7 @@ Model read_pipeline(const fs::path& directory) {
   SchedulerSettings scheduler = parse_scheduler(read_json(scheduler_path), scheduler_path.string());
   ParamStore params(layout_of(config));
   Model model{std::move(config), std::move(scheduler.preconditioner), {}, {}, scheduler.clip_x0,
-              std::move(params)};
+              std::move(params), std::move(scheduler.sampling)};
   if (!fs::exists(unet_dir / kWeights) && fs::exists(unet_dir / "diffusion_pytorch_model.bin"))
     throw Error(
         ErrorKind::bad_input,

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "diffusion/precondition.h"
+#include "diffusion/scheduler_config.h"
 #include "io/json.h"
 #include "nn/network.h"
 #include "plan/param_store.h"
@@ -25,6 +26,7 @@ struct Model {
   std::optional<int> null_class;  // the row of the class table that means "no class", if it was trained
   bool clip_x0 = true;            // limit D to [-1, 1] when sampling (clip_sample)
   ParamStore params;
+  SamplingSettings sampling = {};  // what the scheduler of the files would do
 
   // Classes that a person may ask for; 0: not class-conditional.
   int class_count() const { return traits().num_class_embeds - (null_class ? 1 : 0); }
@@ -34,15 +36,6 @@ struct Model {
 
 // The parameters of a network, without memory for activations.
 ParamLayout layout_of(const NetworkConfig& config);
-
-// scheduler_config.json: DDPMScheduler for epsilon, v and x0, EDMEulerScheduler for edm.
-Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0);
-struct SchedulerSettings {
-  Preconditioner preconditioner;
-  bool clip_x0;
-};
-// Error(bad_input) naming source and field for what we cannot honor.
-SchedulerSettings parse_scheduler(const Json& json, std::string_view source);
 
 // Writes the files into an existing directory, not atomically: callers use an AtomicDirectory. `weights` is a flat block
 // in the layout of model.params (its EMA, say).

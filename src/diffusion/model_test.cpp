@@ -115,14 +115,15 @@ TEST(Model, BrokenDirectoriesAreRefusedByName) {
   expect_refused("is missing", [&](const fs::path& d) {
     replace_text(d / config, "\"layers_per_block\": 1", "\"layers_per_block\": 2");
   });
-  expect_refused("PNDMScheduler",
-                 [&](const fs::path& d) { replace_text(d / scheduler, "DDPMScheduler", "PNDMScheduler"); });
+  expect_refused("KarrasVeScheduler", [&](const fs::path& d) {
+    replace_text(d / scheduler, "DDPMScheduler", "KarrasVeScheduler");
+  });
   expect_refused("beta_schedule",
                  [&](const fs::path& d) { replace_text(d / scheduler, "\"linear\"", "\"laplace\""); });
   expect_refused("prediction_type",
                  [&](const fs::path& d) { replace_text(d / scheduler, "\"epsilon\"", "\"flow\""); });
-  expect_refused("thresholding", [&](const fs::path& d) {
-    replace_text(d / scheduler, "\"thresholding\": false", "\"thresholding\": true");
+  expect_refused("trained_betas", [&](const fs::path& d) {
+    replace_text(d / scheduler, "\"trained_betas\": null", "\"trained_betas\": [0.1]");
   });
   expect_refused("null_class", [&](const fs::path& d) {
     replace_text(d / "diffusion.json", "\"null_class\": 2", "\"null_class\": 0");

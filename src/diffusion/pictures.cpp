@@ -61,9 +61,9 @@ DenoisingFrames::DenoisingFrames(const Model& model, const GenerateOptions& opti
     : channels_(model.traits().in_channels),
       height_(options.height > 0 ? options.height : model.traits().sample_size[0]),
       width_(options.width > 0 ? options.width : model.traits().sample_size[1]) {
-  const std::vector<double> sigmas = noise_levels(model.preconditioner, options.steps, options.spacing);
-  const std::vector<int> states = evenly_spaced(int(sigmas.size()) - 1, max_frames);
-  frame_of_state_.resize(sigmas.size());
+  const NoiseLevels levels = noise_levels(model.preconditioner, options.steps, options.levels);
+  const std::vector<int> states = evenly_spaced(int(levels.sigmas.size()) - 1, max_frames);
+  frame_of_state_.resize(levels.sigmas.size());
   for (std::size_t frame = 0; frame < states.size(); ++frame)
     frame_of_state_[std::size_t(states[frame])] = frame;
 
@@ -72,10 +72,10 @@ DenoisingFrames::DenoisingFrames(const Model& model, const GenerateOptions& opti
   frames_.assign(states.size(), std::vector<Image>(std::size_t(options.count), blank));
   if (states.front() != 0) return;
 
-  const double scale = model.preconditioner.initial_std(sigmas.front()) / std::hypot(1, sigmas.front());
+  const double scale = levels.initial_std / std::hypot(1, levels.sigmas.front());
   std::vector<double> x(elements);
   for (int k = 0; k < options.count; ++k) {
-    image_noise(options.seed, std::uint32_t(options.first + k), elements)(0, x);
+    start_noise(options, k, x, elements);
     for (double& value : x) value *= scale;
     frames_.front()[std::size_t(k)] = to_image(x, channels_, height_, width_);
   }

@@ -5,52 +5,48 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "diffusion/sampler_functions.h"
 
 namespace diffusion {
 
 namespace {
 
-// The DDIM family (Song et al. 2020, arXiv 2010.02502, eq. 12 and 16) in sigma space: an Euler step down to
-// sigma_down, then fresh noise back up to sigma_next, sigma_down^2 + sigma_up^2 = sigma_next^2.
-void ancestral_euler(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
-                     double eta, std::span<double> x, const StepCallback& on_step) {
-  std::vector<double> denoised(x.size()), injected(x.size());
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const double sigma = sigmas[i], sigma_next = sigmas[i + 1], ratio = sigma_next / sigma;
-    const double renewed =
-        eta * std::sqrt(1 - ratio * ratio);  // share of the noise at sigma_next that is new
-    const double sigma_up = sigma_next * renewed;
-    const double sigma_down = sigma_next * std::sqrt(1 - renewed * renewed);
+constexpr std::array<std::string_view, 1> kEta{"eta"}, kVariance{"variance"};
+constexpr std::array<std::string_view, 2> kEtaAndLimit{"eta", "limit"};
+constexpr std::array<std::string_view, 4> kChurn{"s_churn", "s_tmin", "s_tmax", "s_noise"};
 
-    denoise(x, sigma, denoised);
-    for (std::size_t k = 0; k < x.size(); ++k) x[k] = denoised[k] + sigma_down / sigma * (x[k] - denoised[k]);
-    if (sigma_up > 0) {
-      noise(int(i) + 1, injected);
-      for (std::size_t k = 0; k < x.size(); ++k) x[k] += sigma_up * injected[k];
-    }
-    if (on_step) on_step({int(i), int(sigmas.size()) - 1, sigma, sigma_next, denoised, x});
-  }
-}
+constexpr LevelConvention kDdpm = LevelConvention::ddpm, kK = LevelConvention::k_diffusion,
+                          kDpm = LevelConvention::dpm_solver;
 
-void ddpm(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
-          const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  ancestral_euler(denoise, sigmas, noise, 1, x, on_step);
-}
-
-void ddim(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
-          const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
-  ancestral_euler(denoise, sigmas, noise, options.eta.value_or(0), x, on_step);
-}
-
-constexpr std::array<SamplerEntry, 2> kSamplers{{
-    {"ddpm", ddpm, "ancestral sampling, Ho et al. 2020 (arXiv 2006.11239), Algorithm 2", true, false},
-    {"ddim", ddim, "Song et al. 2020 (arXiv 2010.02502), eq. 12; eta 0 is deterministic", false, true},
+// clang-format off
+constexpr std::array<SamplerEntry, 20> kSamplers{{
+    // name, function, reference, convention, stochastic, small steps, order, evaluations, extra evaluations, options
+    {"ddpm", sampling::ddpm, "ancestral sampling, Ho et al. 2020 (arXiv 2006.11239), Algorithm 2", kDdpm, true, false, 0, 1, 0, kVariance},
+    {"ddim", sampling::ddim, "Song et al. 2020 (arXiv 2010.02502), eq. 12; eta 0 is deterministic", kDdpm, false, false, 1, 1, 0, kEtaAndLimit},
+    {"pndm", sampling::pndm, "pseudo linear multistep (PLMS), Liu et al. 2022 (arXiv 2202.09778)", kDdpm, false, true, 2, 1, 1, {}},
+    {"euler", sampling::euler, "Euler's method on the ODE", kK, false, false, 1, 1, 0, {}},
+    {"euler_ancestral", sampling::euler_ancestral, "Euler down, fresh noise up; eta 1 is ddpm", kK, true, false, 0, 1, 0, kEta},
+    {"heun", sampling::heun, "Heun's method, Karras et al. 2022 (arXiv 2206.00364), Algorithm 1", kK, false, true, 2, 2, 0, {}},
+    {"dpm2", sampling::dpm2, "DPM-Solver-2, Lu et al. 2022 (arXiv 2206.00927), over sigma", kK, false, true, 2, 2, 0, {}},
+    {"edm", sampling::edm, "Heun with churn, Karras et al. 2022, Algorithm 2", kK, true, true, 0, 2, 0, kChurn},
+    {"lms", sampling::lms, "Adams-Bashforth over sigma with 4 values", kK, false, false, 4, 1, 0, {}},
+    {"ipndm", sampling::ipndm, "4 values as if steps were equal, Zhang & Chen 2022 (arXiv 2204.13902)", kK, false, false, 2, 1, 0, {}},
+    {"dpmpp_2m", sampling::dpmpp_2m, "DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095)", kDpm, false, false, 2, 1, 0, {}},
+    {"dpmpp_3m", sampling::dpmpp_3m, "the same with 3 values", kDpm, false, false, 2, 1, 0, {}},
+    {"dpmpp_2m_sde", sampling::dpmpp_2m_sde, "the same on the SDE, 2 values; eta 0 is dpmpp_2m", kDpm, true, false, 0, 1, 0, kEta},
+    {"dpmpp_3m_sde", sampling::dpmpp_3m_sde, "the same on the SDE, 3 values; eta 0 is dpmpp_3m", kDpm, true, false, 0, 1, 0, kEta},
+    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kDpm, false, false, 3, 1, 0, {}},
+    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kDpm, false, false, 4, 1, 0, {}},
+    {"deis", sampling::deis_3, "DEIS over log sigma with 3 values, Zhang & Chen 2022 (arXiv 2204.13902)", kDpm, false, false, 3, 1, 0, {}},
+    {"deis_2", sampling::deis_2, "the same with 2 values", kDpm, false, false, 2, 1, 0, {}},
+    {"flow_euler", sampling::euler, "Euler over the time of a rectified flow, Liu et al. 2022 (arXiv 2209.03003); is euler", kK, false, false, 1, 1, 0, {}},
+    {"flow_heun", sampling::flow_heun, "Heun over the time of a rectified flow", kK, false, false, 2, 2, 0, {}},
 }};
-
-constexpr std::array<std::string_view, 3> kSpacingNames{"leading", "trailing", "linspace"};
+// clang-format on
 
 void check_sigmas(std::span<const double> sigmas) {
   if (sigmas.size() < 2)
@@ -59,23 +55,51 @@ void check_sigmas(std::span<const double> sigmas) {
   for (std::size_t i = 0; i < sigmas.size(); ++i) {
     const bool last = i + 1 == sigmas.size();
     const bool accepted = std::isfinite(sigmas[i]) && (sigmas[i] > 0 || (last && sigmas[i] == 0)) &&
-                          (i == 0 || sigmas[i] < sigmas[i - 1]);
+                          (i == 0 || sigmas[i] < sigmas[i - 1] || (last && sigmas[i] == sigmas[i - 1]));
     if (!accepted)
-      throw Error(ErrorKind::usage,
-                  fmt::format("Noise level {} of a sampler is {}; levels must be finite, positive "
-                              "(the last may be 0) and strictly descending.",
-                              i, sigmas[i]));
+      throw Error(
+          ErrorKind::usage,
+          fmt::format(
+              "Noise level {} of a sampler is {}; levels must be finite, positive (the last may be 0) and "
+              "strictly descending (the last may repeat the one before it).",
+              i, sigmas[i]));
   }
 }
 
+struct GivenOption {
+  std::string_view name;
+  bool given;
+  double value, least, most;
+};
+
 void check_options(const SamplerEntry& sampler, const NoiseSource& noise, const SamplerOptions& options) {
-  if (options.eta && !sampler.takes_eta)
-    throw Error(ErrorKind::usage, fmt::format("The sampler {} does not take the option eta.", sampler.name));
-  const double eta = options.eta.value_or(0);
-  if (!(eta >= 0 && eta <= 1))
-    throw Error(ErrorKind::usage, fmt::format("The option eta of the sampler {} is {}; accepted are 0 to 1.",
-                                              sampler.name, eta));
-  if (!noise && (sampler.stochastic || eta > 0))
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto number = [](std::string_view name, std::optional<double> value, double least, double most) {
+    return GivenOption{name, value.has_value(), value.value_or(least), least, most};
+  };
+  const std::array<GivenOption, 7> all{
+      {number("eta", options.eta, 0, 1),
+       number("s_churn", options.s_churn, 0, std::numeric_limits<double>::max()),
+       number("s_tmin", options.s_tmin, 0, kInfinity),
+       number("s_tmax", options.s_tmax, 0, kInfinity),
+       number("s_noise", options.s_noise, 0, std::numeric_limits<double>::max()),
+       {"variance", options.variance.has_value(), 0, 0, 0},
+       {"limit", bool(options.limit), 0, 0, 0}}};
+  for (const GivenOption& option : all) {
+    if (!option.given) continue;
+    if (std::ranges::find(sampler.options, option.name) == sampler.options.end())
+      throw Error(
+          ErrorKind::usage,
+          fmt::format(
+              "The sampler {} does not take the option {}; it takes {}.", sampler.name, option.name,
+              sampler.options.empty() ? "none" : fmt::format("{}", fmt::join(sampler.options, ", "))));
+    if (!(option.value >= option.least && option.value <= option.most))
+      throw Error(ErrorKind::usage,
+                  fmt::format("The option {} of the sampler {} is {}; accepted are {} to {}.", option.name,
+                              sampler.name, option.value, option.least, option.most));
+  }
+  const bool noiseless = (options.eta && *options.eta == 0) || (options.s_churn && *options.s_churn == 0);
+  if (!noise && ((sampler.stochastic && !noiseless) || options.eta.value_or(0) > 0))
     throw Error(ErrorKind::usage, fmt::format("The sampler {} needs a source of noise.", sampler.name));
 }
 
@@ -105,6 +129,12 @@ const SamplerEntry& find_sampler(std::string_view name) {
   return kSamplers[index_of_name("sampler", name, names)];
 }
 
+int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas) {
+  const int steps = int(sigmas.size()) - 1;
+  const int at_the_end = sigmas.back() == 0 ? sampler.evaluations - 1 : 0;
+  return steps * sampler.evaluations - at_the_end + (steps > 1 ? sampler.extra_evaluations : 0);
+}
+
 void run_sampler(const SamplerEntry& sampler, const Denoiser& denoise, std::span<const double> sigmas,
                  const NoiseSource& noise, const SamplerOptions& options, std::span<double> x,
                  const StepCallback& on_step) {
@@ -118,66 +148,6 @@ void run_sampler(const SamplerEntry& sampler, const Denoiser& denoise, std::span
         fmt::format("The sampler {} ended with NaN or infinity; the network's weights or its input are not "
                     "usable.",
                     sampler.name));
-}
-
-std::string_view to_string(TimestepSpacing spacing) {
-  return kSpacingNames.at(std::size_t(spacing));
-}
-
-TimestepSpacing parse_timestep_spacing(std::string_view name) {
-  return TimestepSpacing(index_of_name("timestep spacing", name, kSpacingNames));
-}
-
-std::vector<int> sampling_timesteps(int T, int steps, TimestepSpacing spacing) {
-  if (steps < 1 || steps > T)
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("{} sampling steps were asked for; the model has {} timesteps, so accepted are 1 to {}.",
-                    steps, T, T));
-  std::vector<int> timesteps;
-  for (int i = 0; i < steps; ++i) switch (spacing) {
-      case TimestepSpacing::leading:
-        timesteps.push_back((steps - 1 - i) * (T / steps));
-        break;
-      case TimestepSpacing::trailing: {
-        // Rounds ties (T - i T / steps = k + 1/2) like numpy's arange, whose increment is a difference of its
-        // first two elements; the plain product goes the other way for some step counts.
-        const double increment = (double(T) - double(T) / steps) - double(T);
-        timesteps.push_back(int(std::nearbyint(double(T) + i * increment)) - 1);
-        break;
-      }
-      case TimestepSpacing::linspace: {
-        const double increment = steps == 1 ? 0 : double(T - 1) / (steps - 1);
-        timesteps.push_back(int(std::nearbyint((steps - 1 - i) * increment)));
-        break;
-      }
-    }
-  return timesteps;
-}
-
-std::vector<double> sampling_sigmas(const NoiseSchedule& schedule, std::span<const int> timesteps) {
-  std::vector<double> sigmas;
-  for (const int t : timesteps) sigmas.push_back(schedule.sigma(t));
-  sigmas.push_back(0);
-  return sigmas;
-}
-
-std::vector<double> karras_sigmas(int steps, double sigma_min, double sigma_max, double rho) {
-  if (steps < 1)
-    throw Error(ErrorKind::usage,
-                fmt::format("{} sampling steps were asked for; at least 1 is needed.", steps));
-  if (!(sigma_min > 0 && sigma_min < sigma_max && std::isfinite(sigma_max) && rho >= 1 && std::isfinite(rho)))
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("Karras noise levels with sigma_min {}, sigma_max {} and rho {} do not exist; they need "
-                    "0 < sigma_min < sigma_max < infinity and rho >= 1.",
-                    sigma_min, sigma_max, rho));
-  const double high = std::pow(sigma_max, 1 / rho), low = std::pow(sigma_min, 1 / rho);
-  std::vector<double> sigmas{sigma_max};
-  for (int i = 1; i < steps; ++i)
-    sigmas.push_back(std::pow(high + double(i) / (steps - 1) * (low - high), rho));
-  sigmas.push_back(0);
-  return sigmas;
 }
 
 }  // namespace diffusion

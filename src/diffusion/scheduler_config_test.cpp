@@ -1,10 +1,24 @@
+#include "diffusion/scheduler_config.h"
+
 #include <gtest/gtest.h>
 
-#include "diffusion/model.h"
+#include <cmath>
+
 #include "io/scratch.h"
 
 namespace diffusion {
 namespace {
+
+// A configuration as text without the braces and the class.
+Json config_of(const std::string& scheduler, const std::string& fields) {
+  return parse_json(
+      "{\"_class_name\": \"" + scheduler + "Scheduler\"" + (fields.empty() ? "" : ", ") + fields + "}",
+      "s.json");
+}
+
+SchedulerSettings read(const std::string& scheduler, const std::string& fields = "") {
+  return parse_scheduler(config_of(scheduler, fields), "s.json");
+}
 
 TEST(SchedulerConfig, ZeroTerminalSnrSurvivesTheFile) {
   const NoiseSchedule plain = make_schedule(ScheduleKind::linear, 200),
@@ -21,13 +35,151 @@ TEST(SchedulerConfig, ZeroTerminalSnrSurvivesTheFile) {
 
 TEST(SchedulerConfig, RefusesZeroTerminalSnrThatCannotBe) {
   const std::string message = scratch::error_of(ErrorKind::bad_input, [] {
-    parse_scheduler(parse_json(R"({"_class_name": "DDPMScheduler", "num_train_timesteps": 1,
-                                   "rescale_betas_zero_snr": true})",
-                               "s.json"),
-                    "s.json");
+    read("DDPM", R"("num_train_timesteps": 1, "rescale_betas_zero_snr": true)");
   });
   EXPECT_NE(message.find("s.json"), std::string::npos) << message;
   EXPECT_NE(message.find("zero terminal SNR"), std::string::npos) << message;
+}
+
+TEST(SchedulerConfig, WhatWeWriteReadsBack) {
+  const Preconditioner discrete(Objective::x0, make_schedule(ScheduleKind::scaled_linear, 300, 0.001, 0.03));
+  for (const bool clip : {false, true}) {
+    const SchedulerSettings settings = parse_scheduler(scheduler_to_json(discrete, clip), "ours");
+    EXPECT_EQ(settings.clip_x0, clip);
+    EXPECT_EQ(settings.preconditioner.objective(), Objective::x0);
+    EXPECT_EQ(settings.preconditioner.schedule()->sigmas, discrete.schedule()->sigmas);
+    EXPECT_EQ(settings.sampling.sampler, "ddpm");
+    EXPECT_EQ(settings.sampling.levels.spacing, Spacing::trailing);
+    EXPECT_EQ(settings.sampling.limit.kind, clip ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none);
+  }
+  const EdmParameters edm{.sigma_data = 0.4, .sigma_min = 0.01, .sigma_max = 50};
+  const SchedulerSettings settings = parse_scheduler(scheduler_to_json(Preconditioner(edm), false), "ours");
+  EXPECT_EQ(settings.preconditioner.edm()->sigma_data, 0.4);
+  EXPECT_EQ(settings.preconditioner.edm()->sigma_max, 50);
+  EXPECT_EQ(settings.sampling.levels.spacing, Spacing::karras);
+}
+
+TEST(SchedulerConfig, ClassesAndOrdersChooseSamplers) {
+  const auto sampler = [](const char* scheduler, const char* fields = "") {
+    return read(scheduler, fields).sampling.sampler;
+  };
+  EXPECT_EQ(sampler("DDPM"), "ddpm");
+  EXPECT_EQ(sampler("DDIM"), "ddim");
+  EXPECT_EQ(sampler("PNDM", R"("skip_prk_steps": true)"), "pndm");
+  EXPECT_EQ(sampler("EulerDiscrete"), "euler");
+  EXPECT_EQ(sampler("EulerAncestralDiscrete"), "euler_ancestral");
+  EXPECT_EQ(sampler("HeunDiscrete"), "heun");
+  EXPECT_EQ(sampler("KDPM2Discrete"), "dpm2");
+  EXPECT_EQ(sampler("LMSDiscrete"), "lms");
+  EXPECT_EQ(sampler("DPMSolverMultistep"), "dpmpp_2m");
+  EXPECT_EQ(sampler("DPMSolverMultistep", R"("solver_order": 1)"), "ddim");
+  EXPECT_EQ(sampler("DPMSolverMultistep", R"("solver_order": 3)"), "dpmpp_3m");
+  EXPECT_EQ(sampler("DPMSolverMultistep", R"("algorithm_type": "sde-dpmsolver++")"), "dpmpp_2m_sde");
+  EXPECT_EQ(sampler("DPMSolverMultistep", R"("algorithm_type": "sde-dpmsolver++", "solver_order": 3)"),
+            "dpmpp_3m_sde");
+  EXPECT_EQ(sampler("UniPCMultistep"), "unipc");
+  EXPECT_EQ(sampler("UniPCMultistep", R"("solver_order": 3, "disable_corrector": [])"), "unipc_3");
+  EXPECT_EQ(sampler("DEISMultistep"), "deis_2");
+  EXPECT_EQ(sampler("DEISMultistep", R"("solver_order": 3)"), "deis");
+  EXPECT_EQ(sampler("EDMEuler"), "euler");
+}
+
+// What the trajectories of diffusers_golden_test do not show.
+TEST(SchedulerConfig, FieldsAreHonored) {
+  EXPECT_EQ(read("HeunDiscrete").preconditioner.schedule()->beta_end, 0.012);  // this class's own default
+  EXPECT_EQ(read("DDPM", R"("beta_end": 0.03, "_use_default_values": ["beta_end"])")
+                .preconditioner.schedule()
+                ->beta_end,
+            0.02);
+  EXPECT_EQ(read("DDIM", R"("clip_sample": false, "use_karras_sigmas": true)").sampling.levels.spacing,
+            Spacing::leading);
+  EXPECT_EQ(read("EulerAncestralDiscrete", R"("use_karras_sigmas": true)").sampling.levels.spacing,
+            Spacing::linspace);
+  EXPECT_FALSE(
+      read("DPMSolverMultistep", R"("lambda_min_clipped": -Infinity)").sampling.levels.smallest_half_log_snr);
+  EXPECT_EQ(read("DPMSolverMultistep", R"("lambda_min_clipped": -5.1)").sampling.levels.smallest_half_log_snr,
+            -5.1);
+  EXPECT_EQ(read("EulerDiscrete", R"("use_karras_sigmas": null, "sigma_min": null)").sampling.levels.spacing,
+            Spacing::linspace);
+  const EstimateLimit limit =
+      read("DDPM", R"("thresholding": true, "sample_max_value": 3, "dynamic_thresholding_ratio": 0.9)")
+          .sampling.limit;
+  EXPECT_EQ(limit.kind, EstimateLimit::Kind::dynamic_threshold);  // although clip_sample is true
+  EXPECT_EQ(limit.max_value, 3);
+  EXPECT_EQ(limit.ratio, 0.9);
+  EXPECT_TRUE(read("DDIM").sampling.limit_spares_noise);
+  EXPECT_FALSE(read("DDPM").sampling.limit_spares_noise);
+  EXPECT_EQ(read("DDPM", R"("clip_sample_range": 2.5)").sampling.limit.range, 2.5);
+}
+
+TEST(SchedulerConfig, WhatWeDoNotHaveIsRefusedByName) {
+  struct Case {
+    const char *scheduler, *fields, *named;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"DDPM", R"("trained_betas": [0.1])", "trained_betas"},
+           {"DDPM", R"("variance_type": "fixed_small_log")", "variance_type"},
+           {"DDPM", R"("variance_type": "learned_range")", "variance_type"},
+           {"DDPM", R"("beta_schedule": "laplace")", "beta_schedule"},
+           {"DDPM", R"("prediction_type": "flow_prediction")", "prediction_type"},
+           {"DDPM", R"("timestep_spacing": "karras")", "timestep_spacing"},
+           {"DDPM", R"("num_train_timesteps": 0)", "num_train_timesteps"},
+           {"DDPM", R"("num_train_timesteps": 1000.0)", "num_train_timesteps"},
+           {"DDPM", R"("beta_start": "small")", "beta_start"},
+           {"DDPM", R"("beta_end": 1.5)", "beta_end"},
+           {"DDPM", R"("beta_end": NaN)", "beta_end"},
+           {"DDPM", R"("clip_sample_range": 0)", "clip_sample_range"},
+           {"DDPM", R"("clip_sample_range": Infinity)", "clip_sample_range"},
+           {"DDPM", R"("clip_sample": 1)", "clip_sample"},
+           {"DDPM", R"("steps_offset": -1)", "steps_offset"},
+           {"DDPM", R"("steps_offset": 9223372036854775807)", "steps_offset"},
+           {"DDPM", R"("thresholding": true, "dynamic_thresholding_ratio": 1.1)",
+            "dynamic_thresholding_ratio"},
+           {"DDPM", R"("thresholding": true, "sample_max_value": 0.5)", "sample_max_value"},
+           {"DDPM", R"("_use_default_values": "all")", "_use_default_values"},
+           {"DDIM", R"("set_alpha_to_one": null)", "set_alpha_to_one"},
+           {"PNDM", "", "skip_prk_steps"},
+           {"EulerDiscrete", R"("interpolation_type": "log_linear")", "interpolation_type"},
+           {"EulerDiscrete", R"("timestep_type": "continuous")", "timestep_type"},
+           {"EulerDiscrete", R"("final_sigmas_type": "one")", "final_sigmas_type"},
+           {"EulerDiscrete", R"("sigma_max": -1.0)", "sigma_max"},
+           {"EulerDiscrete", R"("use_karras_sigmas": true, "use_beta_sigmas": true)", "use_beta_sigmas"},
+           {"DPMSolverMultistep", R"("solver_order": 4)", "solver_order"},
+           {"DPMSolverMultistep", R"("algorithm_type": "dpmsolver")", "algorithm_type"},
+           {"DPMSolverMultistep", R"("solver_type": "heun")", "solver_type"},
+           {"DPMSolverMultistep", R"("lower_order_final": false)", "lower_order_final"},
+           {"DPMSolverMultistep", R"("euler_at_final": true, "final_sigmas_type": "sigma_min")",
+            "euler_at_final"},
+           {"DPMSolverMultistep", R"("use_flow_sigmas": true)", "use_flow_sigmas"},
+           {"DPMSolverMultistep", R"("use_dynamic_shifting": true)", "use_dynamic_shifting"},
+           {"DPMSolverMultistep", R"("variance_type": "learned")", "variance_type"},
+           {"DPMSolverMultistep", R"("lambda_min_clipped": NaN)", "lambda_min_clipped"},
+           {"UniPCMultistep", R"("predict_x0": false)", "predict_x0"},
+           {"UniPCMultistep", R"("solver_type": "bh1")", "solver_type"},
+           {"UniPCMultistep", R"("solver_order": 1)", "solver_order"},
+           {"UniPCMultistep", R"("disable_corrector": [0])", "disable_corrector"},
+           {"UniPCMultistep", R"("solver_p": {})", "solver_p"},
+           {"UniPCMultistep", R"("shift_terminal": 0.1)", "shift_terminal"},
+           {"DEISMultistep", R"("algorithm_type": "sde")", "algorithm_type"},
+           {"EDMEuler", R"("prediction_type": "v_prediction")", "prediction_type"},
+           {"EDMEuler", R"("sigma_schedule": "linear")", "sigma_schedule"},
+           {"EDMEuler", R"("rho": 0)", "rho"},
+           {"EDMEuler", R"("sigma_min": 80.0)", "sigma_min"}}) {
+    const std::string message = scratch::error_of(ErrorKind::bad_input, [&] { read(c.scheduler, c.fields); });
+    EXPECT_NE(message.find("s.json"), std::string::npos) << message;
+    EXPECT_NE(message.find(c.named), std::string::npos) << c.fields << ": " << message;
+  }
+}
+
+TEST(SchedulerConfig, OtherClassesAreRefusedWithTheAcceptedOnes) {
+  const std::string message = scratch::error_of(ErrorKind::bad_input, [] { read("KarrasVe"); });
+  for (const char* part : {"KarrasVeScheduler", "DDPMScheduler", "EDMEulerScheduler"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  EXPECT_NE(
+      scratch::error_of(ErrorKind::bad_input, [] { read("FlowMatchEulerDiscrete"); }).find("rectified flow"),
+      std::string::npos);
+  scratch::error_of(ErrorKind::bad_input, [] { parse_scheduler(parse_json("{}", "s.json"), "s.json"); });
+  scratch::error_of(ErrorKind::bad_input, [] { parse_scheduler(parse_json("[]", "s.json"), "s.json"); });
 }
 
 }  // namespace

@@ -1,0 +1,258 @@
+#include "diffusion/spacings.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "diffusion/spacing_beta.h"
+#include "io/scratch.h"
+
+namespace diffusion {
+namespace {
+
+using Timesteps = std::vector<double>;
+
+Preconditioner linear_model(int timesteps = 1000) {
+  return {Objective::epsilon, make_schedule(ScheduleKind::linear, timesteps)};
+}
+
+Timesteps timesteps(int T, int steps, Spacing spacing, LevelConvention convention = LevelConvention::ddpm) {
+  return spaced_timesteps(T, steps, {.spacing = spacing, .convention = convention});
+}
+
+TEST(Spacings, TimestepsAreThoseOfDiffusers) {
+  using enum Spacing;
+  EXPECT_EQ(timesteps(1000, 4, leading), (Timesteps{750, 500, 250, 0}));
+  EXPECT_EQ(timesteps(1000, 4, trailing), (Timesteps{999, 749, 499, 249}));
+  EXPECT_EQ(timesteps(1000, 4, linspace), (Timesteps{999, 666, 333, 0}));
+  EXPECT_EQ(timesteps(1000, 3, leading), (Timesteps{666, 333, 0}));
+  EXPECT_EQ(timesteps(1000, 3, trailing), (Timesteps{999, 666, 332}));
+  EXPECT_EQ(timesteps(1000, 3, linspace), (Timesteps{999, 500, 0}));  // 499.5 to even
+  EXPECT_EQ(timesteps(1000, 1, leading), (Timesteps{0}));
+  EXPECT_EQ(timesteps(1000, 1, trailing), (Timesteps{999}));
+  EXPECT_EQ(timesteps(1000, 1, linspace), (Timesteps{0}));
+  // Computed with numpy: 48 steps have ties that fall by the rounding of arange's increment.
+  const Timesteps ties = timesteps(1000, 48, trailing);
+  EXPECT_EQ(Timesteps(ties.begin(), ties.begin() + 10),
+            (Timesteps{999, 978, 957, 936, 916, 895, 874, 853, 832, 811}));
+
+  EXPECT_EQ(timesteps(1000, 3, linspace, LevelConvention::k_diffusion), (Timesteps{999, 499.5, 0}));
+  EXPECT_EQ(timesteps(1000, 3, leading, LevelConvention::dpm_solver), (Timesteps{750, 500, 250}));
+  EXPECT_EQ(timesteps(1000, 3, linspace, LevelConvention::dpm_solver), (Timesteps{999, 666, 333}));
+  EXPECT_EQ(timesteps(1000, 1, linspace, LevelConvention::dpm_solver), (Timesteps{999}));
+  EXPECT_EQ(spaced_timesteps(1000, 4, {.spacing = leading, .steps_offset = 1}),
+            (Timesteps{751, 501, 251, 1}));
+}
+
+TEST(Spacings, TimestepsAreDistinctDescendingAndInRange) {
+  for (const int T : {1, 2, 7, 200, 1000})
+    for (const Spacing spacing : {Spacing::leading, Spacing::trailing, Spacing::linspace})
+      for (int steps = 1; steps <= T; ++steps) {
+        const Timesteps t = timesteps(T, steps, spacing);
+        ASSERT_EQ(t.size(), std::size_t(steps));
+        ASSERT_LE(t.front(), T - 1);
+        ASSERT_TRUE(spacing != Spacing::trailing || t.front() == T - 1);
+        ASSERT_GE(t.back(), 0);
+        for (std::size_t i = 1; i < t.size(); ++i) ASSERT_LT(t[i], t[i - 1]);
+      }
+}
+
+TEST(Spacings, ImpossibleStepsAreRefused) {
+  for (const int steps : {0, -5, 201, std::numeric_limits<int>::max()})
+    EXPECT_THROW(timesteps(200, steps, Spacing::leading), Error) << steps;
+  EXPECT_THROW(timesteps(0, 1, Spacing::leading), Error);
+  EXPECT_THROW(timesteps(200, 5, Spacing::karras), Error);
+  EXPECT_THROW(timesteps(200, 200, Spacing::leading, LevelConvention::dpm_solver), Error);  // stride 0
+  EXPECT_THROW(spaced_timesteps(200, 200, {.spacing = Spacing::leading, .steps_offset = 1}), Error);
+  const std::string message = scratch::error_of(
+      ErrorKind::usage, [] { timesteps(200, 200, Spacing::linspace, LevelConvention::dpm_solver); });
+  for (const char* part : {"linspace", "200", "fewer"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+TEST(Spacings, NamesGoBothWays) {
+  for (const SpacingEntry& entry : spacings()) {
+    EXPECT_EQ(parse_spacing(entry.name), entry.spacing);
+    EXPECT_EQ(to_string(entry.spacing), entry.name);
+  }
+  const std::string message = scratch::error_of(ErrorKind::usage, [] { parse_spacing("even"); });
+  EXPECT_NE(message.find("leading, trailing, linspace"), std::string::npos) << message;
+}
+
+// Every spacing, on every kind of model that it accepts.
+TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
+  const std::vector<Preconditioner> models{
+      linear_model(),
+      linear_model(200),
+      {Objective::v, rescale_zero_terminal_snr(make_schedule(ScheduleKind::cosine, 1000))},
+      Preconditioner(EdmParameters{})};
+  for (const SpacingEntry& entry : spacings())
+    for (const Preconditioner& model : models)
+      for (const LevelConvention convention :
+           {LevelConvention::ddpm, LevelConvention::k_diffusion, LevelConvention::dpm_solver})
+        for (const int steps : {1, 2, 10, 50, 151}) {
+          const LevelSettings settings{.spacing = entry.spacing, .convention = convention};
+          if (!model.schedule() && entry.needs_timesteps) {
+            EXPECT_THROW(noise_levels(model, steps, settings), Error);
+            continue;
+          }
+          const NoiseLevels levels = noise_levels(model, steps, settings);
+          ASSERT_EQ(levels.sigmas.size(), std::size_t(steps) + 1) << entry.name;
+          EXPECT_EQ(levels.sigmas.back(), 0);
+          EXPECT_EQ(levels.initial_std, model.initial_std(levels.sigmas.front()));
+          for (std::size_t i = 1; i < levels.sigmas.size(); ++i)
+            ASSERT_LT(levels.sigmas[i], levels.sigmas[i - 1]) << entry.name << " " << steps;
+          ASSERT_EQ(levels.timesteps.size(), model.schedule() ? std::size_t(steps) : 0u);
+          for (std::size_t i = 0; i < levels.timesteps.size(); ++i)
+            EXPECT_NEAR(levels.timesteps[i], model.schedule()->timestep_of_sigma(levels.sigmas[i]), 0.13)
+                << entry.name;
+          const bool starts_late =
+              entry.spacing == Spacing::leading || (steps == 1 && entry.spacing == Spacing::linspace);
+          if (!starts_late) {
+            EXPECT_NEAR(levels.sigmas.front() / model.sigma_max(), 1, 1e-12) << entry.name << steps;
+          }
+        }
+}
+
+TEST(Spacings, LevelsOfSigmaFollowTheirFormulas) {
+  const Preconditioner model(EdmParameters{});
+  const auto levels = [&](Spacing spacing) {
+    std::vector<double> sigmas = noise_levels(model, 18, {.spacing = spacing}).sigmas;
+    EXPECT_EQ(sigmas.back(), 0);
+    sigmas.pop_back();
+    return sigmas;
+  };
+  const auto expect_equal_steps = [](const std::vector<double>& sigmas, auto&& of) {
+    for (std::size_t i = 1; i + 1 < sigmas.size(); ++i)
+      EXPECT_NEAR(2 * of(sigmas[i]), of(sigmas[i - 1]) + of(sigmas[i + 1]), 1e-12);
+  };
+  for (const Spacing spacing : {Spacing::karras, Spacing::exponential, Spacing::beta}) {
+    EXPECT_EQ(levels(spacing).front(), 80);
+    EXPECT_EQ(levels(spacing).back(), 0.002);
+  }
+  expect_equal_steps(levels(Spacing::karras), [](double sigma) { return std::pow(sigma, 1 / 7.0); });
+  expect_equal_steps(levels(Spacing::exponential), [](double sigma) { return std::log(sigma); });
+  expect_equal_steps(levels(Spacing::logsnr), [](double sigma) { return std::log(sigma); });
+  EXPECT_NEAR(levels(Spacing::logsnr).back(), 0.002 * std::pow(80 / 0.002, 1.0 / 18), 1e-12);
+  EXPECT_EQ(karras_sigmas(1, 0.002, 80), (std::vector<double>{80, 0}));
+  for (const double bad : {0.0, -1.0, 80.0, std::nan("")})
+    EXPECT_THROW(karras_sigmas(5, bad, 80), Error) << bad;
+  EXPECT_THROW(karras_sigmas(5, 1, std::numeric_limits<double>::infinity()), Error);
+  EXPECT_THROW(karras_sigmas(0, 0.002, 80), Error);
+  EXPECT_THROW(karras_sigmas(5, 0.002, 80, 0), Error);
+}
+
+TEST(Spacings, NoneIsTrailingOrKarras) {
+  const Preconditioner edm{EdmParameters{}};
+  EXPECT_EQ(noise_levels(edm, 7).sigmas, karras_sigmas(7, 0.002, 80));
+  EXPECT_EQ(noise_levels(linear_model(), 7).timesteps, timesteps(1000, 7, Spacing::trailing));
+}
+
+TEST(Spacings, AlignYourStepsIsTheirTableAndItsInterpolation) {
+  const Preconditioner stable_diffusion(Objective::epsilon,
+                                        make_schedule(ScheduleKind::scaled_linear, 1000, 0.00085, 0.012));
+  const NoiseLevels ten = noise_levels(stable_diffusion, 10, {.spacing = Spacing::ays});
+  const std::vector<double> timesteps{999, 850, 736, 645, 545, 455, 343, 233, 124, 24},
+      sigmas{14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152};  // as published
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_NEAR(ten.timesteps[i], timesteps[i], 1e-9);
+    EXPECT_NEAR(ten.sigmas[i] / sigmas[i], 1, 0.004);
+  }
+  const NoiseLevels twenty = noise_levels(stable_diffusion, 20, {.spacing = Spacing::ays});
+  for (std::size_t i = 0; i < 9; ++i) {
+    EXPECT_NEAR(twenty.sigmas[2 * i], ten.sigmas[i], 1e-12);
+    EXPECT_NEAR(twenty.sigmas[2 * i + 1], std::sqrt(ten.sigmas[i] * ten.sigmas[i + 1]), 1e-12);
+  }
+  EXPECT_GT(noise_levels(stable_diffusion, 20, {.spacing = Spacing::ays}).sigmas[19],
+            stable_diffusion.sigma_min());
+}
+
+TEST(Spacings, SettingsOfDiffusersSchedulers) {
+  const Preconditioner model = linear_model();
+  const auto sigma = [&](int t) { return model.schedule()->sigma(t); };
+
+  const NoiseLevels offset = noise_levels(model, 4,
+                                          {.spacing = Spacing::karras,
+                                           .convention = LevelConvention::k_diffusion,
+                                           .range = Spacing::leading,
+                                           .steps_offset = 1,
+                                           .initial_std = InitialStd::sigma});
+  EXPECT_EQ(offset.sigmas.front(), sigma(751));
+  EXPECT_EQ(offset.sigmas[3], sigma(1));
+  EXPECT_EQ(offset.initial_std, sigma(751));
+
+  const NoiseLevels whole = noise_levels(
+      model, 10,
+      {.spacing = Spacing::karras, .rounding = TimestepRounding::nearest, .ends_at_sigma_min = true});
+  const NoiseLevels down =
+      noise_levels(model, 10, {.spacing = Spacing::karras, .rounding = TimestepRounding::down});
+  const NoiseLevels exact = noise_levels(model, 10, {.spacing = Spacing::karras});
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(whole.timesteps[i], std::nearbyint(exact.timesteps[i]));
+    EXPECT_EQ(down.timesteps[i], std::floor(exact.timesteps[i]));
+  }
+  EXPECT_EQ(whole.timestep_of(whole.sigmas[4]), whole.timesteps[4]);
+  EXPECT_EQ(whole.timestep_of(whole.sigmas[4] * 1.0001), std::nullopt);
+  EXPECT_EQ(whole.sigmas[10], whole.sigmas[9]);
+  EXPECT_EQ(whole.sigmas[10], sigma(0));
+
+  const NoiseLevels between =
+      noise_levels(model, 3, {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion});
+  EXPECT_DOUBLE_EQ(between.sigmas[1], (sigma(499) + sigma(500)) / 2);
+  EXPECT_EQ(between.timesteps[1], 499.5);
+
+  const NoiseLevels range =
+      noise_levels(model, 5, {.spacing = Spacing::exponential, .sigma_min = 0.1, .sigma_max = 10.0});
+  EXPECT_EQ(range.sigmas.front(), 10);
+  EXPECT_EQ(range.sigmas[4], 0.1);
+  EXPECT_THROW(noise_levels(model, 5, {.spacing = Spacing::karras, .sigma_min = 10.0, .sigma_max = 1.0}),
+               Error);
+
+  // -log sigma >= -2: up to sigma 7.39.
+  const LevelSettings clipped{
+      .spacing = Spacing::linspace, .convention = LevelConvention::dpm_solver, .smallest_half_log_snr = -2};
+  const NoiseLevels limited = noise_levels(model, 5, clipped);
+  EXPECT_LE(limited.sigmas.front(), std::exp(2));
+  EXPECT_GT(sigma(int(limited.timesteps.front()) + 1), std::exp(2));
+  LevelSettings nothing = clipped;
+  nothing.smallest_half_log_snr = 100;
+  EXPECT_THROW(noise_levels(model, 5, nothing), Error);
+}
+
+TEST(Spacings, FlowLevels) {
+  const std::vector<double> plain = flow_sigmas(1000, 5);
+  ASSERT_EQ(plain.size(), 6u);
+  for (int i = 1; i < 5; ++i) {
+    const double t = 1 + i / 4.0 * (0.001 - 1);
+    EXPECT_NEAR(plain[std::size_t(i)], t / (1 - t), 1e-9);
+    const double shifted = 3 * t / (1 + 2 * t);
+    EXPECT_NEAR(flow_sigmas(1000, 5, 3)[std::size_t(i)], shifted / (1 - shifted), 1e-9);
+  }
+  EXPECT_GT(plain[0], 1e6);
+  EXPECT_TRUE(std::isfinite(plain[0]));
+  EXPECT_EQ(plain[5], 0);
+  for (const double shift : {0.0, -1.0, std::nan("")}) EXPECT_THROW(flow_sigmas(1000, 5, shift), Error);
+  EXPECT_THROW(flow_sigmas(1000, 1001), Error);
+  EXPECT_THROW(flow_sigmas(1000, 0), Error);
+}
+
+// Computed with mpmath to 15 digits.
+TEST(Spacings, BetaQuantiles) {
+  EXPECT_EQ(beta_quantile(0), 0);
+  EXPECT_EQ(beta_quantile(1), 1);
+  EXPECT_NEAR(beta_quantile(0.5), 0.5, 1e-15);
+  EXPECT_NEAR(beta_quantile(0.001), 1.8558738517452003e-5, 1e-13);
+  EXPECT_NEAR(beta_quantile(0.02), 0.0027329820245770291, 1e-13);
+  EXPECT_NEAR(beta_quantile(0.1), 0.039584405588780852, 1e-13);
+  EXPECT_NEAR(beta_quantile(0.25), 0.17568037865269502, 1e-13);
+  EXPECT_NEAR(beta_quantile(0.4), 0.36270099075321432, 1e-13);
+  EXPECT_NEAR(beta_quantile(0.75), 0.82431962134730498, 1e-13);
+  EXPECT_NEAR(beta_quantile(0.999), 0.99998144126148255, 1e-13);
+}
+
+}  // namespace
+}  // namespace diffusion

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Writes schedules_samplers.json: how Hugging Face diffusers' schedulers sample, for diffusers_golden_test.cpp, which only
+reads it. For the environment see make_unet_goldens.py; LMS and the beta spacing need scipy, too.
+
+The network is F(x, t) = 0.3 x + 0.1 sin(t / 100) (for EDM F(x, t) = 0.3 x + 0.1 sin(t)), read as the configuration's
+prediction_type says; the state is a picture [1, 1, 2, 2]. It starts from init_noise_sigma times START, and what a scheduler
+draws in step i is NOISE[i].
+
+Everything is computed in double: diffusers' modules get a torch and a numpy whose float32 is float64. `f32` is by how much
+their own precision changes the last state.
+
+runs: one entry per configuration and number of steps.
+    class, config    the scheduler's class and the arguments that are not its defaults
+    eta              of DDIM's step(); absent: 0
+    steps            what set_timesteps() was asked for
+    sigmas           [4] of the steps 0, n // 2 and n - 1 of n, and the end that the last goes to; a DDPM, DDIM or PNDM
+                     scheduler has none of its own, so they are computed from alphas_cumprod
+    timesteps        [3] what the network was told in these steps
+    initial_std      init_noise_sigma in VE form
+    states           [3][4] after these steps, as diffusers has them: VE for Euler, Heun, KDPM2, LMS and EDM, else VP
+"""
+import importlib
+import json
+import math
+import pathlib
+
+import diffusers
+import numpy as np
+import torch
+
+START = [1.2 * math.cos(1 + 2 * j) for j in range(4)]
+NOISE = [[1.3 * math.sin(1.7 * i + 0.9 * j + 0.3) for j in range(4)] for i in range(64)]
+VE = ("EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete", "KDPM2Discrete", "LMSDiscrete", "EDMEuler")
+
+
+class Double:
+    """A module whose float32 is float64."""
+
+    def __init__(self, module):
+        self._module = module
+        self.float32 = module.float64
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+def double_precision(module, on):
+    torch.set_default_dtype(torch.float64 if on else torch.float32)
+    module.torch = Double(torch) if on else torch
+    if hasattr(module, "np"):
+        module.np = Double(np) if on else np
+
+
+def network(x, t, is_edm):
+    return 0.3 * x + 0.1 * math.sin(t.item() if is_edm else t.item() / 100)
+
+
+def sample(name, module, config, steps, eta):
+    dtype = torch.get_default_dtype()
+    kind = getattr(diffusers, name + "Scheduler")
+    scheduler = kind(**config)
+    scheduler.set_timesteps(steps)
+    if hasattr(scheduler, "set_begin_index"):  # else it looks for its place by timestep, which can come twice
+        scheduler.set_begin_index(0)
+    timesteps, order = scheduler.timesteps, 2 if name in ("HeunDiscrete", "KDPM2Discrete") else 1
+    x = torch.tensor(START, dtype=dtype).reshape(1, 1, 2, 2) * scheduler.init_noise_sigma
+    first = x.clone()
+    states, told, index = [], [], 0
+    drawn = lambda *_, **__: torch.tensor(NOISE[len(states)], dtype=dtype).reshape(1, 1, 2, 2)
+    module.randn_tensor = drawn
+    while index < len(timesteps):
+        told.append(timesteps[index].item())
+        evaluations = order if index + 1 < len(timesteps) else 1
+        if name == "PNDM" and index == 0 and steps > 1:
+            evaluations = 2
+        for _ in range(evaluations):
+            t = timesteps[index]
+            output = network(scheduler.scale_model_input(x, t), t, name == "EDMEuler")
+            extra = {"eta": eta} if name == "DDIM" else {}
+            x = scheduler.step(output, t, x, **extra).prev_sample
+            index += 1
+        states.append(x.flatten().tolist())
+    assert len(states) == len(told) and torch.isfinite(x).all(), (name, config, steps)
+
+    if name in ("DDPM", "DDIM", "PNDM"):
+        table = torch.sqrt((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod)
+        end = 0.0
+        if name != "DDPM":
+            last = scheduler.final_alpha_cumprod
+            end = torch.sqrt((1 - last) / last).item()
+        sigmas = [table[int(t)].item() for t in told] + [end]
+    else:
+        sigmas = scheduler.sigmas.tolist()
+        if name == "HeunDiscrete":
+            sigmas = sigmas[:1] + sigmas[1:-1:2] + sigmas[-1:]
+        if name == "KDPM2Discrete":
+            sigmas = sigmas[:1] + sigmas[1:-1:2]
+    assert len(sigmas) == len(told) + 1, (name, config, steps, len(sigmas), len(told))
+    std = (first.flatten()[0] / START[0]).item()
+    if name not in VE:
+        std *= math.sqrt(1 + sigmas[0] ** 2)
+    return {"sigmas": sigmas, "timesteps": told, "initial_std": std, "states": states}
+
+
+def digits(value):
+    return float(f"{value:.12g}")
+
+
+def run(name, config, steps, eta=0.0):
+    module = importlib.import_module(getattr(diffusers, name + "Scheduler").__module__)
+    double_precision(module, False)
+    single = sample(name, module, config, steps, eta)
+    double_precision(module, True)
+    exact = sample(name, module, config, steps, eta)
+    double_precision(module, False)
+    f32 = max(abs(a - b) for a, b in zip(single["states"][-1], exact["states"][-1]))
+    told = max(abs(a - b) for a, b in zip(single["timesteps"], exact["timesteps"]))
+    levels = max(abs(a - b) / (a + 1e-9) for a, b in zip(single["sigmas"], exact["sigmas"]))
+    if f32 > 1e-4 or told > 1e-2 or levels > 2e-4:
+        print(f"{name} {config} {steps} steps: f32 changes the result by {f32:.1e}, timesteps by {told:.1e}, "
+              f"sigmas by {levels:.1e} of their value")
+    n = len(exact["timesteps"])
+    at = [0, n // 2, n - 1]
+    entry = {"class": name + "Scheduler", "config": config, "steps": steps,
+             "sigmas": [digits(exact["sigmas"][i]) for i in at + [n]],
+             "timesteps": [digits(exact["timesteps"][i]) for i in at], "initial_std": digits(exact["initial_std"]),
+             "states": [[digits(v) for v in exact["states"][i]] for i in at], "f32": digits(f32)}
+    return entry | ({"eta": eta} if eta else {})
+
+
+def configurations():
+    """(class, config, eta)"""
+    latent = dict(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
+    cosine = dict(beta_schedule="squaredcos_cap_v2")
+    v = dict(prediction_type="v_prediction")
+    zero_snr = latent | dict(rescale_betas_zero_snr=True, timestep_spacing="trailing") | v
+    leading, trailing = (dict(timestep_spacing=s) for s in ("leading", "trailing"))
+    threshold = dict(thresholding=True, dynamic_thresholding_ratio=0.7, sample_max_value=1.5)
+    karras, exponential, beta = (dict([(f"use_{k}_sigmas", True)]) for k in ("karras", "exponential", "beta"))
+    sigma_min = dict(final_sigmas_type="sigma_min")
+
+    for config in ({}, trailing, dict(timestep_spacing="linspace"), cosine | v, dict(variance_type="fixed_large"), threshold,
+                   zero_snr, dict(clip_sample_range=0.8), dict(prediction_type="sample")):
+        yield "DDPM", config, 0.0
+    for config in ({}, trailing, dict(clip_sample=False), latent | dict(clip_sample=False, set_alpha_to_one=False,
+                   steps_offset=1), threshold, zero_snr, cosine | v, dict(clip_sample=False, prediction_type="sample")):
+        yield "DDIM", config, 0.0
+    yield "DDIM", dict(clip_sample=False) | trailing, 1.0
+    yield "DDIM", {}, 0.5
+    for config in (latent | dict(steps_offset=1), dict(set_alpha_to_one=True), cosine):
+        yield "PNDM", config | dict(skip_prk_steps=True), 0.0
+    for config in ({}, leading | dict(steps_offset=1), trailing, latent | karras, latent | karras | leading, exponential,
+                   latent | beta, cosine | v, zero_snr, latent | sigma_min, dict(prediction_type="sample"),
+                   latent | karras | dict(sigma_min=0.05, sigma_max=12.0)):
+        yield "EulerDiscrete", config, 0.0
+    for config in ({}, latent | leading | dict(steps_offset=1), trailing | v, zero_snr):
+        yield "EulerAncestralDiscrete", config, 0.0
+    for config in ({}, karras, beta, trailing | v, dict(clip_sample=True, clip_sample_range=1.5), latent | leading):
+        yield "HeunDiscrete", config, 0.0
+    for config in ({}, karras, latent | exponential, trailing | v):
+        yield "KDPM2Discrete", config, 0.0
+    for config in ({}, latent | karras, leading | v, latent | trailing):
+        yield "LMSDiscrete", config, 0.0
+    for config in ({}, dict(solver_order=1), dict(solver_order=3), latent | karras, karras | dict(solver_order=3), trailing,
+                   latent | leading | dict(steps_offset=1), latent | dict(use_lu_lambdas=True, euler_at_final=True),
+                   exponential, latent | beta, v | cosine | dict(lambda_min_clipped=-5.1), cosine | karras,
+                   threshold | latent, zero_snr, dict(prediction_type="sample"), sigma_min,
+                   latent | karras | sigma_min,
+                   dict(algorithm_type="sde-dpmsolver++"), latent | karras | dict(algorithm_type="sde-dpmsolver++"),
+                   dict(algorithm_type="sde-dpmsolver++", solver_order=1)):
+        yield "DPMSolverMultistep", config, 0.0
+    for config in ({}, dict(solver_order=3), latent | karras, latent | karras | dict(solver_order=3), trailing | v,
+                   latent | leading | dict(steps_offset=1), latent | exponential, beta, cosine, threshold | latent, zero_snr,
+                   latent | sigma_min):
+        yield "UniPCMultistep", config, 0.0
+    for config in ({}, dict(solver_order=1), dict(solver_order=3), latent | karras, latent | karras | dict(solver_order=3),
+                   trailing | v, latent | exponential, threshold | latent):
+        yield "DEISMultistep", config, 0.0
+    for config in ({}, dict(sigma_schedule="exponential"), dict(sigma_data=0.7, sigma_min=0.01, sigma_max=30.0, rho=5.0),
+                   sigma_min):
+        yield "EDMEuler", config, 0.0
+
+
+def main():
+    runs = [run(name, config, steps, eta) for name, config, eta in configurations() for steps in (10, 20, 50)]
+    path = pathlib.Path(__file__).resolve().parent / "schedules_samplers.json"
+    head = json.dumps({"diffusers": diffusers.__version__, "start": START})[:-1]
+    text = head + ', "runs": [\n' + ",\n".join(json.dumps(r) for r in runs) + "\n]}\n"
+    json.loads(text)
+    path.write_text(text)
+    print(len(runs), "runs,", path.stat().st_size, "bytes; f32 changes a result by at most",
+          max(r["f32"] for r in runs))
+
+
+if __name__ == "__main__":
+    main()
