@@ -7,7 +7,7 @@
 
 namespace diffusion {
 
-// The system calls under io/fs.h, for the implementation of src/io only. Every failure is Error(io) of the
+// The system calls under io/fs.h, for the implementations of src/io and src/data. Every failure is Error(io) of the
 // form "Cannot <operation> <path>: <what the system says>."
 
 [[noreturn]] void throw_io_error(std::string_view operation, const std::filesystem::path& path,
