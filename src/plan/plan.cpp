@@ -47,13 +47,30 @@ std::vector<bool> find_needs_grad(const Graph& graph, bool input_grads) {
 struct Plan::Step {
   std::string kind, name;
   int node = -1;
+  BackwardReads reads;
   bool runs_backward = false;
   std::unique_ptr<Kernel> kernel;
   std::vector<Tensor> in, din;
   std::vector<GradMode> mode;
   Tensor out, dout;
   std::byte *saved = nullptr, *forward_workspace = nullptr, *backward_workspace = nullptr;
+
+  StepTiming timing(bool backward, double seconds) const;
 };
+
+StepTiming Plan::Step::timing(bool backward, double seconds) const {
+  const auto bytes_of = [](std::span<const Tensor> tensors) {
+    double sum = 0;
+    for (const Tensor& t : tensors) sum += double(t.desc.bytes());
+    return sum;
+  };
+  double bytes = double(out.desc.bytes());
+  if (!backward || reads.inputs) bytes += bytes_of(in);
+  if (backward && reads.output) bytes += double(out.desc.bytes());
+  for (std::size_t k = 0; backward && k < din.size(); ++k)
+    if (mode[k] != GradMode::skip) bytes += double(din[k].desc.bytes());
+  return {kind, name, kernel->implementation(), node, backward, seconds, bytes};
+}
 
 Plan::~Plan() = default;
 Plan::Plan(Plan&&) noexcept = default;
@@ -99,6 +116,7 @@ Plan::Plan(const Graph& graph, Value output, const Device& device, Mode mode, Pa
     step.kind = kind(node.op);
     step.name = node.name;
     step.node = int(i);
+    step.reads = backward_reads(node.op);
     step.runs_backward = needs_grad[i];
     std::array<bool, kMaxInputs> wanted{};
     for (std::size_t k = 0; k < node.in.size(); ++k) {
@@ -241,8 +259,7 @@ void Plan::forward(const RunContext& context) {
   for (Step& step : steps_) {
     const auto start = std::chrono::steady_clock::now();
     step.kernel->forward({step.in, step.out, step.saved, step.forward_workspace, &context});
-    if (observer_)
-      observer_({step.kind, step.name, step.kernel->implementation(), false, seconds_since(start)});
+    if (observer_) observer_(step.timing(false, seconds_since(start)));
     if (!poisons_.empty()) poison_after(step.node);
   }
 }
@@ -262,8 +279,7 @@ void Plan::backward(std::span<const float> output_grad, const RunContext& contex
     const auto start = std::chrono::steady_clock::now();
     step.kernel->backward(
         {step.in, step.out, step.dout, step.din, step.mode, step.saved, step.backward_workspace, &context});
-    if (observer_)
-      observer_({step.kind, step.name, step.kernel->implementation(), true, seconds_since(start)});
+    if (observer_) observer_(step.timing(true, seconds_since(start)));
     if (!poisons_.empty()) poison_after(2 * node_count_ - step.node);
   }
 }

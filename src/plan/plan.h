@@ -29,8 +29,10 @@ struct PlanOptions {
 // One kernel call of a run, as an observer sees it.
 struct StepTiming {
   std::string_view kind, name, implementation;
+  int node;  // of the graph
   bool backward;
   double seconds;
+  double bytes;  // every tensor that the call must read or write, once
 };
 
 // A graph made runnable on a device: kernels compiled and every tensor's address fixed, once. Then forward()

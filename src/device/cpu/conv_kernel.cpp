@@ -16,8 +16,14 @@ class BlockedConv final : public Kernel {
       : env_(env),
         has_bias_(spec.in.size() == 3),
         in_(spec.in[0]),
-        conv_({op, spec.in[0], spec.out, spec.in[1].shape, has_bias_, spec.mode == Mode::training,
-               spec.mode == Mode::training && spec.needs_grad[0]}) {}
+        conv_({.op = op,
+               .in = spec.in[0],
+               .out = spec.out,
+               .weight = spec.in[1].shape,
+               .has_bias = has_bias_,
+               .training = spec.mode == Mode::training,
+               .needs_input_grad = spec.mode == Mode::training && spec.needs_grad[0],
+               .winograd = env.winograd}) {}
 
   std::size_t workspace_bytes() const override {
     return Carver::padded(conv_.workspace_bytes()) + in_.bytes();

@@ -41,8 +41,8 @@ constexpr std::int64_t kNarrow = 4;  // channels up to which an image stays plai
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice(Isa isa, Precision precision)
-      : env_{&table_for(isa), thread_count()},
+  CpuDevice(Isa isa, Precision precision, bool winograd)
+      : env_{&table_for(isa), thread_count(), winograd},
         activation_{precision == Precision::bf16 ? DType::bf16 : DType::f32, isa >= Isa::avx512 ? 16 : 8} {}
 
   std::string_view name() const override { return "cpu"; }
@@ -111,13 +111,25 @@ Precision fastest_precision() {
   return onednn::effective_isa() == Isa::avx512_bf16 ? Precision::bf16 : Precision::f32;
 }
 
-std::unique_ptr<Device> make_cpu_device(Precision precision) {
+namespace {
+
+std::unique_ptr<Device> make(Precision precision, bool winograd) {
   if (precision == Precision::automatic) precision = fastest_precision();
   if (precision == Precision::bf16 && fastest_precision() != Precision::bf16)
     throw Error(ErrorKind::usage,
                 fmt::format("precision bf16 needs a CPU with AVX512-BF16; this one has {}. Use f32 or auto",
                             onednn::description()));
-  return std::make_unique<CpuDevice>(onednn::effective_isa(), precision);
+  return std::make_unique<CpuDevice>(onednn::effective_isa(), precision, winograd);
+}
+
+}  // namespace
+
+std::unique_ptr<Device> make_cpu_device(Precision precision) {
+  return make(precision, true);
+}
+
+std::unique_ptr<Device> make_direct_cpu_device(Precision precision) {
+  return make(precision, false);
 }
 
 void set_threads(int threads) {

@@ -17,6 +17,9 @@ std::string_view to_string(Precision precision);
 // bf16 where the CPU multiplies bf16 natively, else f32; asking for bf16 elsewhere is Error(usage).
 std::unique_ptr<Device> make_cpu_device(Precision precision = Precision::automatic);
 
+// The same without Winograd, for comparisons.
+std::unique_ptr<Device> make_direct_cpu_device(Precision precision);
+
 // What `automatic` means on this machine: f32 or bf16.
 Precision fastest_precision();
 

@@ -14,6 +14,7 @@ namespace diffusion::cpu {
 struct Environment {
   const KernelTable* table;
   int threads;
+  bool winograd = true;  // where it pays
 };
 
 std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);

@@ -157,7 +157,7 @@ BackwardWeights make_backward_weights(const Geometry& g, dnnl::algorithm algorit
 // exists for f32 with AVX-512 only. The choice depends on shapes alone, so that two runs of one model are the
 // same bits.
 bool winograd_pays(const ConvolutionSpec& s) {
-  return s.in.format.dtype == DType::f32 && effective_isa() >= Isa::avx512 && s.weight.h == 3 &&
+  return s.winograd && s.in.format.dtype == DType::f32 && effective_isa() >= Isa::avx512 && s.weight.h == 3 &&
          s.weight.w == 3 && s.op.groups == 1 && s.op.stride == 1 && s.op.pad_top == 1 && s.op.pad_left == 1 &&
          s.op.pad_bottom == 1 && s.op.pad_right == 1 && std::min(s.weight.n, s.weight.c) >= 32;
 }
@@ -254,6 +254,7 @@ struct Convolution::Impl {
         pack_backward = reorder(plain_weight, desc.weights_desc(), false);
       }
     }
+    if (!s.needs_weight_grad) return;
     const auto desc = first_that_works(forward_is_winograd, [&](dnnl::algorithm a) {
       return make_backward_weights(g, a, s.has_bias, hint(a));
     });

@@ -23,7 +23,8 @@ struct ConvolutionSpec {
   Shape weight;        // [Cout, Cin / groups, K, K]
   bool has_bias = false;
   bool training = false;
-  bool needs_input_grad = false;
+  bool needs_input_grad = false, needs_weight_grad = true;  // in training
+  bool winograd = true;  // where it pays
 };
 
 // One convolution with everything created once: primitives, packed weights. Activation pointers are in the

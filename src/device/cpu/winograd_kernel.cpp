@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "base/buffer.h"
@@ -9,62 +10,97 @@ namespace diffusion::cpu {
 
 namespace {
 
-// 3x3, stride 1, border 1, bf16: our own Winograd for the forward and the gradient of the input; oneDNN has none for bf16.
-// The gradient of the weights is oneDNN's: as Winograd it moves so much memory that it wins nothing (docs/benchmarks.md).
+// From so many channels on, on both sides, Winograd is faster than the direct form (docs/benchmarks.md). With fewer the
+// transforms cost what the products save.
+constexpr std::int64_t kLeastChannels = 48, kLeastChannelsOfWeightGrad = 32;
+
+// 3x3, stride 1, border 1, bf16: our own Winograd; oneDNN has none for bf16. With few channels only for the gradient of the
+// weights, where the direct form is slowest.
 class WinogradConv final : public Kernel {
  public:
   WinogradConv(const Conv2d& op, const KernelSpec& spec, const Environment& env)
-      : table_(env.table),
+      : env_(env),
         has_bias_(spec.in.size() == 3),
+        training_(spec.mode == Mode::training),
         forward_{blocked_shape(spec.in[0]), blocked_shape(spec.out), spec.out.shape.h, spec.out.shape.w,
                  env.threads},
         backward_{forward_.y, forward_.x, forward_.height, forward_.width, env.threads},
-        training_(spec.mode == Mode::training),
-        needs_input_grad_(training_ && spec.needs_grad[0]),
-        weight_(table_->winograd_packed_pairs(forward_)),
-        mirrored_weight_(needs_input_grad_ ? table_->winograd_packed_pairs(backward_) : 0),
+        in_(spec.in[0]),
         padded_bias_(std::size_t(forward_.y.stored_channels())) {
-    if (training_)
-      direct_ = std::make_unique<onednn::Convolution>(
-          onednn::ConvolutionSpec{op, spec.in[0], spec.out, spec.in[1].shape, has_bias_, true});
+    const bool needs_input_grad = training_ && spec.needs_grad[0];
+    if (std::min(forward_.x.channels, forward_.y.channels) < kLeastChannels) {
+      direct_ =
+          std::make_unique<onednn::Convolution>(onednn::ConvolutionSpec{.op = op,
+                                                                        .in = spec.in[0],
+                                                                        .out = spec.out,
+                                                                        .weight = spec.in[1].shape,
+                                                                        .has_bias = has_bias_,
+                                                                        .training = training_,
+                                                                        .needs_input_grad = needs_input_grad,
+                                                                        .needs_weight_grad = false});
+      return;
+    }
+    weight_ = Buffer<std::uint32_t>(env.table->winograd_packed_pairs(forward_));
+    if (needs_input_grad)
+      mirrored_weight_ = Buffer<std::uint32_t>(env.table->winograd_packed_pairs(backward_));
   }
 
-  std::string_view implementation() const override { return "winograd_bf16"; }
+  std::string_view implementation() const override {
+    return direct_ ? "direct, winograd_bf16 for weights" : "winograd_bf16";
+  }
   std::size_t workspace_bytes() const override {
-    std::size_t bytes = table_->winograd_forward_workspace(forward_);
-    if (needs_input_grad_) bytes = std::max(bytes, table_->winograd_forward_workspace(backward_));
-    if (direct_) bytes = std::max(bytes, direct_->workspace_bytes());
+    std::size_t bytes = direct_ ? Carver::padded(direct_->workspace_bytes()) + in_.bytes()
+                                : std::max(env_.table->winograd_forward_workspace(forward_),
+                                           env_.table->winograd_forward_workspace(backward_));
+    if (training_) bytes = std::max(bytes, env_.table->winograd_weight_grad_workspace(forward_));
     return bytes;
   }
 
   void load_params(std::span<const Tensor> in) override {
-    table_->winograd_pack(forward_, in[1].as<float>(), false, weight_.data());
-    if (needs_input_grad_) table_->winograd_pack(backward_, in[1].as<float>(), true, mirrored_weight_.data());
+    const auto* weight = in[1].as<float>();
+    if (direct_) return direct_->load_weights(weight);
+    env_.table->winograd_pack(forward_, weight, false, weight_.data());
+    if (mirrored_weight_.size() > 0)
+      env_.table->winograd_pack(backward_, weight, true, mirrored_weight_.data());
     if (has_bias_) std::copy_n(in[2].as<float>(), forward_.y.channels, padded_bias_.begin());
   }
 
   void forward(const ForwardArgs& a) override {
-    table_->winograd_forward(forward_, a.in[0].data, weight_.data(),
-                             has_bias_ ? padded_bias_.data() : nullptr, a.out.data, false, a.workspace);
+    if (direct_)
+      return direct_->forward(a.in[0].data, has_bias_ ? a.in[2].as<float>() : nullptr, a.out.data,
+                              a.workspace);
+    env_.table->winograd_forward(forward_, a.in[0].data, weight_.data(),
+                                 has_bias_ ? padded_bias_.data() : nullptr, a.out.data, false, a.workspace);
   }
 
   void backward(const BackwardArgs& a) override {
     if (a.mode[1] != GradMode::skip)
-      direct_->backward_weights(a.in[0].data, a.dout.data, a.din[1].as<float>(),
-                                has_bias_ ? a.din[2].as<float>() : nullptr, a.workspace);
-    if (a.mode[0] != GradMode::skip)
-      table_->winograd_forward(backward_, a.dout.data, mirrored_weight_.data(), nullptr, a.din[0].data,
-                               a.mode[0] == GradMode::accumulate, a.workspace);
+      env_.table->winograd_weight_grad(forward_, a.in[0].data, a.dout.data, a.din[1].as<float>(),
+                                       has_bias_ ? a.din[2].as<float>() : nullptr, a.workspace);
+    if (a.mode[0] == GradMode::skip) return;
+    const bool accumulate = a.mode[0] == GradMode::accumulate;
+    if (direct_)
+      backward_data_direct(a.dout.data, a.din[0].data, accumulate, a.workspace);
+    else
+      env_.table->winograd_forward(backward_, a.dout.data, mirrored_weight_.data(), nullptr, a.din[0].data,
+                                   accumulate, a.workspace);
   }
 
  private:
-  const KernelTable* table_;
-  bool has_bias_;
+  void backward_data_direct(const void* dy, void* dx, bool accumulate, std::byte* workspace) {
+    if (!accumulate) return direct_->backward_data(dy, dx, workspace);
+    std::byte* fresh = workspace + Carver::padded(direct_->workspace_bytes());
+    direct_->backward_data(dy, fresh, workspace);
+    env_.table->scale(in_.stored_elements(), true, fresh, 1.f, dx, true, env_.threads);
+  }
+
+  Environment env_;
+  bool has_bias_, training_;
   WinogradSpec forward_, backward_;
-  bool training_, needs_input_grad_;
+  TensorDesc in_;
   Buffer<std::uint32_t> weight_, mirrored_weight_;
   std::vector<float> padded_bias_;
-  std::unique_ptr<onednn::Convolution> direct_;  // in training
+  std::unique_ptr<onednn::Convolution> direct_;
 };
 
 }  // namespace
@@ -74,9 +110,9 @@ std::unique_ptr<Kernel> make_winograd_conv(const Conv2d& op, const KernelSpec& s
   const bool shape = spec.in[1].shape.h == 3 && spec.in[1].shape.w == 3 && op.stride == 1 && op.groups == 1 &&
                      op.pad_top == 1 && op.pad_left == 1 && op.pad_bottom == 1 && op.pad_right == 1;
   const bool format = is_bf16(x) && x.format == y.format && is_blocked(x, env) && is_blocked(y, env);
-  // With fewer channels the transforms cost what the products save.
-  const bool pays = std::min(x.shape.c, y.shape.c) >= 48;
-  if (!shape || !format || !pays || !env.table->winograd_forward) return nullptr;
+  const bool pays = std::min(x.shape.c, y.shape.c) >=
+                    (spec.mode == Mode::training ? kLeastChannelsOfWeightGrad : kLeastChannels);
+  if (!shape || !format || !pays || !env.winograd || !env.table->winograd_forward) return nullptr;
   return std::make_unique<WinogradConv>(op, spec, env);
 }
 

@@ -46,10 +46,16 @@ void winograd_pack(const WinogradSpec& spec, const float* weight, bool mirrored,
 std::size_t winograd_forward_workspace(const WinogradSpec& spec);
 void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed, const float* bias,
                       void* y, bool accumulate, std::byte* workspace);
+std::size_t winograd_weight_grad_workspace(const WinogradSpec& spec);
+void winograd_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
+                          float* dbias, std::byte* workspace);
 
 void gemm_strided(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                   std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
                   bool accumulate);
+
+double multiply_adds_f32(std::int64_t rounds, float* data);
+double multiply_adds_bf16(std::int64_t rounds, float* data);  // AVX512-BF16 only
 
 void add(std::int64_t count, bool is_bf16, const void* a, const void* b, float scale, void* out, int threads);
 void scale(std::int64_t count, bool is_bf16, const void* from, float factor, void* to, bool accumulate,

@@ -32,13 +32,23 @@ const KernelTable& kernel_table() {
       .winograd_pack = winograd_pack,
       .winograd_forward_workspace = winograd_forward_workspace,
       .winograd_forward = winograd_forward,
+      .winograd_weight_grad_workspace = winograd_weight_grad_workspace,
+      .winograd_weight_grad = winograd_weight_grad,
 #else
       .winograd_packed_pairs = nullptr,
       .winograd_pack = nullptr,
       .winograd_forward_workspace = nullptr,
       .winograd_forward = nullptr,
+      .winograd_weight_grad_workspace = nullptr,
+      .winograd_weight_grad = nullptr,
 #endif
       .gemm = gemm_strided,
+      .multiply_adds_f32 = multiply_adds_f32,
+#ifdef __AVX512BF16__
+      .multiply_adds_bf16 = multiply_adds_bf16,
+#else
+      .multiply_adds_bf16 = nullptr,
+#endif
       .add = add,
       .scale = scale,
       .activate = activate_flat,

@@ -159,11 +159,21 @@ struct KernelTable {
   // bias: [stored y channels], may be null.
   void (*winograd_forward)(const WinogradSpec&, const void* x, const std::uint32_t* packed, const float* bias,
                            void* y, bool accumulate, std::byte* workspace);
+  // Added to dweight [y channels, x channels, 3, 3] and dbias [y channels], which may be null. Same bits for the same number
+  // of threads.
+  std::size_t (*winograd_weight_grad_workspace)(const WinogradSpec&);  // bytes
+  void (*winograd_weight_grad)(const WinogradSpec&, const void* x, const void* dy, float* dweight,
+                               float* dbias, std::byte* workspace);
 
   // c[m, n] (+)= sum_k a[m * row_stride + k * column_stride] * b[k * ldb + n]; n is a multiple of `lanes`.
   void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
                bool accumulate);
+
+  // Arithmetic in registers on one thread, with 2 `lanes` numbers of data to start from and to leave a result in; returns the
+  // number of multiplications and additions. bf16: null where the CPU does not multiply pairs.
+  double (*multiply_adds_f32)(std::int64_t rounds, float* data);
+  double (*multiply_adds_bf16)(std::int64_t rounds, float* data);
 
   // Flat loops over `count` stored elements.
   void (*add)(std::int64_t count, bool bf16, const void* a, const void* b, float scale, void* out,

@@ -1,115 +1,22 @@
 // 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps on CPUs that multiply pairs of bf16
-// (AVX512-BF16): Winograd's F(2x2, 3x3) (Lavin & Gray 2016, arXiv 1509.09308), 16 products where the direct form has 36.
-//
-// A tile is 2x2 pixels of the output and the 4x4 pixels of the input that they see. With d a tile of the input, g a
-// kernel, m their product per position summed over input channels, and y a tile of the output,
-//   V = B^T d B,   U = G g G^T,   m = U V,   y = A^T m A.
-// V and U are rounded to bf16 once, everything else is f32.
+// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_tiles.h has it.
 
 #ifdef __AVX512BF16__
 
-#include <immintrin.h>
 #include <omp.h>
 
-#include "device/cpu/kernels/blocked.h"
 #include "device/cpu/kernels/kernels.h"
-#include "device/cpu/kernels/simd.h"
+#include "device/cpu/kernels/winograd_tiles.h"
 
 namespace diffusion::DIFFUSION_ISA {
 
 namespace {
 
-// Two bf16 that one instruction multiplies and adds: the lower half is the earlier one.
-using Pair = std::uint32_t;
+using namespace winograd;
 
-constexpr int kPositions = 16;               // of a 4x4 tile
-constexpr std::int64_t kForwardTiles = 48;   // in flight in a thread; a multiple of every kRows below
-constexpr std::int64_t kAhead = 4;           // tiles between asking for pixels and using them
+constexpr std::int64_t kTiles = 48;          // in flight in a thread
 constexpr std::int64_t kPanel = 4 * kLanes;  // output channels whose products are in flight
-
-// Distance in bytes from one position to the next: a cache line more than the matrix, because lines that are multiples of
-// 4096 bytes apart share one set of the first cache, which holds 8, and a transform touches all 16 positions.
-constexpr std::int64_t position_bytes(std::int64_t matrix_bytes) {
-  return (matrix_bytes + 63) / 64 * 64 + 64;
-}
-
-std::int64_t smaller(std::int64_t a, std::int64_t b) {
-  return a < b ? a : b;
-}
-
-struct Tiles {
-  std::int64_t rows, columns, count;  // of an image, of an image, of all images
-
-  explicit Tiles(const WinogradSpec& s)
-      : rows((s.height + 1) / 2), columns((s.width + 1) / 2), count(s.x.n * rows * columns) {}
-
-  struct Place {
-    std::int64_t n, y, x;  // top left pixel of the output
-  };
-  Place place(std::int64_t tile) const {
-    const std::int64_t in_image = tile % (rows * columns);
-    return {tile / (rows * columns), in_image / columns * 2, in_image % columns * 2};
-  }
-};
-
-__m512 as_m512(Vec v) {
-  return bits_of<__m512>(v);
-}
-
-// acc + a[0] b[0] + a[1] b[1], in each lane
-Vec add_products(Vec acc, __m512i a, __m512i b) {
-  return bits_of<Vec>(_mm512_dpbf16_ps(as_m512(acc), bits_of<__m512bh>(a), bits_of<__m512bh>(b)));
-}
-
-__m512i broadcast(const Pair* p) {
-  return _mm512_set1_epi32(int(*p));
-}
-
-// The 4x4 pixels of the input that a tile sees: where each lies for channel 0, and all ones, or a zero vector and zero for
-// pixels outside the image. So the strip of channels at `offset` is at from[k] + (offset & mask[k]), without a branch.
-struct Patch {
-  const bf16* from[kPositions];
-  std::int64_t mask[kPositions];
-
-  Patch() = default;
-  Patch(const WinogradSpec& s, const bf16* x, const Tiles::Place& at) {
-    alignas(64) static constexpr bf16 kZeros[kLanes] = {};
-    const bf16* sample = x + at.n * s.x.sample_elements();
-    for (int i = 0; i < 4; ++i)
-      for (int j = 0; j < 4; ++j) {
-        const std::int64_t row = at.y - 1 + i, column = at.x - 1 + j;
-        const bool inside = row >= 0 && row < s.height && column >= 0 && column < s.width;
-        from[4 * i + j] = inside ? sample + (row * s.width + column) * s.x.block : kZeros;
-        mask[4 * i + j] = inside ? -1 : 0;
-      }
-  }
-};
-
-// The lines of the two lower rows of a patch: the upper ones were read for the tiles above.
-void prefetch(const Patch& patch, std::int64_t offset) {
-  for (int k = 9; k < kPositions; k += 4)
-    _mm_prefetch(reinterpret_cast<const char*>(patch.from[k] + (offset & patch.mask[k])), _MM_HINT_T0);
-}
-
-// B^T d B of a patch.
-void transform_input(const Patch& patch, std::int64_t offset, Vec* v) {
-  Vec d[kPositions];
-  for (int k = 0; k < kPositions; ++k) d[k] = load(patch.from[k] + (offset & patch.mask[k]));
-  Vec t[kPositions];
-  for (int j = 0; j < 4; ++j) {
-    t[j] = d[j] - d[8 + j];
-    t[4 + j] = d[4 + j] + d[8 + j];
-    t[8 + j] = d[8 + j] - d[4 + j];
-    t[12 + j] = d[4 + j] - d[12 + j];
-  }
-  for (int i = 0; i < 4; ++i) {
-    const Vec* r = t + 4 * i;
-    v[4 * i] = r[0] - r[2];
-    v[4 * i + 1] = r[1] + r[2];
-    v[4 * i + 2] = r[2] - r[1];
-    v[4 * i + 3] = r[1] - r[3];
-  }
-}
+constexpr std::int64_t kGroup = 6;  // tiles whose products are in flight: they stay in the first cache
 
 // A^T m A
 void transform_output(const Vec* m, Vec* y) {
@@ -142,77 +49,43 @@ void transform_kernels(const Vec* g, Vec* u) {
   }
 }
 
-// c[row][column] = sum over k of a[row][k] b[k][column], k counted in pairs. Each output is one running sum in order
-// of k, whatever the tile of the loop.
-struct Product {
-  const Pair* a;
-  std::int64_t a_row, a_k;  // distances
-  const Pair* b;
-  std::int64_t b_k;
-  float* c;
-  std::int64_t c_row;
-  std::int64_t pairs;
-};
-
-template <int kRows, int kVecs>
-void multiply_tile(const Product& p, std::int64_t row) {
-  Vec acc[kRows][kVecs];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v) acc[r][v] = Vec{};
-  const Pair* a = p.a + row * p.a_row;
-  const Pair* b = p.b;
-  for (std::int64_t k = 0; k < p.pairs; ++k) {
-    __m512i bk[kVecs];
-    for (int v = 0; v < kVecs; ++v) bk[v] = _mm512_loadu_si512(b + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i ak = broadcast(a + r * p.a_row);
-      for (int v = 0; v < kVecs; ++v) acc[r][v] = add_products(acc[r][v], bk[v], ak);
-    }
-    a += p.a_k;
-    b += p.b_k;
-  }
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v) store(p.c + (row + r) * p.c_row + v * kLanes, acc[r][v]);
-}
-
-// Whole tiles of rows: up to kRows - 1 more than asked for.
-template <int kRows, int kVecs>
-void multiply_rows(const Product& p, std::int64_t rows) {
-  for (std::int64_t row = 0; row < rows; row += kRows) multiply_tile<kRows, kVecs>(p, row);
-}
-
 struct Forward {
   const WinogradSpec& s;
   Tiles tiles;
-  std::int64_t in, out, pairs;  // stored channels; pairs of input channels
+  std::int64_t in, out, pairs, count;  // stored channels; pairs of input channels; tiles of all images
 
   explicit Forward(const WinogradSpec& spec)
-      : s(spec), tiles(spec), in(spec.x.stored_channels()), out(spec.y.stored_channels()), pairs(in / 2) {}
+      : s(spec),
+        tiles(spec),
+        in(spec.x.stored_channels()),
+        out(spec.y.stored_channels()),
+        pairs(in / 2),
+        count(spec.x.n * tiles.per_image()) {}
 
   // Elements from one position to the next.
-  std::int64_t v_position() const { return position_bytes(kForwardTiles * in * 2) / 2; }
-  static constexpr std::int64_t kMPosition = position_bytes(kForwardTiles * kPanel * 4) / 4;
+  std::int64_t v_position() const { return position_bytes(kTiles * in * 2) / 2; }
+  static constexpr std::int64_t kMPosition = position_bytes(kGroup * kPanel * 4) / 4;
 
   std::int64_t v_bytes() const { return kPositions * v_position() * std::int64_t(sizeof(bf16)); }
   std::int64_t m_bytes() const { return kPositions * kMPosition * std::int64_t(sizeof(float)); }
 
-  // V: [position][tile][input channel].
-  void fill_v(const bf16* x, std::int64_t first, std::int64_t count, bf16* v) const {
-    Patch patches[kForwardTiles + kAhead];
-    for (std::int64_t t = 0; t < count + kAhead; ++t)
-      patches[t] = Patch(s, x, tiles.place(smaller(first + t, tiles.count - 1)));
-    for (std::int64_t t = 0; t < count; ++t)
-      for (std::int64_t c = 0; c < in; c += kLanes) {
-        const std::int64_t offset = channel_offset(s.x, c);
-        prefetch(patches[t + kAhead], offset);
+  // V: [position][tile][input channel], of a run whose first tile is number `at` of those in flight.
+  void fill_v(const bf16* x, const Run& run, std::int64_t at, bf16* v) const {
+    const std::int64_t position = v_position();
+    const bf16* image = x + run.image * s.x.sample_elements();
+    for (std::int64_t c = 0; c < in; c += kLanes) {
+      InputColumns columns(image + channel_offset(s.x, c), s.x, s.height, s.width, run);
+      for (std::int64_t k = 0; k < run.count; ++k) {
         Vec values[kPositions];
-        transform_input(patches[t], offset, values);
-        for (int p = 0; p < kPositions; ++p) store(v + p * v_position() + t * in + c, values[p]);
+        columns.next(values);
+        bf16* to = v + (at + k) * in + c;
+        for (int p = 0; p < kPositions; ++p, to += position) store(to, values[p]);
       }
+    }
   }
 
-  // m: [position][tile][channel of the panel]
-  void fill_m(const bf16* v, const Pair* packed, std::int64_t panel, std::int64_t count, float* m) const {
+  // m: [position][tile of the group][channel of the panel]; v: of the group
+  void fill_m(const bf16* v, const Pair* packed, std::int64_t panel, float* m) const {
     const std::int64_t vecs = smaller(out - panel, kPanel) / kLanes;
     for (int p = 0; p < kPositions; ++p) {
       const Product product{reinterpret_cast<const Pair*>(v + p * v_position()),
@@ -222,32 +95,49 @@ struct Forward {
                             vecs * kLanes,
                             m + p * kMPosition,
                             kPanel,
-                            pairs};
-      if (vecs == 4) multiply_rows<6, 4>(product, count);
-      if (vecs == 3) multiply_rows<8, 3>(product, count);
-      if (vecs == 2) multiply_rows<12, 2>(product, count);
-      if (vecs == 1) multiply_rows<12, 1>(product, count);
+                            pairs,
+                            false};
+      if (vecs == 4) multiply_tile<kGroup, 4>(product, 0);
+      if (vecs == 3) multiply_tile<kGroup, 3>(product, 0);
+      if (vecs == 2) multiply_tile<kGroup, 2>(product, 0);
+      if (vecs == 1) multiply_tile<kGroup, 1>(product, 0);
     }
   }
 
-  void store_y(const float* m, const float* bias, std::int64_t panel, std::int64_t first, std::int64_t count,
+  void store_y(const float* m, const float* bias, std::int64_t panel, const Run& run, std::int64_t at,
                bool accumulate, bf16* y) const {
-    for (std::int64_t t = 0; t < count; ++t) {
-      const Tiles::Place at = tiles.place(first + t);
-      for (std::int64_t c = panel; c < smaller(out, panel + kPanel); c += kLanes) {
+    const std::int64_t row = s.width * s.y.block, left = 2 * run.column * s.y.block;
+    bf16* image = y + run.image * s.y.sample_elements() + 2 * run.row * row;
+    const bool below = 2 * run.row + 1 < s.height;
+    for (std::int64_t c = panel; c < smaller(out, panel + kPanel); c += kLanes) {
+      const Vec offset = bias ? load(bias + c) : Vec{};
+      bf16* to = image + channel_offset(s.y, c) + left;
+      const bf16* end = to - left + row;
+      const auto put = [&](bf16* pixel, Vec value) {
+        value += offset;
+        store(pixel, accumulate ? load(pixel) + value : value);
+      };
+      for (std::int64_t k = 0; k < run.count; ++k, to += 2 * s.y.block) {
         Vec values[kPositions], pixels[4];
-        for (int p = 0; p < kPositions; ++p) values[p] = load(m + p * kMPosition + t * kPanel + c - panel);
+        const float* from = m + (at + k) * kPanel + c - panel;
+        for (int p = 0; p < kPositions; ++p, from += kMPosition) values[p] = load(from);
         transform_output(values, pixels);
-        bf16* strip = y + at.n * s.y.sample_elements() + channel_offset(s.y, c);
-        const Vec offset = bias ? load(bias + c) : Vec{};
-        for (int i = 0; i < 2; ++i)
-          for (int j = 0; j < 2; ++j) {
-            if (at.y + i >= s.height || at.x + j >= s.width) continue;
-            bf16* to = strip + ((at.y + i) * s.width + at.x + j) * s.y.block;
-            const Vec value = pixels[2 * i + j] + offset;
-            store(to, accumulate ? load(to) + value : value);
-          }
+        const bool right = to + s.y.block < end;
+        put(to, pixels[0]);
+        if (right) put(to + s.y.block, pixels[1]);
+        if (below) put(to + row, pixels[2]);
+        if (below && right) put(to + row + s.y.block, pixels[3]);
       }
+    }
+  }
+
+  // Calls what(run, number of its first tile among those in flight) for `tiles_in_flight` tiles from number `first`.
+  template <class What>
+  void for_runs(std::int64_t first, std::int64_t tiles_in_flight, What what) const {
+    for (std::int64_t at = 0; at < tiles_in_flight;) {
+      const Run run = run_from(tiles, first + at, tiles_in_flight - at);
+      what(run, at);
+      at += run.count;
     }
   }
 };
@@ -295,7 +185,7 @@ std::size_t winograd_forward_workspace(const WinogradSpec& spec) {
 void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed, const float* bias,
                       void* y, bool accumulate, std::byte* workspace) {
   const Forward f(spec);
-  const std::int64_t chunks = (f.tiles.count + kForwardTiles - 1) / kForwardTiles;
+  const std::int64_t chunks = (f.count + kTiles - 1) / kTiles;
 #pragma omp parallel num_threads(spec.threads)
   {
     std::byte* own = workspace + omp_get_thread_num() * (f.v_bytes() + f.m_bytes());
@@ -303,12 +193,16 @@ void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32
     auto* m = reinterpret_cast<float*>(own + f.v_bytes());
 #pragma omp for schedule(static)
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-      const std::int64_t first = chunk * kForwardTiles, count = smaller(f.tiles.count - first, kForwardTiles);
-      f.fill_v(static_cast<const bf16*>(x), first, count, v);
-      for (std::int64_t panel = 0; panel < f.out; panel += kPanel) {
-        f.fill_m(v, packed, panel, count, m);
-        f.store_y(m, bias, panel, first, count, accumulate, static_cast<bf16*>(y));
-      }
+      const std::int64_t first = chunk * kTiles, tiles = smaller(f.count - first, kTiles);
+      f.for_runs(first, tiles,
+                 [&](const Run& run, std::int64_t at) { f.fill_v(static_cast<const bf16*>(x), run, at, v); });
+      for (std::int64_t panel = 0; panel < f.out; panel += kPanel)
+        for (std::int64_t group = 0; group < tiles; group += kGroup) {
+          f.fill_m(v + group * f.in, packed, panel, m);
+          f.for_runs(first + group, smaller(tiles - group, kGroup), [&](const Run& run, std::int64_t at) {
+            f.store_y(m, bias, panel, run, at, accumulate, static_cast<bf16*>(y));
+          });
+        }
     }
   }
 }

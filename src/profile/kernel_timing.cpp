@@ -1,0 +1,103 @@
+#include "profile/kernel_timing.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "base/rng.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr std::size_t kMaxInputs = 8;
+constexpr std::size_t kMostCalls = 1000;
+
+void fill(const Tensor& tensor, std::vector<float> values, std::uint32_t which) {
+  if (values.empty()) {
+    values.resize(std::size_t(tensor.shape().elements()));
+    fill_normal({1, Stream::train_noise, which, 0}, values);
+  }
+  convert({{tensor.shape(), {DType::f32, 1}}, values.data()}, tensor);
+}
+
+double bytes_of(std::span<const Tensor> tensors) {
+  double bytes = 0;
+  for (const Tensor& t : tensors) bytes += double(t.desc.bytes());
+  return bytes;
+}
+
+}  // namespace
+
+TimedKernel::TimedKernel(const Op& op, std::span<const TimedInput> inputs, const Device& device)
+    : reads_inputs_(backward_reads(op).inputs) {
+  std::vector<TensorDesc> descs;
+  std::vector<Shape> shapes;
+  std::array<bool, kMaxInputs> needs_grad{};
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const TimedInput& input = inputs[k];
+    const TensorDesc desc{input.shape, input.is_param ? Format{} : device.input_format(input.shape)};
+    shapes.push_back(input.shape);
+    descs.push_back(desc);
+    needs_grad[k] = input.needs_grad;
+    mode_.push_back(!input.needs_grad ? GradMode::skip
+                    : input.is_param  ? GradMode::accumulate
+                                      : GradMode::overwrite);
+    in_.push_back(allocate(desc));
+    din_.push_back(allocate(desc));
+    fill(in_[k], input.values, std::uint32_t(k));
+  }
+  const Shape shape = infer(op, shapes);
+  const TensorDesc out{shape, device.output_format(op, descs, shape)};
+  out_ = allocate(out);
+  dout_ = allocate(out);
+  fill(dout_, {}, kMaxInputs);
+  kernel_ = device.compile(
+      {op, descs, out, Mode::training, std::span<const bool>(needs_grad.data(), descs.size())});
+  saved_ = Buffer<std::byte>(kernel_->saved_bytes());
+  workspace_ = Buffer<std::byte>(kernel_->workspace_bytes());
+  kernel_->load_params(in_);
+}
+
+void TimedKernel::forward() {
+  kernel_->forward({in_, out_, saved_.data(), workspace_.data(), &context_});
+}
+
+void TimedKernel::backward() {
+  kernel_->backward({in_, out_, dout_, din_, mode_, saved_.data(), workspace_.data(), &context_});
+}
+
+void TimedKernel::backward_of(const std::vector<bool>& inputs) {
+  std::vector<GradMode> mode = mode_;
+  for (std::size_t k = 0; k < mode.size(); ++k)
+    if (!inputs[k]) mode[k] = GradMode::skip;
+  kernel_->backward({in_, out_, dout_, din_, mode, saved_.data(), workspace_.data(), &context_});
+}
+
+double TimedKernel::forward_bytes() const {
+  return bytes_of(in_) + double(out_.desc.bytes());
+}
+
+double TimedKernel::backward_bytes() const {
+  double bytes = double(dout_.desc.bytes()) + (reads_inputs_ ? bytes_of(in_) : 0);
+  for (std::size_t k = 0; k < din_.size(); ++k)
+    if (mode_[k] != GradMode::skip) bytes += double(din_[k].desc.bytes());
+  return bytes;
+}
+
+Timing time_calls(const std::function<void()>& call, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  call();
+  std::vector<double> times;
+  double total = 0;
+  while (times.size() < 5 || (total < seconds && times.size() < kMostCalls)) {
+    const auto start = Clock::now();
+    call();
+    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    total += times.back();
+  }
+  std::ranges::sort(times);
+  return {times.front(), times[times.size() / 2]};
+}
+
+}  // namespace diffusion

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "nn/network.h"
+#include "plan/plan.h"
+#include "train/optimizer.h"
+
+namespace diffusion {
+
+// The numbers of one step, plain NCHW.
+struct StepData {
+  std::vector<float> sample, timestep, labels, target;
+};
+
+// Random ones for a network of this many images.
+StepData random_step_data(const Network& net, int batch);
+
+// One step of a network on fixed numbers, as often as wanted: the evaluation of sampling, or all of a training step but the
+// making of its batch: forward, smooth L1 loss, backward, AdamW with EMA.
+class NetworkStep {
+ public:
+  // `params` laid out for the network. Height and width as validate_image_size accepts them.
+  NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
+              const Device& device, ParamStore params);
+  NetworkStep(const NetworkStep&) = delete;
+  NetworkStep& operator=(const NetworkStep&) = delete;
+
+  const Network& net() const { return net_; }
+  const ParamStore& params() const { return params_; }
+  std::size_t arena_bytes() const { return plan_.arena_bytes(); }
+
+  void set_data(StepData data);
+  // Runs it and returns the loss of the output against the target (also in Mode::inference).
+  double run();
+  // Of the last run: seconds outside the network (loss and optimizer).
+  double outside_seconds() const { return outside_seconds_; }
+  void set_observer(std::function<void(const StepTiming&)> observer) {
+    plan_.set_observer(std::move(observer));
+  }
+
+ private:
+  Mode mode_;
+  Network net_;
+  ParamStore params_;
+  Plan plan_;
+  AdamW optimizer_;
+  StepData data_;
+  std::vector<float> output_, grad_;
+  std::vector<double> weights_;
+  std::int64_t steps_ = 0;
+  double outside_seconds_ = 0;
+};
+
+// Time by layer.
+struct LayerTime {
+  std::string name, kind, implementation;
+  int node;
+  bool backward;
+  double seconds = 0;  // a step
+  double flops = 0;    // as defined, whatever the algorithm (graph/flops.h)
+  double bytes = 0;    // every tensor once
+};
+
+struct StepProfile {
+  std::vector<double> step_seconds;  // ascending
+  std::vector<LayerTime> layers;     // in order of execution; means over the steps
+  double outside_seconds = 0;        // loss and optimizer; mean
+
+  double median_seconds() const { return step_seconds[step_seconds.size() / 2]; }
+  double mean_seconds() const;
+};
+
+// Times `steps` steps. The network must have run at least twice before, or the first times are those of cold memory.
+StepProfile profile_steps(NetworkStep& step, int steps);
+
+// Sums over the layers of a kind and direction, named "conv2d backward"; `outside` is the last row, "loss and optimizer".
+std::vector<LayerTime> by_kind(const StepProfile& profile);
+
+}  // namespace diffusion
