@@ -69,7 +69,7 @@ struct Attention {
   int heads = 1;
 
   static constexpr std::string_view kind = "attention";
-  static constexpr BackwardReads backward_reads{.inputs = true};
+  static constexpr BackwardReads backward_reads{.inputs = true, .output = true};
   Shape infer(std::span<const Shape> in) const;
 };
 

@@ -25,8 +25,8 @@ class AttentionKernel final : public Kernel {
 
   void backward(const BackwardArgs& a) override {
     if (a.mode[0] == GradMode::skip) return;
-    table_->attention_backward(spec_, a.in[0].data, reinterpret_cast<const float*>(a.saved), a.dout.data,
-                               a.din[0].data, a.mode[0] == GradMode::accumulate,
+    table_->attention_backward(spec_, a.in[0].data, a.out.data, reinterpret_cast<const float*>(a.saved),
+                               a.dout.data, a.din[0].data, a.mode[0] == GradMode::accumulate,
                                reinterpret_cast<float*>(a.workspace));
   }
 

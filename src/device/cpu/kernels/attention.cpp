@@ -194,10 +194,11 @@ void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, fl
     forward(spec, static_cast<const float*>(qkv), static_cast<float*>(out), log_sum_exp, workspace);
 }
 
-void attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
+void attention_backward(const AttentionSpec& spec, const void* qkv, const void* out, const float* log_sum_exp,
                         const void* dout, void* dqkv, bool accumulate, float* workspace) {
   if constexpr (kPairAttention)
-    if (spec.bf16) return pair_attention_backward(spec, qkv, log_sum_exp, dout, dqkv, accumulate, workspace);
+    if (spec.bf16)
+      return pair_attention_backward(spec, qkv, out, log_sum_exp, dout, dqkv, accumulate, workspace);
   if (spec.bf16)
     backward(spec, static_cast<const bf16*>(qkv), log_sum_exp, static_cast<const bf16*>(dout),
              static_cast<bf16*>(dqkv), accumulate, workspace);

@@ -22,12 +22,15 @@ std::int64_t round_up(std::int64_t x, std::int64_t to) {
 
 // Names of matrices: `rows` have a token per row, pairs along features; `interleaved` have two tokens per row, a pair
 // per feature; `by_feature` are transposed rows; `by_token_pair` transposed interleaved ones.
+constexpr float kLog2E = 1.44269504f;
+
 struct Sizes {
   std::int64_t tokens, columns, token_pairs, head_dim, features,
       width;  // columns, features: padded to vectors
   std::int64_t row_pairs() const { return features / 2; }
   std::int64_t feature_pairs() const { return (head_dim + 1) / 2; }
   float scale;
+  float log2_scale() const { return scale * kLog2E; }  // exp(scale x) = 2^(log2_scale x)
 };
 
 Sizes sizes_of(const AttentionSpec& spec) {
@@ -36,17 +39,19 @@ Sizes sizes_of(const AttentionSpec& spec) {
           width,  1.f / std::sqrt(float(head_dim))};
 }
 
-constexpr std::int64_t kRowBlock = 12;  // queries whose scores are in flight; even
+constexpr std::int64_t kRowBlock = 12;  // queries whose scores are in flight; a multiple of kScoreRows
+constexpr int kScoreRows = 4;           // queries whose scores and their gradients are in registers; even
 
 // The matrices of one thread. Every one is padded to whole 16 x 16 tiles, so transposes need no edges.
 struct Scratch {
-  bf16 *q, *k, *v, *dout;                      // rows: [columns][features]
+  bf16 *q, *k, *v, *out, *dout;                // rows: [columns][features]
   Pair *k_by_feature, *v_by_feature;           // [feature pairs][columns]
   Pair *k_interleaved, *v_interleaved;         // [token pairs][features]
   Pair *q_by_token_pair, *dout_by_token_pair;  // [features][token pairs]
   Pair *p_interleaved, *ds_interleaved;        // [token pairs][columns]
-  float *scores, *dscores;                     // [kRowBlock][columns]
-  bf16* probabilities;                         // [kRowBlock][columns]
+  float* scores;                               // [kRowBlock][columns]
+  bf16* probabilities;                         // [kRowBlock][columns]: or their gradients
+  float *log_sum_exp, *dot;                    // [columns + kScoreRows]
   float *by_feature, *result;                  // [features][columns], [columns][features]
   Pair* swap;                                  // [token pairs][features]
 
@@ -65,6 +70,7 @@ struct Scratch {
     q = rows();
     k = rows();
     v = rows();
+    out = rows();
     dout = rows();
     k_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
     v_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
@@ -72,10 +78,11 @@ struct Scratch {
     v_interleaved = matrix(pairs, s.features);
     q_by_token_pair = matrix(s.features, pairs);
     dout_by_token_pair = matrix(s.features, pairs);
-    p_interleaved = matrix(s.token_pairs + 1, s.columns);
-    ds_interleaved = matrix(s.token_pairs + 1, s.columns);
+    p_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
+    ds_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
     scores = take(kRowBlock * s.columns);
-    dscores = take(kRowBlock * s.columns);
+    log_sum_exp = take(s.columns + kScoreRows);
+    dot = take(s.columns + kScoreRows);
     probabilities = reinterpret_cast<bf16*>(take(kRowBlock * s.columns / 2));
     by_feature = take(s.features * s.columns);
     result = take(s.columns * s.features);
@@ -83,10 +90,6 @@ struct Scratch {
     floats = used;
   }
 };
-
-__m512 as_m512(Vec v) {
-  return bits_of<__m512>(v);
-}
 
 // 16 x 16 words.
 void transpose_tile(const Pair* from, std::int64_t from_stride, Pair* to, std::int64_t to_stride) {
@@ -215,49 +218,27 @@ Vec tail_mask(const Sizes& s) {
   return load(mask);
 }
 
-// Scores to probabilities in bf16; returns the log-sum-exp of the scaled scores.
-float softmax_row(const Sizes& s, Vec mask, float* scores, bf16* probabilities) {
+struct RowSum {
+  float normalizer, log_sum_exp;  // of the scaled scores
+};
+
+// Scores to probabilities times the normalizer, in bf16.
+RowSum softmax_row(const Sizes& s, Vec mask, const float* scores, bf16* probabilities) {
   const std::int64_t last = s.columns - kLanes;
   Vec top = mask != Vec{} ? load(scores + last) : splat(-1e30f);
   for (std::int64_t t = 0; t < last; t += kLanes) top = max(top, load(scores + t));
-  const float highest = largest(top) * s.scale;
+  const float highest = largest(top);
+  const Vec factor = splat(s.log2_scale()), offset = splat(-highest * s.log2_scale());
   Vec total{};
-  for (std::int64_t t = 0; t <= last; t += kLanes) {
-    Vec e = exp(load(scores + t) * splat(s.scale) - splat(highest));
-    if (t == last) e *= mask;
+  for (std::int64_t t = 0; t < last; t += kLanes) {
+    const Vec e = quick_exp2(load(scores + t) * factor + offset);
     total += e;
-    store(scores + t, e);
+    store(probabilities + t, e);
   }
-  const float normalizer = sum(total);
-  const Vec inverse = splat(1.f / normalizer);
-  for (std::int64_t t = 0; t <= last; t += kLanes) store(probabilities + t, load(scores + t) * inverse);
-  return highest + std::log(normalizer);
-}
-
-// Scores -> probabilities and dprobabilities -> dscores, in place.
-void softmax_backward_row(const Sizes& s, Vec mask, float log_sum_exp, float* p, float* dp) {
-  const std::int64_t last = s.columns - kLanes;
-  Vec dot{};
-  for (std::int64_t t = 0; t <= last; t += kLanes) {
-    Vec e = exp(load(p + t) * splat(s.scale) - splat(log_sum_exp));
-    if (t == last) e *= mask;
-    store(p + t, e);
-    dot += e * load(dp + t);
-  }
-  const Vec total = splat(sum(dot));
-  for (std::int64_t t = 0; t <= last; t += kLanes) store(dp + t, load(p + t) * (load(dp + t) - total));
-}
-
-BitVec rounded(const float* p) {
-  return __builtin_convertvector(bits_of<HalfVec>(_mm512_cvtneps_pbh(as_m512(load(p)))), BitVec);
-}
-
-// Two rows of f32, the second possibly absent, to one row of pairs.
-void interleave_rounded(const Sizes& s, const float* first, const float* second, Pair* out) {
-  for (std::int64_t t = 0; t < s.columns; t += kLanes) {
-    const BitVec pair = rounded(first + t) | (second ? rounded(second + t) << 16 : BitVec{});
-    std::memcpy(out + t, &pair, sizeof pair);
-  }
+  const Vec e = quick_exp2(load(scores + last) * factor + offset) * mask;
+  store(probabilities + last, e);
+  const float normalizer = sum(total + e);
+  return {normalizer, highest * s.scale + std::log(normalizer)};
 }
 
 const Pair* pairs(const bf16* rows) {
@@ -272,38 +253,88 @@ void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp
     multiply(rows, s.columns,
              {pairs(w.q) + first * s.row_pairs(), s.row_pairs(), w.k_by_feature, s.columns, w.scores,
               s.columns, s.feature_pairs()});
+    float inverse[kRowBlock];
     for (std::int64_t r = 0; r < rows; ++r) {
-      const float lse = softmax_row(s, mask, w.scores + r * s.columns, w.probabilities + r * s.columns);
-      if (log_sum_exp) log_sum_exp[first + r] = lse;
+      const RowSum row = softmax_row(s, mask, w.scores + r * s.columns, w.probabilities + r * s.columns);
+      inverse[r] = 1.f / row.normalizer;
+      if (log_sum_exp) log_sum_exp[first + r] = row.log_sum_exp;
     }
+    float* result = w.result + first * s.features;
     multiply(rows, s.features,
-             {pairs(w.probabilities), s.columns / 2, w.v_interleaved, s.features,
-              w.result + first * s.features, s.features, s.token_pairs});
+             {pairs(w.probabilities), s.columns / 2, w.v_interleaved, s.features, result, s.features,
+              s.token_pairs});
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t d = 0; d < s.features; d += kLanes)
+        store(result + r * s.features + d, load(result + r * s.features + d) * splat(inverse[r]));
   }
 }
 
+// What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product of the
+// output and its gradient.
+void fill_dot(const Sizes& s, const Scratch& w) {
+  for (std::int64_t t = 0; t < s.tokens; ++t) {
+    Vec total{};
+    for (std::int64_t d = 0; d < s.features; d += kLanes)
+      total += load(w.out + t * s.features + d) * load(w.dout + t * s.features + d);
+    w.dot[t] = sum(total);
+  }
+}
+
+// The lanes of a and b as pairs.
+void store_pairs(Pair* to, Vec a, Vec b) {
+  const __m512i packed = bits_of<__m512i>(_mm512_cvtne2ps_pbh(as_m512(b), as_m512(a)));  // all of a, all of b
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, packed));
+}
+
+// Scores s = scale q k and dp = dout v of kScoreRows queries from number `row` and kVecs vectors of keys, and from them
+// p = exp(s - log_sum_exp) and ds = p (dp - dot), all in registers. `block`: first query of those in flight.
+template <int kVecs>
+void score_tile(const Sizes& s, const Scratch& w, std::int64_t block, std::int64_t row, std::int64_t column,
+                Vec mask) {
+  __m512 scores[kScoreRows][kVecs], dp[kScoreRows][kVecs];
+  for (int r = 0; r < kScoreRows; ++r)
+    for (int v = 0; v < kVecs; ++v) scores[r][v] = dp[r][v] = _mm512_setzero_ps();
+  const Pair *q = pairs(w.q) + row * s.row_pairs(), *dout = pairs(w.dout) + row * s.row_pairs();
+  const Pair *k = w.k_by_feature + column, *values = w.v_by_feature + column;
+  for (std::int64_t f = 0; f < s.feature_pairs(); ++f, k += s.columns, values += s.columns)
+    for (int v = 0; v < kVecs; ++v) {
+      const auto k_pairs = (__m512bh)_mm512_loadu_si512(k + v * kLanes);
+      const auto v_pairs = (__m512bh)_mm512_loadu_si512(values + v * kLanes);
+      for (int r = 0; r < kScoreRows; ++r) {
+        const auto q_pair = (__m512bh)_mm512_set1_epi32(int(q[r * s.row_pairs() + f]));
+        const auto dout_pair = (__m512bh)_mm512_set1_epi32(int(dout[r * s.row_pairs() + f]));
+        scores[r][v] = _mm512_dpbf16_ps(scores[r][v], q_pair, k_pairs);
+        dp[r][v] = _mm512_dpbf16_ps(dp[r][v], dout_pair, v_pairs);
+      }
+    }
+  const Vec factor = splat(s.log2_scale());
+  for (int r = 0; r < kScoreRows; r += 2)
+    for (int v = 0; v < kVecs; ++v) {
+      Vec p[2], ds[2];
+      for (int i = 0; i < 2; ++i) {
+        const Vec offset = splat(w.log_sum_exp[row + r + i] * -kLog2E), dot = splat(w.dot[row + r + i]);
+        p[i] = quick_exp2(bits_of<Vec>(scores[r + i][v]) * factor + offset);
+        if (column + v * kLanes == s.columns - kLanes) p[i] *= mask;
+        ds[i] = p[i] * (bits_of<Vec>(dp[r + i][v]) - dot);
+        store(w.probabilities + (row - block + r + i) * s.columns + column + v * kLanes, ds[i]);
+      }
+      const std::int64_t to = (row + r) / 2 * s.columns + column + v * kLanes;
+      store_pairs(w.p_interleaved + to, p[0], p[1]);
+      store_pairs(w.ds_interleaved + to, ds[0], ds[1]);
+    }
+}
+
 // Leaves dq (unscaled) in w.result, and p and ds interleaved for dv and dk.
-void backward_scores(const Sizes& s, Vec mask, const Scratch& w, const float* log_sum_exp) {
+void backward_scores(const Sizes& s, Vec mask, const Scratch& w) {
   for (std::int64_t first = 0; first < s.tokens; first += kRowBlock) {
     const std::int64_t rows = first + kRowBlock < s.tokens ? kRowBlock : s.tokens - first;
-    multiply(rows, s.columns,
-             {pairs(w.q) + first * s.row_pairs(), s.row_pairs(), w.k_by_feature, s.columns, w.scores,
-              s.columns, s.feature_pairs()});
-    multiply(rows, s.columns,
-             {pairs(w.dout) + first * s.row_pairs(), s.row_pairs(), w.v_by_feature, s.columns, w.dscores,
-              s.columns, s.feature_pairs()});
-    for (std::int64_t r = 0; r < rows; ++r) {
-      float* ds = w.dscores + r * s.columns;
-      softmax_backward_row(s, mask, log_sum_exp[first + r], w.scores + r * s.columns, ds);
-      for (std::int64_t t = 0; t < s.columns; t += kLanes)
-        store(w.probabilities + r * s.columns + t, load(ds + t));
-    }
-    for (std::int64_t r = 0; r < rows; r += 2) {
-      const bool both = r + 1 < rows;
-      const auto row = [&](float* m, std::int64_t i) { return m + i * s.columns; };
-      const std::int64_t to = (first + r) / 2 * s.columns;
-      interleave_rounded(s, row(w.scores, r), both ? row(w.scores, r + 1) : nullptr, w.p_interleaved + to);
-      interleave_rounded(s, row(w.dscores, r), both ? row(w.dscores, r + 1) : nullptr, w.ds_interleaved + to);
+    for (std::int64_t row = first; row < first + rows; row += kScoreRows) {
+      std::int64_t column = 0;
+      for (; column + 3 * kLanes <= s.columns; column += 3 * kLanes)
+        score_tile<3>(s, w, first, row, column, mask);
+      for (; column < s.columns; column += kLanes) score_tile<1>(s, w, first, row, column, mask);
     }
     multiply(rows, s.features,
              {pairs(w.probabilities), s.columns / 2, w.k_interleaved, s.features,
@@ -355,8 +386,9 @@ void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* ou
   }
 }
 
-void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
-                             const void* dout, void* dqkv, bool accumulate, float* workspace) {
+void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const void* out,
+                             const float* log_sum_exp, const void* dout, void* dqkv, bool accumulate,
+                             float* workspace) {
   const Sizes s = sizes_of(spec);
   const Vec mask = tail_mask(s);
   BlockedShape out_shape = spec.qkv;
@@ -371,6 +403,7 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const f
     gather(spec.qkv, s, sample, first, w.q);
     gather(spec.qkv, s, sample, s.width + first, w.k);
     gather(spec.qkv, s, sample, 2 * s.width + first, w.v);
+    gather(out_shape, s, static_cast<const bf16*>(out) + n * out_shape.sample_elements(), first, w.out);
     gather(out_shape, s, static_cast<const bf16*>(dout) + n * out_shape.sample_elements(), first, w.dout);
     transpose(s.columns, s.row_pairs(), pairs(w.k), s.row_pairs(), w.k_by_feature, s.columns);
     transpose(s.columns, s.row_pairs(), pairs(w.v), s.row_pairs(), w.v_by_feature, s.columns);
@@ -378,7 +411,13 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const f
     by_token_pair(s, w, w.q, w.q_by_token_pair);
     by_token_pair(s, w, w.dout, w.dout_by_token_pair);
 
-    backward_scores(s, mask, w, log_sum_exp + job * s.tokens);
+    // Queries beyond the last have the probability 0.
+    for (std::int64_t t = 0; t < s.columns + kScoreRows; ++t) {
+      w.log_sum_exp[t] = t < s.tokens ? log_sum_exp[job * s.tokens + t] : 1e30f;
+      w.dot[t] = 0;
+    }
+    fill_dot(s, w);
+    backward_scores(s, mask, w);
     scatter(spec.qkv, s, w.result, first, s.scale, accumulate, dsample);
     product_over_tokens(s, w, w.q_by_token_pair, w.ds_interleaved);
     scatter(spec.qkv, s, w.result, s.width + first, s.scale, accumulate, dsample);

@@ -17,7 +17,8 @@ inline constexpr bool kPairAttention = false;  // and the functions below do not
 std::size_t pair_attention_workspace(const AttentionSpec& spec);  // floats, one thread
 void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
                             float* workspace);
-void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
-                             const void* dout, void* dqkv, bool accumulate, float* workspace);
+void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const void* out,
+                             const float* log_sum_exp, const void* dout, void* dqkv, bool accumulate,
+                             float* workspace);
 
 }  // namespace diffusion::DIFFUSION_ISA

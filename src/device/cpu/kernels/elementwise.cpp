@@ -110,7 +110,10 @@ void scale(std::int64_t count, bool is_bf16, const void* from, float factor, voi
 
 void activate_flat(std::int64_t count, bool is_bf16, Activation kind, const void* x, void* y, int threads) {
   with_activation(kind, [&]<Activation k>() {
-    map_any(is_bf16, count, threads, x, x, y, [](Vec v, Vec) { return activate<k>(v); });
+    const auto body = [&]<class T>() {
+      map_all<T>(count, threads, x, x, y, [](Vec v, Vec) { return activate<k, T>(v); });
+    };
+    is_bf16 ? body.template operator()<bf16>() : body.template operator()<float>();
   });
 }
 
@@ -122,7 +125,7 @@ void activate_backward_flat(std::int64_t count, bool is_bf16, Activation kind, c
         T product[kChunk];
         const T *from = static_cast<const T*>(x) + first, *slope_of = static_cast<const T*>(dy) + first;
         T* to = static_cast<T*>(dx) + first;
-        const auto slope = [](Vec v, Vec d) { return activate_slope<k>(v) * d; };
+        const auto slope = [](Vec v, Vec d) { return activate_slope<k, T>(v) * d; };
         map(0, end - first, from, slope_of, accumulate ? product : to, slope);
         if (accumulate)
           map(0, end - first, static_cast<const T*>(product), static_cast<const T*>(to), to,

@@ -105,7 +105,7 @@ template <Activation kind, class T>
 void apply_strip(const Geometry& g, const T* x, T* y, const float* slope, const float* offset) {
   const Vec a = load(slope), b = load(offset);
   for (std::int64_t p = 0; p < g.pixels; ++p)
-    store(y + p * g.block, activate<kind>(load(x + p * g.block) * a + b));
+    store(y + p * g.block, activate<kind, T>(load(x + p * g.block) * a + b));
 }
 
 template <class T>
@@ -169,7 +169,7 @@ void sum_strip(const Geometry& g, const T* x, const T* dy, float* dz, const floa
   for (std::int64_t p = 0; p < g.pixels; ++p) {
     const Vec xp = load(x + p * g.block);
     Vec d = load(dy + p * g.block);
-    if constexpr (kind != Activation::none) d *= activate_slope<kind>(xp * a + b);
+    if constexpr (kind != Activation::none) d *= activate_slope<kind, T>(xp * a + b);
     store(dz + p * kLanes, d);
     const Vec centered = xp - m;
     sum_dz += d;

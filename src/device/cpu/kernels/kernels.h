@@ -14,7 +14,7 @@ void group_norm_backward(const GroupNormSpec& spec, const GroupNormBackward& b);
 std::size_t attention_workspace(const AttentionSpec& spec);
 void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
                        float* workspace);
-void attention_backward(const AttentionSpec& spec, const void* qkv, const float* log_sum_exp,
+void attention_backward(const AttentionSpec& spec, const void* qkv, const void* out, const float* log_sum_exp,
                         const void* dout, void* dqkv, bool accumulate, float* workspace);
 
 std::size_t linear_attention_workspace(const AttentionSpec& spec);

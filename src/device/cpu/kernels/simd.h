@@ -137,6 +137,40 @@ inline Vec sigmoid(Vec z) {
   return splat(1.f) / (splat(1.f) + exp(-z));
 }
 
+#ifdef __AVX512BF16__
+// For results that are rounded to bf16, whose relative error is 2^-9.
+
+inline __m512 as_m512(Vec v) {
+  return bits_of<__m512>(v);
+}
+
+// 2^x, relative error below 3e-6; 0 or infinity where floats end.
+inline Vec quick_exp2(Vec x) {
+  const Vec n = bits_of<Vec>(_mm512_roundscale_ps(as_m512(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  const Vec r = x - n;
+  Vec p = splat(9.570101276e-3f);
+  p = p * r + splat(5.591786280e-2f);
+  p = p * r + splat(2.402474433e-1f);
+  p = p * r + splat(6.931217909e-1f);
+  p = p * r + splat(9.999992847e-1f);
+  return bits_of<Vec>(_mm512_scalef_ps(as_m512(p), as_m512(n)));
+}
+
+// Relative error below 7e-5.
+inline Vec quick_sigmoid(Vec z) {
+  return bits_of<Vec>(_mm512_rcp14_ps(as_m512(splat(1.f) + quick_exp2(z * splat(-1.44269504f)))));
+}
+#endif
+
+// As good as T, the type of what is made of it, deserves.
+template <class T>
+inline Vec sigmoid_for(Vec z) {
+#ifdef __AVX512BF16__
+  if constexpr (sizeof(T) == sizeof(bf16)) return quick_sigmoid(z);
+#endif
+  return sigmoid(z);
+}
+
 // Standard normal distribution function and density; Abramowitz and Stegun 7.1.26, absolute error 1.5e-7.
 inline Vec normal_cdf(Vec z) {
   const Vec a = (z < splat(0.f) ? -z : z) * splat(0.70710678f);
@@ -155,8 +189,9 @@ inline Vec normal_density(Vec z) {
 
 // (1 + tanh(a)) / 2 is sigmoid(2a): the factor of gelu_tanh, whose 2a is z (c1 + c3 z^2).
 inline constexpr float kGeluLinear = 1.5957691216f, kGeluCubic = 0.0713548162726f;
+template <class T>
 inline Vec gelu_tanh_factor(Vec z) {
-  return sigmoid(z * (splat(kGeluLinear) + splat(kGeluCubic) * z * z));
+  return sigmoid_for<T>(z * (splat(kGeluLinear) + splat(kGeluCubic) * z * z));
 }
 
 // tanh(softplus(z)), with e = exp(z): (e^2 + 2e) / (e^2 + 2e + 2).
@@ -166,30 +201,31 @@ inline Vec tanh_softplus(Vec z) {
   return q / (q + splat(2.f));
 }
 
-template <Activation kind>
+// T: type of the result in memory.
+template <Activation kind, class T>
 inline Vec activate(Vec z) {
-  if constexpr (kind == Activation::silu) return z * sigmoid(z);
+  if constexpr (kind == Activation::silu) return z * sigmoid_for<T>(z);
   if constexpr (kind == Activation::gelu) return z * normal_cdf(z);
-  if constexpr (kind == Activation::gelu_tanh) return z * gelu_tanh_factor(z);
+  if constexpr (kind == Activation::gelu_tanh) return z * gelu_tanh_factor<T>(z);
   if constexpr (kind == Activation::mish) return z * tanh_softplus(z);
   if constexpr (kind == Activation::relu) return max(z, splat(0.f));
   return z;
 }
 
-template <Activation kind>
+template <Activation kind, class T>
 inline Vec activate_slope(Vec z) {
   if constexpr (kind == Activation::silu) {
-    const Vec s = sigmoid(z);
+    const Vec s = sigmoid_for<T>(z);
     return s * (splat(1.f) + z * (splat(1.f) - s));
   }
   if constexpr (kind == Activation::gelu) return normal_cdf(z) + z * normal_density(z);
   if constexpr (kind == Activation::gelu_tanh) {
-    const Vec s = gelu_tanh_factor(z);
+    const Vec s = gelu_tanh_factor<T>(z);
     return s + s * (splat(1.f) - s) * z * (splat(kGeluLinear) + splat(3.f * kGeluCubic) * z * z);
   }
   if constexpr (kind == Activation::mish) {
     const Vec t = tanh_softplus(z);
-    return t + z * (splat(1.f) - t * t) * sigmoid(z);
+    return t + z * (splat(1.f) - t * t) * sigmoid_for<T>(z);
   }
   if constexpr (kind == Activation::relu) return z > splat(0.f) ? splat(1.f) : splat(0.f);
   return splat(1.f);

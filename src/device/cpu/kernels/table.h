@@ -117,7 +117,7 @@ struct KernelTable {
   // log_sum_exp [N, heads, tokens] may be null.
   void (*attention_forward)(const AttentionSpec&, const void* qkv, void* out, float* log_sum_exp,
                             float* workspace);
-  void (*attention_backward)(const AttentionSpec&, const void* qkv, const float* log_sum_exp,
+  void (*attention_backward)(const AttentionSpec&, const void* qkv, const void* out, const float* log_sum_exp,
                              const void* dout, void* dqkv, bool accumulate, float* workspace);
 
   std::size_t (*linear_attention_workspace)(const AttentionSpec&);  // floats, either direction

@@ -35,10 +35,6 @@ inline std::int64_t smaller(std::int64_t a, std::int64_t b) {
   return a < b ? a : b;
 }
 
-inline __m512 as_m512(Vec v) {
-  return bits_of<__m512>(v);
-}
-
 // acc + a[0] b[0] + a[1] b[1], in each lane
 inline Vec add_products(Vec acc, __m512i a, __m512i b) {
   return bits_of<Vec>(_mm512_dpbf16_ps(as_m512(acc), bits_of<__m512bh>(a), bits_of<__m512bh>(b)));
