@@ -2,10 +2,12 @@
 
 // The program as a person meets it, for tests: the real binary, its exit codes, stdout and stderr.
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "diffusion/model.h"
 #include "io/json.h"
 
 namespace diffusion::cli {
@@ -29,5 +31,18 @@ Json json_of(const Outcome& outcome);
 
 // Expects that the program ends with `code`, nothing on stdout, and a message of "diffusion" with all of `words`.
 void expect_error(int code, const Arguments& arguments, const std::vector<std::string>& words);
+
+// A network with random weights for 8 x 8 pictures of three classes, "Alpha", "beta" and "gamma ray"; with `guidance` it has
+// a null class, too.
+struct TinyModel {
+  int channels = 1;
+  bool guidance = true;
+  Preconditioner preconditioner{Objective::v, make_schedule(ScheduleKind::cosine, 100)};
+  std::uint64_t seed = 7;
+};
+Model tiny_model(const TinyModel& options = {});
+
+// Makes the directory, too.
+void write_model(const std::filesystem::path& directory, const Model& model);
 
 }  // namespace diffusion::cli

@@ -68,6 +68,29 @@ void expect_error(int code, const Arguments& arguments, const std::vector<std::s
                                                          << outcome.err;
 }
 
+Model tiny_model(const TinyModel& options) {
+  UNetConfig c;
+  c.sample_size = {8, 8};
+  c.in_channels = c.out_channels = options.channels;
+  c.block_out_channels = {8, 16};
+  c.down_block_attention = c.up_block_attention = {false, false};
+  c.layers_per_block = 1;
+  c.norm_num_groups = 4;
+  c.attention_head_dim = 8;
+  c.class_embed_type = ClassEmbedding::table;
+  c.num_class_embeds = options.guidance ? 4 : 3;
+  ParamStore params(layout_of(c));
+  params.initialize(options.seed);
+  Model model{c, options.preconditioner, {"Alpha", "beta", "gamma ray"}, {}, true, std::move(params)};
+  if (options.guidance) model.null_class = 3;
+  return model;
+}
+
+void write_model(const fs::path& directory, const Model& model) {
+  fs::create_directories(directory);
+  write_pipeline(directory, model, model.params.values());
+}
+
 // The rest are tests of this file itself.
 namespace {
 

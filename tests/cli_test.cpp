@@ -22,44 +22,16 @@ namespace diffusion {
 namespace {
 
 namespace fs = std::filesystem;
-using cli::Arguments, cli::Outcome, cli::run, cli::json_of, cli::expect_error, cli::program;
+using cli::Arguments, cli::Outcome, cli::run, cli::json_of, cli::expect_error, cli::program, cli::tiny_model,
+    cli::write_model;
 using scratch::Folder;
-
-// A class-conditional network with random weights for 8 x 8 pictures.
-Model tiny_model(int channels, bool guidance, ScheduleKind schedule = ScheduleKind::cosine) {
-  UNetConfig c;
-  c.sample_size = {8, 8};
-  c.in_channels = c.out_channels = channels;
-  c.block_out_channels = {8, 16};
-  c.down_block_attention = c.up_block_attention = {false, false};
-  c.layers_per_block = 1;
-  c.norm_num_groups = 4;
-  c.attention_head_dim = 8;
-  c.class_embed_type = ClassEmbedding::table;
-  c.num_class_embeds = guidance ? 4 : 3;
-  ParamStore params(layout_of(c));
-  params.initialize(7);
-  Model model{c,
-              Preconditioner(Objective::v, make_schedule(schedule, 100)),
-              {"Alpha", "beta", "gamma ray"},
-              {},
-              true,
-              std::move(params)};
-  if (guidance) model.null_class = 3;
-  return model;
-}
-
-void write_model(const fs::path& directory, const Model& model) {
-  fs::create_directories(directory);
-  write_pipeline(directory, model, model.params.values());
-}
 
 class Cli : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     ASSERT_TRUE(fs::exists(program())) << "build the target diffusion_cli or set DIFFUSION_BINARY";
     folder_ = std::make_unique<Folder>();
-    write_model(model(), tiny_model(1, true));
+    write_model(model(), tiny_model());
   }
   static void TearDownTestSuite() { folder_.reset(); }
 
@@ -294,14 +266,14 @@ TEST_F(Cli, SampleReportsInJson) {
 }
 
 TEST_F(Cli, ModelsThatDoNotFitTheRequest) {
-  write_model(file("pair"), tiny_model(2, false));
+  write_model(file("pair"), tiny_model({.channels = 2, .guidance = false}));
   const auto with = [&](const Arguments& more) {
     Arguments arguments{"sample", file("pair"), "-n", "1", "--steps", "2", "-o"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   };
   expect_error(2, with({file("x.png"), "--guidance", "2"}), {"guidance", "null class"});
-  write_model(file("five"), tiny_model(5, false));
+  write_model(file("five"), tiny_model({.channels = 5, .guidance = false}));
   expect_error(2, {"sample", file("five"), "-n", "1", "--steps", "2", "-o", file("x.gif")},
                {"x.gif", "5 channels"});
   expect_error(
@@ -312,7 +284,10 @@ TEST_F(Cli, ModelsThatDoNotFitTheRequest) {
 }
 
 TEST_F(Cli, AScheduleThatDoesNotEndInNoiseIsWarnedOf) {
-  write_model(file("linear"), tiny_model(1, false, ScheduleKind::linear));  // 100 steps
+  write_model(
+      file("linear"),
+      tiny_model({.guidance = false,
+                  .preconditioner = {Objective::v, make_schedule(ScheduleKind::linear, 100)}}));  // 100 steps
   const Outcome outcome =
       run({"sample", file("linear"), "-n", "1", "--steps", "2", "-o", file("w.npy"), "--quiet"});
   EXPECT_EQ(outcome.code, 0);
@@ -323,7 +298,7 @@ TEST_F(Cli, AScheduleThatDoesNotEndInNoiseIsWarnedOf) {
 TEST_F(Cli, ARunStandsForItsLatestCheckpoint) {
   fs::create_directories(file("run/checkpoints"));
   expect_error(3, {"info", file("run")}, {"run", "without a checkpoint"});
-  write_model(file("run/checkpoints/step-000000012"), tiny_model(1, true));
+  write_model(file("run/checkpoints/step-000000012"), tiny_model());
   fs::create_directory_symlink("checkpoints/step-000000012", file("run/latest"));
   const Json untrained = json_of(run({"info", file("run"), "--json"}));
   EXPECT_TRUE(member(untrained, "training", "stdout").is_null());
@@ -349,8 +324,7 @@ TEST_F(Cli, InfoTellsWhatAModelIs) {
 
   const Json json = json_of(run({"info", model(), "--json"}));
   const Json& network = member(json, "network", "stdout");
-  EXPECT_EQ(member(network, "parameters", "network"),
-            Json(tiny_model(1, true).params.layout().parameter_count()));
+  EXPECT_EQ(member(network, "parameters", "network"), Json(tiny_model().params.layout().parameter_count()));
   EXPECT_EQ(member(json, "classes", "stdout"), Json(3));
   EXPECT_EQ(member(json, "null_class", "stdout"), Json(3));
   EXPECT_EQ(member(json, "image_size", "stdout"), Json(Json::Array{8, 8}));

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "diffusion/weights.h"
 #include "io/fs.h"
-#include "io/safetensors.h"
 
 namespace diffusion {
 
@@ -13,39 +13,37 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
-constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
-
 Json read_json(const fs::path& path) {
   return parse_json(read_text_file(path, kMaxConfigBytes), path.string());
 }
 
-// <dir>/<component>/ if it exists, else <dir> itself, as diffusers does.
-fs::path component(const fs::path& directory, const char* name) {
-  return fs::is_directory(directory / name) ? directory / name : directory;
+// The files of before diffusers 0.2 would read as if these fields had their defaults.
+void refuse_first_versions(const Json& scheduler, const std::string& source) {
+  const Json* steps = scheduler.find("timesteps");
+  const Json* values = scheduler.find("timestep_values");
+  const Json* name = scheduler.find("_class_name");
+  std::string sign;
+  if (name && *name == Json("GaussianDDPMScheduler"))
+    sign = "_class_name is \"GaussianDDPMScheduler\"";
+  else if (steps && !scheduler.find("num_train_timesteps"))
+    sign = "field timesteps instead of num_train_timesteps";
+  else if (values && !values->is_null())
+    sign = "field timestep_values is not null";
+  if (!sign.empty())
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{} is of the first versions of diffusers (2022; {}), which meant other things; take "
+                    "a newer revision of the model",
+                    source, sign));
 }
 
-void read_weights(const fs::path& path, ParamStore& params) {
-  const SafetensorsFile file = SafetensorsFile::open(path);
-  for (const ParamLayout::Entry& entry : params.layout().entries()) {
-    const TensorView* view = file.find(entry.name);
-    if (!view)
-      throw Error(ErrorKind::bad_input,
-                  fmt::format("{}: tensor {} is missing; the file does not fit its config.json",
-                              path.string(), entry.name));
-    if (view->dims != entry.dims)
-      throw Error(ErrorKind::bad_input,
-                  fmt::format("{}: tensor {} has shape [{}], its config.json asks for [{}]", path.string(),
-                              entry.name, fmt::join(view->dims, ", "), fmt::join(entry.dims, ", ")));
-    read_f32(*view, params.values(entry));
-  }
-  if (file.tensors().size() != params.layout().entries().size())
-    for (const TensorView& view : file.tensors())
-      if (!params.layout().find(view.name))
-        throw Error(ErrorKind::bad_input,
-                    fmt::format("{}: tensor {} is not part of the network that its config.json "
-                                "describes",
-                                path.string(), view.name));
-  params.mark_changed();
+// The configuration, with the class of model_index.json if it names none itself.
+Json read_scheduler(const fs::path& path, const PipelineIndex& index) {
+  Json json = read_json(path);
+  refuse_first_versions(json, path.string());
+  if (auto* object = std::get_if<Json::Object>(&json.value()); object && index.scheduler_class)
+    object->try_emplace("_class_name", *index.scheduler_class);
+  return json;
 }
 
 // Class names and null class, where we wrote them.
@@ -77,16 +75,21 @@ ParamLayout layout_of(const NetworkConfig& config) {
   return ParamLayout(make_network(config, 1, side(traits.sample_size[0]), side(traits.sample_size[1])).graph);
 }
 
-void write_pipeline(const fs::path& directory, const Model& model, std::span<const float> weights) {
-  const Json scheduler = scheduler_to_json(model.preconditioner, model.clip_x0);
-  const NetworkTraits traits = model.traits();
+Json scheduler_config_of(const Model& model) {
+  return model.scheduler_config ? *model.scheduler_config
+                                : scheduler_to_json(model.preconditioner, model.clip_x0);
+}
+
+fs::path component_directory(const fs::path& directory, const char* component) {
+  return fs::is_directory(directory / component) ? directory / component : directory;
+}
+
+void write_pipeline(const fs::path& directory, const Model& model, std::span<const float> weights,
+                    SafetensorsDType dtype) {
+  const Json scheduler = scheduler_config_of(model);
+  const PipelineIndex index{model.pipeline_class, std::string(model.traits().type),
+                            to_string(member(scheduler, "_class_name", "scheduler"), "scheduler class")};
   const bool in_diffusers = std::holds_alternative<UNetConfig>(model.network);
-  const Json::Object index{
-      {"_class_name", "DDPMPipeline"},
-      {"_diffusers_version", "0.30.3"},
-      {"scheduler", Json::Array{"diffusers", *scheduler.find("_class_name")}},
-      {"unet", Json::Array{in_diffusers ? "diffusers" : "diffusion.cpp", traits.type}},
-  };
   Json::Array names;
   for (const std::string& name : model.class_names) names.emplace_back(name);
   const Json::Object extras{{"class_names", std::move(names)},
@@ -94,14 +97,15 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
 
   std::vector<TensorToWrite> tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())
-    tensors.push_back({entry.name, entry.dims, weights.subspan(entry.offset, entry.size)});
+    tensors.push_back({entry.name, entry.dims, weights.subspan(entry.offset, entry.size), dtype});
   fs::create_directory(directory / "unet");
   fs::create_directory(directory / "scheduler");
-  write_file(directory / "model_index.json", dump_json(index, 2) + "\n");
+  write_file(directory / "model_index.json",
+             dump_json(to_json(index, in_diffusers ? "diffusers" : kOwnLibrary), 2) + "\n");
   write_file(directory / "diffusion.json", dump_json(extras, 2) + "\n");
   write_file(directory / "unet/config.json", dump_json(to_json(model.network), 2) + "\n");
   write_file(directory / "scheduler/scheduler_config.json", dump_json(scheduler, 2) + "\n");
-  write_safetensors(directory / "unet" / kWeights, tensors);
+  write_safetensors(directory / "unet" / kWeightsFile, tensors);
 }
 
 Model read_pipeline(const fs::path& directory) {
@@ -109,26 +113,31 @@ Model read_pipeline(const fs::path& directory) {
     throw Error(
         ErrorKind::bad_input,
         fmt::format("{} is not a directory; a model is a pipeline directory or a run", directory.string()));
-  const fs::path unet_dir = component(directory, "unet"), scheduler_dir = component(directory, "scheduler");
-  if (!fs::exists(unet_dir / "config.json"))
+  const fs::path unet_dir = component_directory(directory, "unet");
+  const fs::path config_path = unet_dir / "config.json";
+  const fs::path scheduler_path = component_directory(directory, "scheduler") / "scheduler_config.json";
+  if (!fs::exists(config_path))
     throw Error(ErrorKind::bad_input,
                 fmt::format("{} holds no model: there is no unet/config.json and no config.json",
                             directory.string()));
-  const fs::path config_path = unet_dir / "config.json",
-                 scheduler_path = scheduler_dir / "scheduler_config.json";
+  PipelineIndex index = read_pipeline_index(directory / "model_index.json");
   NetworkConfig config = parse_network_config(read_json(config_path), config_path.string());
-  SchedulerSettings scheduler = parse_scheduler(read_json(scheduler_path), scheduler_path.string());
-  ParamStore params(layout_of(config));
-  Model model{std::move(config), std::move(scheduler.preconditioner), {}, {}, scheduler.clip_x0,
-              std::move(params), std::move(scheduler.sampling)};
-  if (!fs::exists(unet_dir / kWeights) && fs::exists(unet_dir / "diffusion_pytorch_model.bin"))
-    throw Error(
-        ErrorKind::bad_input,
-        fmt::format(
-            "{} is a Python pickle, which can run code and is never read; load it in diffusers and save "
-            "it again with safe_serialization=True",
-            (unet_dir / "diffusion_pytorch_model.bin").string()));
-  read_weights(unet_dir / kWeights, model.params);
+  if (index.unet_class.value_or(std::string(traits_of(config).type)) != traits_of(config).type)
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{}: the network is a {}, but {} says {}", directory.string(),
+                            traits_of(config).type, "model_index.json", *index.unet_class));
+  Json scheduler_config = read_scheduler(scheduler_path, index);
+  SchedulerSettings scheduler = parse_scheduler(scheduler_config, scheduler_path.string());
+  ParamStore params = read_weights(WeightFiles::open(unet_dir), layout_of(config));
+  Model model{std::move(config),
+              std::move(scheduler.preconditioner),
+              {},
+              {},
+              scheduler.clip_x0,
+              std::move(params),
+              std::move(scheduler.sampling),
+              std::move(scheduler_config),
+              std::move(index.pipeline_class)};
   read_extras(directory / "diffusion.json", model);
   return model;
 }

@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "diffusion/pipeline_index.h"
 #include "diffusion/precondition.h"
 #include "diffusion/scheduler_config.h"
 #include "io/json.h"
+#include "io/safetensors.h"
 #include "nn/network.h"
 #include "plan/param_store.h"
 
@@ -27,6 +29,10 @@ struct Model {
   bool clip_x0 = true;            // limit D to [-1, 1] when sampling (clip_sample)
   ParamStore params;
   SamplingSettings sampling = {};  // what the scheduler of the files would do
+  // scheduler_config.json and the pipeline's class as they were read; what is written then, whatever the members above
+  // say. None for models that we train: then the file is made from the preconditioner.
+  std::optional<Json> scheduler_config = {};
+  std::string pipeline_class = PipelineIndex().pipeline_class;
 
   // Classes that a person may ask for; 0: not class-conditional.
   int class_count() const { return traits().num_class_embeds - (null_class ? 1 : 0); }
@@ -37,12 +43,19 @@ struct Model {
 // The parameters of a network, without memory for activations.
 ParamLayout layout_of(const NetworkConfig& config);
 
-// Writes the files into an existing directory, not atomically: callers use an AtomicDirectory. `weights` is a flat block
-// in the layout of model.params (its EMA, say).
-void write_pipeline(const std::filesystem::path& directory, const Model& model,
-                    std::span<const float> weights);
+// scheduler_config.json as write_pipeline writes it.
+Json scheduler_config_of(const Model& model);
 
-// Reads a pipeline directory, sub-folders or flat. Error(bad_input) or Error(io) naming the file.
+// Where a pipeline directory keeps a component: in the folder of that name if there is one, else in itself.
+std::filesystem::path component_directory(const std::filesystem::path& directory, const char* component);
+
+// Writes the files into an existing directory, not atomically: callers use an AtomicDirectory. `weights` is a flat block
+// in the layout of model.params (its EMA, say). Error(usage) naming the tensor for values that F16 cannot hold.
+void write_pipeline(const std::filesystem::path& directory, const Model& model,
+                    std::span<const float> weights, SafetensorsDType dtype = SafetensorsDType::f32);
+
+// Reads a pipeline directory, sub-folders or flat; diffusion/weights.h has the forms of the weights. Error(bad_input) or
+// Error(io) naming the file.
 Model read_pipeline(const std::filesystem::path& directory);
 
 }  // namespace diffusion

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/tensor.h"
 #include "io/fs.h"
 #include "io/safetensors.h"
 #include "io/scratch.h"
@@ -130,6 +131,108 @@ TEST(Model, BrokenDirectoriesAreRefusedByName) {
   });
   expect_refused("class_names", [&](const fs::path& d) { replace_text(d / "diffusion.json", "\"a\",", ""); });
   expect_refused("not a directory", [&](const fs::path& d) { fs::remove_all(d); });
+}
+
+void expect_refused_index(const std::string& word, const std::string& index) {
+  expect_refused(word, [&](const std::filesystem::path& d) { write_file(d / "model_index.json", index); });
+}
+
+TEST(Model, PipelinesOfMoreThanANetworkAreRefusedByComponent) {
+  expect_refused_index("field vae is a AutoencoderKL",
+                       R"({"_class_name": "LDMPipeline", "vae": ["diffusers", "AutoencoderKL"],
+                           "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]})");
+  expect_refused_index("text_encoder", R"({"text_encoder": ["transformers", "CLIPTextModel"]})");
+  expect_refused_index("my_scheduler", R"({"scheduler": ["my_scheduler", "DDPMScheduler"]})");
+  expect_refused_index("UNet2DConditionModel", R"({"unet": ["diffusers", "UNet2DConditionModel"]})");
+  expect_refused_index("3 values", R"({"unet": ["diffusers", "UNet2DModel", 1]})");
+  expect_refused_index("_class_name", R"({"_class_name": 1})");
+}
+
+TEST(Model, OptionsAndAbsentComponentsOfAPipelineAreNoComponents) {
+  const scratch::Folder folder;
+  const Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  write_pipeline(folder.path(), model, model.params.values());
+  write_file(
+      folder / "model_index.json",
+      std::string(R"({"_class_name": "DDIMPipeline", "safety_checker": [null, null], "option": true})"));
+  EXPECT_EQ(read_pipeline(folder.path()).pipeline_class, "DDIMPipeline");
+}
+
+// What is read goes back out as it was, with the class that is right for it.
+TEST(Model, KeepsTheSchedulerThatItCameWith) {
+  const scratch::Folder in, out;
+  const Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  write_pipeline(in.path(), model, model.params.values());
+  EXPECT_FALSE(model.scheduler_config);
+  const std::string config = R"({
+  "_class_name": "DPMSolverMultistepScheduler",
+  "_diffusers_version": "0.42.1",
+  "algorithm_type": "dpmsolver++",
+  "lambda_min_clipped": -Infinity,
+  "num_train_timesteps": 50,
+  "solver_order": 3,
+  "some_future_field": null,
+  "use_karras_sigmas": true
+}
+)";
+  write_file(in / "scheduler/scheduler_config.json", config);
+  write_file(in / "model_index.json", std::string(R"({"_class_name": "DDIMPipeline"})"));
+  const Model read = read_pipeline(in.path());
+  write_pipeline(out.path(), read, read.params.values());
+  EXPECT_EQ(read_text_file(out / "scheduler/scheduler_config.json", 1 << 20), config);
+  const std::string index = read_text_file(out / "model_index.json", 1 << 20);
+  for (const char* word : {"DDIMPipeline", "DPMSolverMultistepScheduler"})
+    EXPECT_NE(index.find(word), std::string::npos) << index;
+  EXPECT_EQ(read_pipeline(out.path()).sampling.sampler, "dpmpp_3m");
+}
+
+TEST(Model, TheIndexNamesTheSchedulerThatNamesNoClass) {
+  const scratch::Folder folder;
+  const Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  write_pipeline(folder.path(), model, model.params.values());
+  write_file(folder / "scheduler/scheduler_config.json", std::string("{}"));
+  write_file(folder / "model_index.json",
+             std::string(R"({"scheduler": ["diffusers", "HeunDiscreteScheduler"]})"));
+  EXPECT_EQ(read_pipeline(folder.path()).sampling.sampler, "heun");
+}
+
+TEST(Model, WeightsOfHalfPrecisionComeBackRounded) {
+  const Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  const scratch::Folder folder;
+  write_pipeline(folder.path(), model, model.params.values(), SafetensorsDType::bf16);
+  const Model back = read_pipeline(folder.path());
+  const ParamLayout::Entry& entry = *model.params.layout().find("conv_in.weight");
+  for (std::size_t i = entry.offset; i < entry.offset + entry.size; ++i)
+    EXPECT_EQ(back.params.values()[i], from_bf16(to_bf16(model.params.values()[i])));
+}
+
+TEST(Model, ValuesThatF16CannotHoldAreNamed) {
+  Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  model.params.values(*model.params.layout().find("conv_out.bias"))[0] = 70000;
+  const scratch::Folder folder;
+  const std::string message = scratch::error_of(ErrorKind::usage, [&] {
+    write_pipeline(folder.path(), model, model.params.values(), SafetensorsDType::f16);
+  });
+  EXPECT_NE(message.find("conv_out.bias"), std::string::npos) << message;
+}
+
+TEST(Model, TheFirstVersionsOfDiffusersAreToldApart) {
+  const auto old = [](const char* scheduler) {
+    expect_refused("first versions of diffusers", [&](const std::filesystem::path& d) {
+      write_file(d / "scheduler/scheduler_config.json", std::string(scheduler));
+    });
+  };
+  old(R"({"_class_name": "GaussianDDPMScheduler", "timesteps": 1000})");
+  old(R"({"_class_name": "DDPMScheduler", "timesteps": 1000})");
+  old(R"({"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "timestep_values": [999, 0]})");
+  const scratch::Folder folder;
+  const Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  write_pipeline(folder.path(), model, model.params.values());
+  write_file(
+      folder / "scheduler/scheduler_config.json",
+      std::string(R"({"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "timestep_values": null,
+                             "timesteps": 1000})"));
+  EXPECT_NO_THROW(read_pipeline(folder.path()));  // as some models on the hub still say
 }
 
 }  // namespace

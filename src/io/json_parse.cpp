@@ -21,6 +21,8 @@ class Builder {
   bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
     const char* end = text + size;
     std::int64_t integer = 0;
+    // An integer has no negative zero: -0 is a double, as in serde and JavaScript, and no count or offset.
+    if (std::string_view(text, size) == "-0") return add(-0.0);
     if (const auto [stop, error] = std::from_chars(text, end, integer); error == std::errc() && stop == end)
       return add(integer);
     double value = 0;

@@ -50,6 +50,8 @@ TEST(ParseJson, IntegersAreExactUpToInt64ThenDouble) {
   EXPECT_EQ(parse("-9223372036854775809"), Json(-9223372036854775808.0));
   EXPECT_EQ(parse("18446744073709551616"), Json(18446744073709551616.0));
   EXPECT_EQ(parse("-1"), Json(-1));
+  EXPECT_EQ(parse("0"), Json(0));
+  EXPECT_EQ(parse("-0"), Json(-0.0));  // no integer
   EXPECT_EQ(parse("2147483648"), Json(std::int64_t(2147483648)));
 }
 

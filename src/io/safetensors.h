@@ -52,6 +52,9 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
+// Whether read_f32 knows the dtype.
+bool holds_floats(const TensorView& tensor);
+
 // Converts F32, F16, BF16 or F64 values to f32 (rounding to nearest). Another dtype, or out.size() different
 // from the number of elements, is Error(bad_input) naming file and tensor.
 void read_f32(const TensorView& tensor, std::span<float> out);

@@ -196,6 +196,11 @@ const TensorView* SafetensorsFile::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &tensors_[found->second];
 }
 
+bool holds_floats(const TensorView& tensor) {
+  constexpr std::string_view kReadable[] = {"F32", "F16", "BF16", "F64"};
+  return std::ranges::find(kReadable, tensor.dtype) != std::end(kReadable);
+}
+
 void read_f32(const TensorView& tensor, std::span<float> out) {
   if (std::int64_t(out.size()) != tensor.elements()) {
     throw Error(ErrorKind::bad_input, fmt::format("{}: tensor {} has {} elements, expected {}.", tensor.file,

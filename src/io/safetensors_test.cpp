@@ -201,6 +201,7 @@ TEST_F(Safetensors, RejectsMalformedFilesByName) {
       {one(tensor_json("x", "F4", "[3]", "[0,2]")), "whole number of bytes"},
       {one(tensor_json("x", "F6_E3M2", "[2]", "[0,2]")), "whole number of bytes"},
       {one(tensor_json("x", "F32", "[2]", "[0]")), "1 data_offsets instead of 2"},
+      {one(tensor_json("x", "F32", "[2]", "[-0,8]")), "is -0.0, expected an integer"},
       {one(tensor_json("x", "F32", "[2]", "[0,8,8]")), "3 data_offsets instead of 2"},
       {one(tensor_json("x", "F32", "[2]", "[8,0]")), "before it begins"},
       {one(tensor_json("x", "F32", "[2]", "[-8,0]")), "is -8, expected 0 or more"},

@@ -2,59 +2,39 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/error.h"
+#include "io/json_fields.h"
 
 namespace diffusion {
 
-namespace {
-
-// Reads whole numbers in [1, 4096] by name.
-class Fields {
- public:
-  Fields(const Json& json, std::string_view source) : object_(to_object(json, source)), source_(source) {}
-
-  std::string where(std::string_view name) const { return fmt::format("{}: field {}", source_, name); }
-  const Json& need(std::string_view name) const {
-    const auto at = object_.find(name);
-    if (at == object_.end()) throw Error(ErrorKind::bad_input, fmt::format("{} is missing", where(name)));
-    return at->second;
-  }
-  int whole(const Json& json, std::string_view name) const {
-    const std::int64_t value = to_int(json, where(name));
-    if (value < 1 || value > 4096)
-      throw Error(ErrorKind::bad_input, fmt::format("{} is {}; accepted are 1 to 4096", where(name), value));
-    return int(value);
-  }
-  int whole(std::string_view name) const { return whole(need(name), name); }
-
- private:
-  const Json::Object& object_;
-  std::string source_;
-};
-
-}  // namespace
-
 ConvNextConfig parse_convnext_config(const Json& json, std::string_view source) {
-  const Fields f(json, source);
+  constexpr int kMost = 4096;
+  const JsonFields f(json, source);
+  const auto whole = [&](std::string_view field) {
+    f.need(field);
+    return f.whole_number(field, 0, 1, kMost);
+  };
+  const auto whole_numbers = [&](std::string_view field) {
+    f.need(field);
+    return f.whole_numbers(field, {}, 1, kMost);
+  };
   ConvNextConfig c;
-  const Json::Array& size = to_array(f.need("sample_size"), f.where("sample_size"));
+  const std::vector<int> size = whole_numbers("sample_size");
   if (size.size() != 2)
     throw Error(ErrorKind::bad_input, fmt::format("{} has {} numbers, expected [height, width]",
                                                   f.where("sample_size"), size.size()));
-  c.sample_size = {f.whole(size[0], "sample_size"), f.whole(size[1], "sample_size")};
-  c.channels = f.whole("channels");
-  c.dim = f.whole("dim");
-  c.dim_mults.clear();
-  for (const Json& mult : to_array(f.need("dim_mults"), f.where("dim_mults")))
-    c.dim_mults.push_back(f.whole(mult, "dim_mults"));
-  c.block_mult = f.whole("block_mult");
-  c.heads = f.whole("heads");
-  c.head_dim = f.whole("head_dim");
-  const std::string& activation = to_string(f.need("activation"), f.where("activation"));
-  if (activation != "gelu" && activation != "gelu_tanh")
-    throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted are: gelu, gelu_tanh",
-                                                  f.where("activation"), activation));
-  c.activation = activation == "gelu" ? Activation::gelu : Activation::gelu_tanh;
+  c.sample_size = {size[0], size[1]};
+  c.channels = whole("channels");
+  c.dim = whole("dim");
+  c.dim_mults = whole_numbers("dim_mults");
+  c.block_mult = whole("block_mult");
+  c.heads = whole("heads");
+  c.head_dim = whole("head_dim");
+  f.need("activation");
+  constexpr std::array<std::string_view, 2> kActivations{"gelu", "gelu_tanh"};
+  c.activation = f.choice("activation", "", kActivations) == 0 ? Activation::gelu : Activation::gelu_tanh;
   c.first_skip = to_bool(f.need("first_skip"), f.where("first_skip"));
   try {
     validate(c);

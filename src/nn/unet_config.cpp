@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 
 #include "base/error.h"
+#include "io/json_fields.h"
 
 namespace diffusion {
 
@@ -27,83 +30,64 @@ constexpr Name<TimeEmbedding> kTimeEmbeddings[] = {{"positional", TimeEmbedding:
 constexpr Name<Resampling> kResamplings[] = {{"conv", Resampling::conv}, {"resnet", Resampling::resnet}};
 
 template <class T, std::size_t N>
-T value_of(const Name<T> (&names)[N], std::string_view text, std::string_view where) {
-  std::string accepted;
-  for (const Name<T>& n : names) {
-    if (n.text == text) return n.value;
-    accepted += fmt::format("{}{}", accepted.empty() ? "" : ", ", n.text);
-  }
-  throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted are: {}", where, text, accepted));
-}
-
-template <class T, std::size_t N>
 std::string_view name_of(const Name<T> (&names)[N], T value) {
   return std::ranges::find(names, value, &Name<T>::value)->text;
 }
 
-// Reads fields of one object, remembering which were asked for.
-class Fields {
- public:
-  Fields(const Json& json, std::string_view source) : object_(to_object(json, source)), source_(source) {}
+template <class T, std::size_t N>
+T choose(const JsonFields& f, std::string_view field, const Name<T> (&names)[N], T otherwise) {
+  std::array<std::string_view, N> texts;
+  std::ranges::transform(names, texts.begin(), &Name<T>::text);
+  return names[f.choice(field, name_of(names, otherwise), texts)].value;
+}
 
-  // nullptr if the field is absent.
-  const Json* find(std::string_view name) {
-    known_.emplace_back(name);
-    const auto at = object_.find(name);
-    return at == object_.end() ? nullptr : &at->second;
-  }
-  std::string where(std::string_view name) const { return fmt::format("{}: field {}", source_, name); }
+constexpr int kMost = 1'000'000;  // of any whole number
 
-  void read(std::string_view name, int& out) {
-    if (const Json* j = find(name)) out = to_whole(*j, name);
+// Which blocks are the one with attention and not the plain one.
+std::vector<bool> blocks(const JsonFields& f, std::string_view field, std::string_view plain,
+                         std::string_view attention, std::vector<bool> otherwise) {
+  const Json* types = f.find(field);
+  if (!types) return otherwise;
+  std::vector<bool> found;
+  for (const Json& item : to_array(*types, f.where(field))) {
+    std::string_view type = to_string(item, f.where(field));
+    constexpr std::string_view kOldPrefix = "UNetRes";
+    if (type.starts_with(kOldPrefix)) type.remove_prefix(kOldPrefix.size());
+    if (type != plain && type != attention)
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{} has a block \"{}\", which is not supported; accepted are: {}, {}",
+                              f.where(field), type, plain, attention));
+    found.push_back(type == attention);
   }
-  void read(std::string_view name, double& out) {
-    if (const Json* j = find(name)) out = to_double(*j, where(name));
-  }
-  void read(std::string_view name, bool& out) {
-    if (const Json* j = find(name)) out = to_bool(*j, where(name));
-  }
-  // null is a value of its own: none.
-  void read(std::string_view name, std::optional<int>& out) {
-    if (const Json* j = find(name)) out = j->is_null() ? std::optional<int>() : to_whole(*j, name);
-  }
-  template <class T, std::size_t N>
-  void read(std::string_view name, const Name<T> (&names)[N], T& out) {
-    if (const Json* j = find(name)) out = value_of(names, to_string(*j, where(name)), where(name));
-  }
-  int to_whole(const Json& j, std::string_view name) const {
-    const std::int64_t v = to_int(j, where(name));
-    if (v < 0 || v > 1'000'000)
-      throw Error(ErrorKind::bad_input, fmt::format("{} is {}; accepted are 0 to 1000000", where(name), v));
-    return int(v);
-  }
-  // Block types: the plain one or the one with attention.
-  void read_blocks(std::string_view name, std::string_view plain, std::string_view attention,
-                   std::vector<bool>& out) {
-    const Json* j = find(name);
-    if (!j) return;
-    out.clear();
-    for (const Json& item : to_array(*j, where(name))) {
-      std::string_view type = to_string(item, where(name));
-      if (type.starts_with("UNetRes")) type.remove_prefix(7);
-      if (type != plain && type != attention)
-        throw Error(ErrorKind::bad_input,
-                    fmt::format("{} has a block \"{}\", which is not supported; accepted are: {}, {}",
-                                where(name), type, plain, attention));
-      out.push_back(type == attention);
-    }
-  }
-  void report_unknown(std::vector<std::string>* ignored) const {
-    for (const auto& [name, value] : object_)
-      if (ignored && !name.starts_with('_') && std::ranges::find(known_, name) == known_.end())
-        ignored->push_back(name);
-  }
+  return found;
+}
 
- private:
-  const Json::Object& object_;
-  std::string source_;
-  std::vector<std::string> known_;
-};
+// One number for both sides, or [height, width]; absent or null: not given.
+std::array<int, 2> sample_size(const JsonFields& f) {
+  const Json* size = f.find("sample_size");
+  if (!size || size->is_null()) return {0, 0};
+  if (!std::holds_alternative<Json::Array>(size->value())) {
+    const int side = f.whole_number("sample_size", 0, 0, kMost);
+    return {side, side};
+  }
+  const std::vector<int> sides = f.whole_numbers("sample_size", {}, 0, kMost);
+  if (sides.size() != 2)
+    throw Error(ErrorKind::bad_input, fmt::format("{} has {} numbers, expected [height, width]",
+                                                  f.where("sample_size"), sides.size()));
+  return {sides[0], sides[1]};
+}
+
+// Revisions of 2022, before the format of today.
+void refuse_other_class(const std::string& name, const std::string& where) {
+  if (name == "UNet2DModel") return;
+  if (name == "UNetModel" || name == "UNetUnconditionalModel")
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{} is \"{}\", the network of the first versions of diffusers (2022), whose files "
+                    "are laid out otherwise; take a newer revision of the model, with a UNet2DModel",
+                    where, name));
+  throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted is: UNet2DModel", where, name));
+}
 
 Json whole_or_null(const std::optional<int>& v) {
   return v ? Json(*v) : Json(nullptr);
@@ -122,77 +106,63 @@ Json::Array block_names(const std::vector<bool>& attention, const char* plain, c
 }  // namespace
 
 UNetConfig parse_unet_config(const Json& json, std::string_view source, std::vector<std::string>* ignored) {
+  constexpr double kMostDouble = std::numeric_limits<double>::max();  // validate() knows the ranges
+  const JsonFields f(json, source);
   UNetConfig c;
-  Fields f(json, source);
-  if (const Json* name = f.find("_class_name");
-      name && to_string(*name, f.where("_class_name")) != "UNet2DModel")
-    throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted is: UNet2DModel",
-                                                  f.where("_class_name"), to_string(*name, "")));
-  if (const Json* size = f.find("sample_size"); size && !size->is_null()) {
-    if (std::holds_alternative<Json::Array>(size->value())) {
-      const Json::Array& sides = to_array(*size, f.where("sample_size"));
-      if (sides.size() != 2)
-        throw Error(ErrorKind::bad_input, fmt::format("{} has {} numbers, expected [height, width]",
-                                                      f.where("sample_size"), sides.size()));
-      c.sample_size = {f.to_whole(sides[0], "sample_size"), f.to_whole(sides[1], "sample_size")};
-    } else {
-      c.sample_size.fill(f.to_whole(*size, "sample_size"));
-    }
-  }
-  f.read("in_channels", c.in_channels);
-  f.read("out_channels", c.out_channels);
-  f.read("center_input_sample", c.center_input_sample);
-  f.read("time_embedding_type", kTimeEmbeddings, c.time_embedding_type);
-  f.read("time_embedding_dim", c.time_embedding_dim);
-  f.read("freq_shift", c.freq_shift);
-  f.read("flip_sin_to_cos", c.flip_sin_to_cos);
-  f.read_blocks("down_block_types", "DownBlock2D", "AttnDownBlock2D", c.down_block_attention);
-  f.read_blocks("up_block_types", "UpBlock2D", "AttnUpBlock2D", c.up_block_attention);
+  refuse_other_class(f.text("_class_name", "UNet2DModel"), f.where("_class_name"));
+  const auto whole = [&](std::string_view field, int& value) {
+    value = f.whole_number(field, value, 0, kMost);
+  };
+  const auto whole_or_none = [&](std::string_view field, std::optional<int>& value) {
+    value = f.whole_number_or_null(field, value, 0, kMost);
+  };
+  const auto number = [&](std::string_view field, double& value) {
+    value = f.number(field, value, -kMostDouble, kMostDouble);
+  };
+  const auto flag = [&](std::string_view field, bool& value) { value = f.flag(field, value); };
+
+  c.sample_size = sample_size(f);
+  whole("in_channels", c.in_channels);
+  whole("out_channels", c.out_channels);
+  flag("center_input_sample", c.center_input_sample);
+  c.time_embedding_type = choose(f, "time_embedding_type", kTimeEmbeddings, c.time_embedding_type);
+  whole_or_none("time_embedding_dim", c.time_embedding_dim);
+  number("freq_shift", c.freq_shift);
+  flag("flip_sin_to_cos", c.flip_sin_to_cos);
+  c.down_block_attention =
+      blocks(f, "down_block_types", "DownBlock2D", "AttnDownBlock2D", c.down_block_attention);
+  c.up_block_attention = blocks(f, "up_block_types", "UpBlock2D", "AttnUpBlock2D", c.up_block_attention);
   if (const Json* mid = f.find("mid_block_type")) {
     c.mid_block = !mid->is_null();
-    if (c.mid_block && to_string(*mid, f.where("mid_block_type")) != "UNetMidBlock2D")
+    if (c.mid_block && f.text("mid_block_type", "") != "UNetMidBlock2D")
       throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted are: UNetMidBlock2D, null",
-                                                    f.where("mid_block_type"), to_string(*mid, "")));
+                                                    f.where("mid_block_type"), f.text("mid_block_type", "")));
   }
-  if (const Json* widths = f.find("block_out_channels")) {
-    c.block_out_channels.clear();
-    for (const Json& w : to_array(*widths, f.where("block_out_channels")))
-      c.block_out_channels.push_back(f.to_whole(w, "block_out_channels"));
-  }
-  f.read("layers_per_block", c.layers_per_block);
-  f.read("mid_block_scale_factor", c.mid_block_scale_factor);
-  f.read("downsample_padding", c.downsample_padding);
-  f.read("downsample_type", kResamplings, c.downsample_type);
-  f.read("upsample_type", kResamplings, c.upsample_type);
-  f.read("dropout", c.dropout);
-  f.read("act_fn", kActivations, c.act_fn);
-  f.read("attention_head_dim", c.attention_head_dim);
-  f.read("norm_num_groups", c.norm_num_groups);
-  f.read("attn_norm_num_groups", c.attn_norm_num_groups);
-  f.read("norm_eps", c.norm_eps);
-  if (const Json* shift = f.find("resnet_time_scale_shift")) {
-    const std::string& mode = to_string(*shift, f.where("resnet_time_scale_shift"));
-    if (mode != "default" && mode != "scale_shift")
-      throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted are: default, scale_shift",
-                                                    f.where("resnet_time_scale_shift"), mode));
-    c.scale_shift = mode == "scale_shift";
-  }
-  f.read("add_attention", c.add_attention);
-  std::optional<int> classes, timesteps;
-  f.read("num_class_embeds", classes);
-  f.read("num_train_timesteps", timesteps);
-  c.num_class_embeds = classes.value_or(0);
-  c.num_train_timesteps = timesteps.value_or(0);
-  const Json* embed = f.find("class_embed_type");
-  if (embed && !embed->is_null()) {
+  c.block_out_channels = f.whole_numbers("block_out_channels", c.block_out_channels, 0, kMost);
+  whole("layers_per_block", c.layers_per_block);
+  number("mid_block_scale_factor", c.mid_block_scale_factor);
+  whole("downsample_padding", c.downsample_padding);
+  c.downsample_type = choose(f, "downsample_type", kResamplings, c.downsample_type);
+  c.upsample_type = choose(f, "upsample_type", kResamplings, c.upsample_type);
+  number("dropout", c.dropout);
+  c.act_fn = choose(f, "act_fn", kActivations, c.act_fn);
+  whole_or_none("attention_head_dim", c.attention_head_dim);
+  whole("norm_num_groups", c.norm_num_groups);
+  whole_or_none("attn_norm_num_groups", c.attn_norm_num_groups);
+  number("norm_eps", c.norm_eps);
+  constexpr Name<bool> kTimeScaleShifts[] = {{"default", false}, {"scale_shift", true}};
+  c.scale_shift = choose(f, "resnet_time_scale_shift", kTimeScaleShifts, c.scale_shift);
+  flag("add_attention", c.add_attention);
+  c.num_class_embeds = f.whole_number_or_null("num_class_embeds", {}, 0, kMost).value_or(0);
+  c.num_train_timesteps = f.whole_number_or_null("num_train_timesteps", {}, 0, kMost).value_or(0);
+  if (const Json* embed = f.find("class_embed_type"); embed && !embed->is_null()) {
     constexpr Name<ClassEmbedding> kTypes[] = {{"timestep", ClassEmbedding::timestep},
                                                {"identity", ClassEmbedding::identity}};
-    c.class_embed_type =
-        value_of(kTypes, to_string(*embed, f.where("class_embed_type")), f.where("class_embed_type"));
+    c.class_embed_type = choose(f, "class_embed_type", kTypes, ClassEmbedding::timestep);
   } else if (c.num_class_embeds > 0) {
     c.class_embed_type = ClassEmbedding::table;
   }
-  f.report_unknown(ignored);
+  if (ignored) *ignored = f.unknown();
   try {
     validate(c);
   } catch (const Error& e) {
@@ -256,7 +226,10 @@ void validate(const UNetConfig& c) {
     impossible("up_block_types", fmt::format("{} blocks for {} levels", c.up_block_attention.size(), levels));
   if (c.in_channels < 1) impossible("in_channels", "it is 0");
   if (c.out_channels < 1) impossible("out_channels", "it is 0");
-  if (c.layers_per_block < 1) impossible("layers_per_block", "it is 0");
+  constexpr int kMostLayers = 64;  // or a hostile file could ask for a graph without end
+  if (c.layers_per_block < 1 || c.layers_per_block > kMostLayers)
+    impossible("layers_per_block",
+               fmt::format("it is {}, accepted are 1 to {}", c.layers_per_block, kMostLayers));
   if (c.norm_num_groups < 1) impossible("norm_num_groups", "it is 0");
   if (c.time_embedding_width() < 1) impossible("time_embedding_dim", "it is 0");
   if (!(c.norm_eps > 0))
@@ -270,6 +243,9 @@ void validate(const UNetConfig& c) {
     impossible("downsample_padding", fmt::format("it is {}, accepted are 0 and 1", c.downsample_padding));
   if (c.time_embedding_type == TimeEmbedding::learned && c.num_train_timesteps < 1)
     impossible("num_train_timesteps", "a learned time embedding needs it");
+  if (c.time_embedding_type == TimeEmbedding::positional &&
+      c.freq_shift == double(c.block_out_channels[0] / 2))  // the frequencies divide by the difference
+    impossible("freq_shift", fmt::format("it is {}, accepted is any other number", c.freq_shift));
   for (int width : c.block_out_channels) {
     if (width < 1 || width % c.norm_num_groups != 0)
       impossible("block_out_channels",

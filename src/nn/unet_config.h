@@ -50,8 +50,8 @@ struct UNetConfig {
   int size_multiple() const { return 1 << (block_out_channels.size() - 1); }
 };
 
-// Reads a config.json of diffusers. Absent fields take their defaults and null is kept apart from absent; unknown
-// fields are collected in `ignored` as diffusers would warn. Error(bad_input) naming source and field for wrong types,
+// Reads a config.json of diffusers. Absent fields, and those named in _use_default_values, take their defaults, and null is
+// kept apart from absent; unknown fields are collected in `ignored` as diffusers would warn. Error(bad_input) naming source and field for wrong types,
 // impossible values and block types that we do not have.
 UNetConfig parse_unet_config(const Json& json, std::string_view source,
                              std::vector<std::string>* ignored = nullptr);

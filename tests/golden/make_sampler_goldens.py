@@ -16,8 +16,10 @@ runs: one entry per configuration and number of steps.
     sigmas           [4] of the steps 0, n // 2 and n - 1 of n, and the end that the last goes to; a DDPM, DDIM or PNDM
                      scheduler has none of its own, so they are computed from alphas_cumprod
     timesteps        [3] what the network was told in these steps
-    initial_std      init_noise_sigma in VE form
+    initial_std      init_noise_sigma in VE form; of a flow as it is, 1
     states           [3][4] after these steps, as diffusers has them: VE for Euler, Heun, KDPM2, LMS and EDM, else VP
+
+For a flow (FlowMatch* and use_flow_sigmas) sigmas are times t, and states x_t = (1 - t) y + t n.
 """
 import importlib
 import json
@@ -62,8 +64,9 @@ def sample(name, module, config, steps, eta):
     scheduler.set_timesteps(steps)
     if hasattr(scheduler, "set_begin_index"):  # else it looks for its place by timestep, which can come twice
         scheduler.set_begin_index(0)
-    timesteps, order = scheduler.timesteps, 2 if name in ("HeunDiscrete", "KDPM2Discrete") else 1
-    x = torch.tensor(START, dtype=dtype).reshape(1, 1, 2, 2) * scheduler.init_noise_sigma
+    timesteps = scheduler.timesteps
+    order = 2 if name in ("HeunDiscrete", "KDPM2Discrete", "FlowMatchHeunDiscrete") else 1
+    x = torch.tensor(START, dtype=dtype).reshape(1, 1, 2, 2) * getattr(scheduler, "init_noise_sigma", 1.0)
     first = x.clone()
     states, told, index = [], [], 0
     drawn = lambda *_, **__: torch.tensor(NOISE[len(states)], dtype=dtype).reshape(1, 1, 2, 2)
@@ -71,11 +74,14 @@ def sample(name, module, config, steps, eta):
     while index < len(timesteps):
         told.append(timesteps[index].item())
         evaluations = order if index + 1 < len(timesteps) else 1
-        if name == "PNDM" and index == 0 and steps > 1:
+        if name == "PNDM" and not config.get("skip_prk_steps"):
+            evaluations = 4 if len(states) < 3 else 1
+        elif name == "PNDM" and index == 0 and steps > 1:
             evaluations = 2
         for _ in range(evaluations):
             t = timesteps[index]
-            output = network(scheduler.scale_model_input(x, t), t, name == "EDMEuler")
+            scaled = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
+            output = network(scaled, t, name == "EDMEuler")
             extra = {"eta": eta} if name == "DDIM" else {}
             x = scheduler.step(output, t, x, **extra).prev_sample
             index += 1
@@ -91,15 +97,19 @@ def sample(name, module, config, steps, eta):
         sigmas = [table[int(t)].item() for t in told] + [end]
     else:
         sigmas = scheduler.sigmas.tolist()
-        if name == "HeunDiscrete":
+        if name in ("HeunDiscrete", "FlowMatchHeunDiscrete"):
             sigmas = sigmas[:1] + sigmas[1:-1:2] + sigmas[-1:]
         if name == "KDPM2Discrete":
             sigmas = sigmas[:1] + sigmas[1:-1:2]
     assert len(sigmas) == len(told) + 1, (name, config, steps, len(sigmas), len(told))
     std = (first.flatten()[0] / START[0]).item()
-    if name not in VE:
+    if name not in VE and not is_flow(name, config):
         std *= math.sqrt(1 + sigmas[0] ** 2)
     return {"sigmas": sigmas, "timesteps": told, "initial_std": std, "states": states}
+
+
+def is_flow(name, config):
+    return name.startswith("FlowMatch") or config.get("use_flow_sigmas", False)
 
 
 def digits(value):
@@ -176,9 +186,70 @@ def configurations():
     for config in ({}, dict(solver_order=1), dict(solver_order=3), latent | karras, latent | karras | dict(solver_order=3),
                    trailing | v, latent | exponential, threshold | latent):
         yield "DEISMultistep", config, 0.0
+    yield from more_of_the_classes_above(latent, cosine, v, zero_snr, leading, trailing, threshold, karras, exponential, beta,
+                                         sigma_min)
+
+    shift = dict(shift=3.0)
+    for config in ({}, shift, dict(shift=0.5, num_train_timesteps=500), karras, shift | karras, exponential, shift | beta,
+                   dict(shift_terminal=0.1), shift | dict(shift_terminal=0.02)):
+        yield "FlowMatchEulerDiscrete", config, 0.0
+    for config in ({}, shift):
+        yield "FlowMatchHeunDiscrete", config, 0.0
+    flow = dict(use_flow_sigmas=True, prediction_type="flow_prediction")
+    flow_3 = flow | dict(flow_shift=3.0)
+    for config in (flow, flow_3, flow | dict(solver_order=3), flow_3 | dict(algorithm_type="sde-dpmsolver++"),
+                   flow | threshold | dict(solver_order=1), flow_3 | dict(lower_order_final=False, num_train_timesteps=200)):
+        yield "DPMSolverMultistep", config, 0.0
+    for config in (flow, flow_3, flow_3 | dict(solver_order=3), flow | dict(shift_terminal=0.1), flow | sigma_min):
+        yield "UniPCMultistep", config, 0.0
+    for config in (flow, flow_3 | dict(solver_order=3)):
+        yield "DEISMultistep", config, 0.0
+
     for config in ({}, dict(sigma_schedule="exponential"), dict(sigma_data=0.7, sigma_min=0.01, sigma_max=30.0, rho=5.0),
                    sigma_min):
         yield "EDMEuler", config, 0.0
+
+
+def more_of_the_classes_above(latent, cosine, v, zero_snr, leading, trailing, threshold, karras, exponential, beta,
+                              sigma_min):
+    """Fields together that change the same numbers."""
+    sample, sigmoid = dict(prediction_type="sample"), dict(beta_schedule="sigmoid")
+    offset = leading | dict(steps_offset=1)
+    linear_zero_snr = v | trailing | dict(rescale_betas_zero_snr=True)
+    for config in (latent | offset, sigmoid | trailing, dict(variance_type="fixed_small_log"), v | threshold, zero_snr | threshold,
+                   linear_zero_snr, dict(num_train_timesteps=100) | cosine | trailing, zero_snr | leading):
+        yield "DDPM", config, 0.0
+    for config in (linear_zero_snr, v | threshold, cosine | sample | trailing,
+                   latent | offset | v | dict(clip_sample_range=2.0)):
+        yield "DDIM", config, 0.0
+    yield "DDIM", zero_snr | dict(clip_sample=False), 0.0
+    for config in (trailing, latent | dict(set_alpha_to_one=True, steps_offset=1)):
+        yield "PNDM", config | dict(skip_prk_steps=True), 0.0
+    for config in ({}, latent | dict(steps_offset=1), dict(set_alpha_to_one=True)):
+        yield "PNDM", config, 0.0
+    for config in (latent | karras | v | offset, latent | exponential | trailing, beta | v, sample | karras,
+                   zero_snr | karras, linear_zero_snr, zero_snr | sigma_min):
+        yield "EulerDiscrete", config, 0.0
+    for config in (cosine | v, linear_zero_snr):
+        yield "EulerAncestralDiscrete", config, 0.0
+    for config in (latent | karras | v, exponential | sample, latent | beta | trailing):
+        yield "HeunDiscrete", config, 0.0
+    for config in (latent | beta, leading | v, v | karras):
+        yield "KDPM2Discrete", config, 0.0
+    for config in (latent | exponential, latent | beta | v, sample):
+        yield "LMSDiscrete", config, 0.0
+    third, full, lu = dict(solver_order=3), dict(lower_order_final=False), dict(use_lu_lambdas=True)
+    sde = dict(algorithm_type="sde-dpmsolver++")
+    for config in (full, full | third | sigma_min, sigma_min | dict(euler_at_final=True), full | sigma_min | sde,
+                   sigma_min | third | dict(euler_at_final=True), v | karras, sample | karras | third, cosine | exponential,
+                   v | trailing | third, latent | offset | third, zero_snr | third, zero_snr | sde, lu | cosine, lu | v | third,
+                   threshold | v | third, linear_zero_snr, zero_snr | karras, zero_snr | lu):
+        yield "DPMSolverMultistep", config, 0.0
+    for config in (full | sigma_min, full | sigma_min | third, third | trailing, latent | beta | third, exponential | v,
+                   sample | karras, linear_zero_snr, zero_snr | third, zero_snr | karras, threshold | v | third):
+        yield "UniPCMultistep", config, 0.0
+    for config in (full, full | third, latent | beta, v | leading, sample | third):
+        yield "DEISMultistep", config, 0.0
 
 
 def main():

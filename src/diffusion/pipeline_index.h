@@ -1,0 +1,31 @@
+#pragma once
+
+// model_index.json: which classes of diffusers a pipeline directory is made of.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "io/json.h"
+
+namespace diffusion {
+
+struct PipelineIndex {
+  std::string pipeline_class = "DDPMPipeline";
+  // None if the file does not say.
+  std::optional<std::string> unet_class, scheduler_class;
+};
+
+// The defaults if there is no such file. Error(bad_input) naming the component if the pipeline has others than a network
+// and a scheduler (a VAE, a text encoder), or one from outside of diffusers.
+PipelineIndex read_pipeline_index(const std::filesystem::path& file);
+
+// `library` is where the network's class comes from.
+Json to_json(const PipelineIndex& index, std::string_view unet_library);
+
+// The version of diffusers that our files say they are for.
+inline constexpr const char* kDiffusersVersion = "0.30.3";
+inline constexpr const char* kOwnLibrary = "diffusion.cpp";  // of networks that diffusers does not have
+
+}  // namespace diffusion

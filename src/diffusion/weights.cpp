@@ -1,0 +1,226 @@
+#include "diffusion/weights.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "io/fs.h"
+#include "io/json.h"
+
+namespace diffusion {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kStem = "diffusion_pytorch_model.";
+constexpr std::string_view kSafetensors = "safetensors";
+constexpr std::string_view kIndex = "safetensors.index.json";
+constexpr std::uint64_t kMaxIndexBytes = 32 << 20;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorKind::bad_input, message);
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code unreadable;  // opening it tells
+  return fs::exists(path, unreadable) || unreadable;
+}
+
+std::vector<std::string> file_names(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error)
+    throw Error(ErrorKind::io, fmt::format("Cannot list {}: {}.", directory.string(), error.message()));
+  std::ranges::sort(names);
+  return names;
+}
+
+// diffusion_pytorch_model.VARIANT.safetensors and diffusion_pytorch_model.safetensors.index.VARIANT.json, but not
+// shards.
+bool is_variant(std::string_view name) {
+  if (!name.starts_with(kStem)) return false;
+  name.remove_prefix(kStem.size());
+  for (const auto& [before, after] :
+       {std::pair<std::string_view, std::string_view>{"", ".safetensors"}, {"safetensors.index.", ".json"}})
+    if (name.size() > before.size() + after.size() && name.starts_with(before) && name.ends_with(after)) {
+      const std::string_view variant = name.substr(before.size(), name.size() - before.size() - after.size());
+      return variant.find('.') == std::string_view::npos && variant.find("-of-") == std::string_view::npos;
+    }
+  return false;
+}
+
+[[noreturn]] void refuse_pickle(const fs::path& file) {
+  const bool of_diffusers = file.filename().string().starts_with(kStem) && file.extension() == ".bin";
+  const std::string way =
+      of_diffusers ? fmt::format("UNet2DModel.from_pretrained(\"{0}\").save_pretrained(\"{0}\") of diffusers",
+                                 file.parent_path().string())
+                   : fmt::format("safetensors.torch.save_file(torch.load(\"{}\", weights_only=True), \"{}\")",
+                                 file.string(), (file.parent_path() / kWeightsFile).string());
+  refuse(
+      fmt::format("{} is a Python pickle, which can run code when it is opened and is never read. Convert it "
+                  "once, in Python: {}",
+                  file.string(), way));
+}
+
+// The file to begin with.
+fs::path choose_source(const fs::path& directory) {
+  for (const std::string_view ending : {kIndex, kSafetensors})
+    if (const fs::path plain = directory / fmt::format("{}{}", kStem, ending); is_there(plain)) return plain;
+  std::vector<std::string> variants;
+  std::optional<fs::path> pickle;
+  for (const std::string& name : file_names(directory)) {
+    if (is_variant(name)) variants.push_back(name);
+    constexpr std::array<std::string_view, 5> kPickles{".bin", ".ckpt", ".pt", ".pth", ".pkl"};
+    if (std::ranges::find(kPickles, fs::path(name).extension()) != kPickles.end()) pickle = directory / name;
+  }
+  if (variants.size() == 1) return directory / variants.front();
+  if (variants.size() > 1)
+    refuse(
+        fmt::format("{} holds several variants of the weights, {}, and none is plain {}; copy the one to "
+                    "use under that name",
+                    directory.string(), fmt::join(variants, " and "), kWeightsFile));
+  if (pickle) refuse_pickle(*pickle);
+  throw Error(ErrorKind::io,
+              fmt::format("Cannot open {}: there is neither this file nor an index of shards nor "
+                          "a variant.",
+                          (directory / kWeightsFile).string()));
+}
+
+// The tensor -> file table of an index, checked as text.
+std::map<std::string, std::string> read_weight_map(const fs::path& index) {
+  const std::string source = index.string();
+  const Json json = parse_json(read_text_file(index, kMaxIndexBytes), source);
+  const std::string where = source + ": field weight_map";
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [tensor, file] : to_object(member(json, "weight_map", source), where)) {
+    const std::string& name = to_string(file, fmt::format("{}.{}", where, tensor));
+    const bool plain = name.find_first_of("/\\") == std::string::npos && name.find("..") == std::string::npos;
+    if (!plain || !name.ends_with(".safetensors"))
+      refuse(fmt::format("{}.{} is {}; accepted is the name of a .safetensors file beside the index", where,
+                         tensor, dump_json(name)));
+    shard_of[tensor] = name;
+  }
+  if (shard_of.empty()) refuse(where + " is empty");
+  return shard_of;
+}
+
+// What attention's layers were called before 2023.
+std::optional<std::string> old_name(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kRenamed[] = {
+      {".to_q.", ".query."}, {".to_k.", ".key."}, {".to_v.", ".value."}, {".to_out.0.", ".proj_attn."}};
+  for (const auto& [now, then] : kRenamed)
+    if (const std::size_t at = name.find(now); at != std::string_view::npos)
+      return std::string(name.substr(0, at)).append(then).append(name.substr(at + now.size()));
+  return std::nullopt;
+}
+
+// "a", "a and 1 more"
+std::string first_of(const std::vector<std::string>& names) {
+  return names.size() == 1 ? names.front() : fmt::format("{} and {} more", names.front(), names.size() - 1);
+}
+
+}  // namespace
+
+WeightFiles WeightFiles::open(const fs::path& directory) {
+  WeightFiles result;
+  result.source_ = choose_source(directory);
+  std::map<std::string, std::string> shard_of;  // empty: one file
+  std::set<std::string> names{result.source_.filename().string()};
+  if (result.source_.extension() == ".json") {
+    shard_of = read_weight_map(result.source_);
+    names.clear();
+    for (const auto& [tensor, file] : shard_of) names.insert(file);
+  }
+  for (const std::string& name : names) {
+    result.paths_.push_back(directory / name);
+    result.files_.push_back(SafetensorsFile::open(result.paths_.back()));
+    for (const TensorView& view : result.files_.back().tensors()) {
+      if (!shard_of.empty() && !shard_of.contains(view.name))
+        refuse(fmt::format("{}: tensor {} of {} is not in weight_map", result.source_.string(), view.name,
+                           name));
+      if (!result.tensors_.emplace(view.name, &view).second)
+        refuse(fmt::format("{}: tensor {} is in {} and in another shard", result.source_.string(), view.name,
+                           name));
+      if (!shard_of.empty() && shard_of.at(view.name) != name)
+        refuse(fmt::format("{}: tensor {} is in {}, but weight_map says {}", result.source_.string(),
+                           view.name, name, shard_of.at(view.name)));
+    }
+  }
+  for (const auto& [tensor, file] : shard_of)
+    if (!result.tensors_.contains(tensor))
+      refuse(fmt::format("{}: tensor {} is not in {}, where weight_map says it is", result.source_.string(),
+                         tensor, file));
+  return result;
+}
+
+const TensorView* WeightFiles::find(std::string_view name) const {
+  auto at = tensors_.find(name);
+  if (at == tensors_.end())
+    if (const auto old = old_name(name)) at = tensors_.find(*old);
+  return at == tensors_.end() ? nullptr : at->second;
+}
+
+std::vector<std::string> WeightFiles::unknown_to(const ParamLayout& layout) const {
+  std::set<const TensorView*> known;
+  for (const ParamLayout::Entry& entry : layout.entries()) known.insert(find(entry.name));
+  std::vector<std::string> unknown;
+  for (const auto& [name, view] : tensors_)
+    if (!known.contains(view)) unknown.push_back(name);
+  return unknown;
+}
+
+std::vector<std::string> WeightFiles::dtypes() const {
+  std::set<std::string> found;
+  for (const auto& [name, view] : tensors_) found.insert(view->dtype);
+  return {found.begin(), found.end()};
+}
+
+std::uint64_t WeightFiles::data_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, view] : tensors_) bytes += view->data.size();
+  return bytes;
+}
+
+ParamStore read_weights(const WeightFiles& files, ParamLayout layout) {
+  const std::string source = files.source().string();
+  std::vector<const TensorView*> views;
+  std::vector<std::string> missing;
+  for (const ParamLayout::Entry& entry : layout.entries()) {
+    const TensorView* view = files.find(entry.name);
+    views.push_back(view);
+    if (!view) {
+      missing.push_back(entry.name);
+      continue;
+    }
+    if (view->dims != entry.dims)
+      refuse(fmt::format("{}: tensor {} has shape [{}], its config.json asks for [{}]", view->file,
+                         view->name, fmt::join(view->dims, ", "), fmt::join(entry.dims, ", ")));
+    if (!holds_floats(*view))
+      refuse(fmt::format("{}: tensor {} has dtype {}, expected F32, F16, BF16 or F64.", view->file,
+                         view->name, view->dtype));
+  }
+  if (!missing.empty())
+    refuse(fmt::format("{}: tensor {} is missing; the file does not fit its config.json", source,
+                       first_of(missing)));
+  if (files.tensor_count() != views.size())
+    refuse(fmt::format("{}: tensor {} is not part of the network that its config.json describes", source,
+                       first_of(files.unknown_to(layout))));
+
+  ParamStore params(std::move(layout));
+  const std::vector<ParamLayout::Entry>& entries = params.layout().entries();
+  // Nothing in the loop throws: sizes and dtypes are right.
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t i = 0; i < entries.size(); ++i) read_f32(*views[i], params.values(entries[i]));
+  params.mark_changed();
+  return params;
+}
+
+}  // namespace diffusion

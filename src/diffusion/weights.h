@@ -1,0 +1,53 @@
+#pragma once
+
+// The weights of a network as diffusers keeps them in a component's directory, in this order of preference:
+//   diffusion_pytorch_model.safetensors.index.json   names the shards, {"weight_map": {"<tensor>": "<file>"}}
+//   diffusion_pytorch_model.safetensors
+//   the only variant: diffusion_pytorch_model.fp16.safetensors, or diffusion_pytorch_model.safetensors.index.fp16.json
+// Tensors may be F32, F16, BF16 or F64, and those of attention may have the names of before 2023 (query, key, value,
+// proj_attn), in shards too: the meaning is the same.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/safetensors.h"
+#include "plan/param_store.h"
+
+namespace diffusion {
+
+inline constexpr const char* kWeightsFile = "diffusion_pytorch_model.safetensors";
+
+class WeightFiles {
+ public:
+  // Error(bad_input) or Error(io) naming the file: no weights, several variants, Python pickles, a broken rule of
+  // safetensors, an index that does not fit its shards or names files outside of the directory.
+  static WeightFiles open(const std::filesystem::path& directory);
+
+  // Views live as long as this object. nullptr: there is none.
+  const TensorView* find(std::string_view name) const;
+  std::size_t tensor_count() const { return tensors_.size(); }
+  // The tensors that `layout` does not know.
+  std::vector<std::string> unknown_to(const ParamLayout& layout) const;
+
+  const std::filesystem::path& source() const { return source_; }  // the one file, or the index
+  const std::vector<std::filesystem::path>& paths() const { return paths_; }
+  std::vector<std::string> dtypes() const;  // as in the files, each once, sorted: {"BF16", "F32"}
+  std::uint64_t data_bytes() const;
+
+ private:
+  std::filesystem::path source_;
+  std::vector<std::filesystem::path> paths_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, const TensorView*, std::less<>> tensors_;
+};
+
+// Every parameter of the layout. Error(bad_input) naming tensors that are missing, of another shape or dtype, or unknown to
+// the layout; memory is asked for only after that.
+ParamStore read_weights(const WeightFiles& files, ParamLayout layout);
+
+}  // namespace diffusion
