@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
-"""Measures training steps of this project and of PyTorch alternately, in one run, and prints the ratios.
+"""Measures this project and PyTorch alternately, in one run, and prints the ratios.
 
-    bench/compare.py --ours build/release/bench_step --python /usr/bin/python3 [--rounds 3] [--steps 5]
-                     [--case base64|base32|fashion-mnist] [--compile]
+    bench/compare.py --ours build/release --python /usr/bin/python3 [--python OTHER] [--task step|forward|sample]
+                     [--case base64|base32|fashion-mnist] [--rounds 3] [--steps 5] [--compile] [--runtimes]
 
-Both sides get the same U-Net, weights, input, batch and 2 threads. A step is forward, smooth L1 loss (beta
-1, mean) of the output against a target, full backward, AdamW. The first step is timed alone; the time
-reported is the median of the --steps that follow. Losses of the first step must agree, or the comparison is
-void and the script fails. Without --ours only PyTorch is measured. --compile adds torch.compile variants
-(PyTorch 2 or newer).
+Both sides get the same U-Net, weights, input, batch and 2 threads.
+  step     forward, smooth L1 loss (beta 1, mean) of the output against a target, full backward, AdamW
+  forward  one evaluation without gradients
+  sample   a whole run of DDIM with 20 steps (trailing, eta 0, estimates limited to [-1, 1])
+The first step is timed from the start of the process; the time reported is the median of the --steps that follow. The losses of
+the first step (sample: the root mean squares of the results) must agree, or the comparison is void and the script
+fails. Without --ours only PyTorch is measured. --compile adds torch.compile (PyTorch 2 or newer), --runtimes adds ONNX
+Runtime and OpenVINO to forward, for each Python that has them (pip install onnx onnxruntime openvino).
 
-Our side is called as
-    bench_step --config FILE.json --batch B --precision f32|bf16 --steps K --json --weights W --input I
-and prints, as its last line, {"seconds_per_step", "first_step_seconds", "peak_rss_mib", "loss", "precision"};
-"loss" is that of the first step. W and I are safetensors files, all f32: the state dict, and sample
-[B,C,H,W], timestep [B], target [B,C,H,W], and class_labels [B] for a class-conditional network.
+Our side is bench_step and bench_sample of the folder --ours. They are given safetensors files, all f32: the state dict,
+and sample [B,C,H,W], timestep [B], target [B,C,H,W], and class_labels [B] for a class-conditional network; bench_sample
+a pipeline directory.
 
-This script needs Python alone; the PyTorch side is this file run by --python as a child. On Debian 12 that
-Python comes from: apt-get install python3-torch libopenblas0-openmp
+This script needs Python alone; the PyTorch side is this file run by --python as a child. On Debian 12 that Python comes
+from: apt-get install python3-torch libopenblas0-openmp. A current PyTorch is best taken into a virtual environment.
 """
 import argparse
 import array
@@ -35,8 +36,11 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 THREADS = 2
-CASES = {"base64": ("unet-base64.json", 64), "base32": ("unet-base32.json", 128),
-         "fashion-mnist": ("unet-fashion-mnist.json", 64)}  # configuration, batch
+CASES = {  # configuration, batch of each task
+    "base64": ("unet-base64.json", {"step": 64, "forward": 64, "sample": 64}),
+    "base32": ("unet-base32.json", {"step": 128, "forward": 1, "sample": 1}),
+    "fashion-mnist": ("unet-fashion-mnist.json", {"step": 64, "forward": 64, "sample": 64})}
+SAMPLER_STEPS = 20
 LOSS_TOLERANCE = {"f32": 1e-4, "bf16": 2e-2}  # relative; a wrong head width moves the loss by 6e-4
 VARIANTS = {  # name: precision, channels_last, torch.compile
     "f32": ("f32", False, False),
@@ -45,6 +49,7 @@ VARIANTS = {  # name: precision, channels_last, torch.compile
     "f32 channels_last compiled": ("f32", True, True),
     "bf16 autocast channels_last compiled": ("bf16", True, True),
 }
+RUNTIMES = {"ONNX Runtime f32": "f32", "OpenVINO f32": "f32", "OpenVINO bf16": "bf16"}  # of forward; name: precision
 
 
 def write_safetensors(path, tensors):
@@ -127,33 +132,93 @@ def child(request):
         return {"torch": torch.__version__, "shapes": shapes}
 
     torch.set_num_threads(THREADS)
-    precision, channels_last, compiled = VARIANTS[request["variant"]]
+    variant, task = request["variant"], request["task"]
     model = torch_unet.UNet(request["config"])
     model.load_state_dict(read_safetensors(request["weights"], torch))
     data = read_safetensors(request["input"], torch)
     sample, target, timestep = data["sample"], data["target"], data["timestep"]
     labels = data["class_labels"].long() if "class_labels" in data else None
-    if channels_last:
-        model = model.to(memory_format=torch.channels_last)
-        sample = sample.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-4)
-    if compiled:
-        model = torch.compile(model)
+    loss_of = torch.nn.functional.smooth_l1_loss
+    if variant in RUNTIMES:
+        precision = RUNTIMES[variant]
+        evaluate = runtime(variant, model, (sample, timestep, labels), torch)
 
-    def step():
-        start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = model(sample, timestep, labels)
-        loss = torch.nn.functional.smooth_l1_loss(output.float(), target)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return loss.item(), time.perf_counter() - start
+        def step():
+            start = time.perf_counter()
+            output = evaluate()
+            seconds = time.perf_counter() - start
+            return loss_of(torch.from_numpy(output), target).item(), seconds
+    else:
+        precision, channels_last, compiled = VARIANTS[variant]
+        if channels_last:
+            model = model.to(memory_format=torch.channels_last)
+            sample = sample.to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(model.parameters(), 2e-4)
+        if compiled:
+            model = torch.compile(model)
 
-    loss, first = step()
+        def evaluate(x, t):
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                return model(x, t, labels).float()
+
+        def training_step():
+            start = time.perf_counter()
+            loss = loss_of(evaluate(sample, timestep), target)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            return loss.item(), time.perf_counter() - start
+
+        @torch.no_grad()
+        def forward():
+            start = time.perf_counter()
+            output = evaluate(sample, timestep)
+            seconds = time.perf_counter() - start
+            return loss_of(output, target).item(), seconds
+
+        @torch.no_grad()
+        def ddim():
+            start = time.perf_counter()
+            alphas = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+            levels = [round(1000 - 1000 * i / SAMPLER_STEPS) - 1 for i in range(SAMPLER_STEPS)]
+            x = sample
+            for t, following in zip(levels, levels[1:] + [None]):
+                a, b = alphas[t].item(), 1.0 if following is None else alphas[following].item()
+                epsilon = evaluate(x, torch.full((len(x),), float(t)))
+                x0 = ((x - (1 - a) ** 0.5 * epsilon) / a ** 0.5).clamp(-1, 1)
+                x = b ** 0.5 * x0 + (1 - b) ** 0.5 * epsilon
+            seconds = time.perf_counter() - start
+            return x.double().square().mean().sqrt().item(), seconds
+
+        step = {"step": training_step, "forward": forward, "sample": ddim}[task]
+
+    loss, _ = step()
+    first = time.time() - request["started"]
     seconds = [step()[1] for _ in range(request["steps"])]
     return {"seconds_per_step": statistics.median(seconds), "first_step_seconds": first, "loss": loss,
             "peak_rss_mib": peak_rss_mib(), "precision": precision}
+
+
+def runtime(name, model, inputs, torch):
+    """The model as a function without arguments, in ONNX Runtime or OpenVINO."""
+    names = ["sample", "timestep", "labels"]
+    given = {n: value for n, value in zip(names, inputs) if value is not None}
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/model.onnx"
+        torch.onnx.export(model.eval(), tuple(given.values()), path, input_names=list(given), output_names=["out"],
+                          opset_version=17, dynamo=False)
+        arrays = {n: value.numpy() for n, value in given.items()}
+        if name.startswith("ONNX"):
+            import onnxruntime
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = THREADS
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            return lambda: session.run(None, arrays)[0]
+        import openvino
+        hint = {"f32": "f32", "bf16": "bf16"}[RUNTIMES[name]]
+        compiled = openvino.Core().compile_model(
+            path, "CPU", {"INFERENCE_NUM_THREADS": THREADS, "INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"})
+        return lambda: next(iter(compiled(arrays).values()))
 
 
 # --- the parent ---------------------------------------------------------------------------------------------
@@ -161,7 +226,8 @@ def child(request):
 
 def call(command):
     """Runs it and returns the JSON of its last line."""
-    environment = dict(os.environ, OMP_NUM_THREADS=str(THREADS), PYTHONDONTWRITEBYTECODE="1")
+    environment = dict(os.environ, OMP_NUM_THREADS=str(THREADS), PYTHONDONTWRITEBYTECODE="1",
+                       BENCH_STARTED=repr(time.time()))
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(f"{' '.join(command[:2])} failed with status {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -171,54 +237,90 @@ def call(command):
         sys.exit(f"{' '.join(command[:2])} did not end in a line of JSON:\n{done.stdout}{done.stderr}")
 
 
+def write_npy(path, shape, values):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values.tobytes())
+
+
+def write_pipeline(folder, config_file, weights):
+    """The model as a pipeline of diffusers whose scheduler is the DDIM of the child."""
+    (folder / "unet").mkdir(parents=True)
+    (folder / "scheduler").mkdir()
+    (folder / "unet/config.json").write_bytes(config_file.read_bytes())
+    os.link(weights, folder / "unet/diffusion_pytorch_model.safetensors")
+    (folder / "scheduler/scheduler_config.json").write_text(json.dumps(
+        {"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02,
+         "beta_schedule": "linear", "clip_sample": True, "timestep_spacing": "trailing"}))
+
+
 def measure(case, arguments, folder):
     """One dict of results per round: (side, variant) -> what that side printed."""
-    name, batch = CASES[case]
+    name, batches = CASES[case]
+    task, batch = arguments.task, batches[arguments.task]
     config_file = HERE / name
     config = json.loads(config_file.read_text())
     weights, data = str(folder / f"{case}-weights.safetensors"), str(folder / f"{case}-input.safetensors")
 
-    def torch_child(**request):
-        request = json.dumps(dict(request, config=config))
-        return call([arguments.python, str(pathlib.Path(__file__).resolve()), "--child", request])
+    def torch_child(python, **request):
+        request = json.dumps(dict(request, config=config, started=time.time()))
+        return call([python, str(pathlib.Path(__file__).resolve()), "--child", request])
 
-    described = torch_child(task="describe")
-    write_safetensors(weights, random_weights(described["shapes"]))
-    write_safetensors(data, random_input(config, batch))
+    def ours(precision):
+        common = ["--batch", str(batch), "--precision", precision, "--json"]
+        if task != "sample":
+            return call([arguments.ours + "/bench_step", "--config", str(config_file), "--weights", weights, "--input", data,
+                         "--steps", str(arguments.steps)] + common + ["--inference"] * (task == "forward"))
+        result = call([arguments.ours + "/bench_sample", str(folder / case), "--noise", str(folder / f"{case}.npy"),
+                       "--steps", str(SAMPLER_STEPS), "--runs", str(arguments.steps)] + common)
+        return dict(result, seconds_per_step=result["seconds_per_run"], loss=result["root_mean_square"])
+
+    pythons = {}
+    for python in arguments.python:
+        described = torch_child(python, task="describe")
+        pythons[f"PyTorch {described['torch'].split('+')[0]}"] = python
+    tensors, inputs = random_weights(described["shapes"]), random_input(config, batch)
+    write_safetensors(weights, tensors)
+    write_safetensors(data, inputs)
+    if task == "sample":
+        write_pipeline(folder / case, config_file, weights)
+        write_npy(folder / f"{case}.npy", *inputs["sample"])
     count = sum(math.prod(shape) for shape in described["shapes"].values())
-    print(f"\n{case}: {count} parameters, batch {batch}, PyTorch {described['torch']}", flush=True)
+    print(f"\n{case} {task}: {count} parameters, batch {batch}", flush=True)
 
     plan = []  # alternating
     for variant, (precision, _, compiled) in VARIANTS.items():
         if arguments.ours and variant in ("f32", "bf16 autocast channels_last"):
             plan.append(("ours", precision))
-        if not compiled or arguments.compile:
-            plan.append(("PyTorch", variant))
+        for label in pythons:
+            if not compiled or (arguments.compile and label >= "PyTorch 2"):
+                plan.append((label, variant))
+    if arguments.runtimes and task == "forward":
+        plan += [(label, variant) for label in pythons if label >= "PyTorch 2" for variant in RUNTIMES]
     rounds = []
     for index in range(arguments.rounds):
         print(f"  load average {os.getloadavg()[0]:.1f}", flush=True)
         results = {}
         for side, variant in plan:
             if side == "ours":
-                result = call([arguments.ours, "--config", str(config_file), "--batch", str(batch),
-                               "--precision", variant, "--steps", str(arguments.steps), "--json",
-                               "--weights", weights, "--input", data])
+                result = ours(variant)
             else:
-                result = torch_child(task="step", variant=variant, weights=weights, input=data,
+                result = torch_child(pythons[side], task=task, variant=variant, weights=weights, input=data,
                                      steps=arguments.steps)
             results[side, variant] = result
-            print(f"  round {index + 1} {side:8} {variant:37} {result['seconds_per_step']:.3f} s/step  "
+            print(f"  round {index + 1} {side:14} {variant:37} {result['seconds_per_step']:.4f} s  "
                   f"loss {result['loss']:.6f}", flush=True)
         rounds.append(results)
     return rounds
 
 
 def check_losses(rounds):
-    reference = rounds[0]["PyTorch", "f32"]["loss"]
+    reference = next(r["loss"] for (side, variant), r in rounds[0].items() if side != "ours" and variant == "f32")
     for results in rounds:
         for (side, variant), result in results.items():
             tolerance = LOSS_TOLERANCE[result["precision"]]
-            if variant.split()[0] != result["precision"]:
+            if result["precision"] not in variant:
                 sys.exit(f"{side} was asked for {variant} and reports {result['precision']}.")
             if not abs(result["loss"] / reference - 1) <= tolerance:
                 sys.exit(f"The first losses differ: {side} {variant} {result['loss']!r}, PyTorch f32 "
@@ -232,15 +334,20 @@ def spread(values, form):
 
 
 def table(rounds):
-    """Ratios are taken within a round: above 1 means faster than that PyTorch variant."""
-    lines = ["| | s/step | vs PyTorch f32 | vs PyTorch bf16 | first step, s | peak RSS, MiB |",
-             "|---|---|---|---|---|---|"]
+    """Ratios are taken within a round: above 1 means faster than f32 of that PyTorch, and than the fastest row of others."""
+    others = [key for key in rounds[0] if key[0] != "ours"]
+    eager = [key for key in others if key[1] == "f32"]
+    names = [f"vs {side} f32" for side, _ in eager] + ["vs best of others"]
+    lines = ["| | seconds | " + " | ".join(names) + " | first step from process start, s | peak RSS, MiB |",
+             "|---|---|" + "---|" * len(names) + "---|---|"]
     for key in rounds[0]:
-        cells = [" ".join(key), spread([r[key]["seconds_per_step"] for r in rounds], ".3f")]
-        for base in ("f32", "bf16 autocast channels_last"):
-            ratios = [r["PyTorch", base]["seconds_per_step"] / r[key]["seconds_per_step"] for r in rounds]
-            cells.append(spread(ratios, ".2f"))
-        cells.append(spread([r[key]["first_step_seconds"] for r in rounds], ".2f"))
+        cells = [" ".join(key), spread([r[key]["seconds_per_step"] for r in rounds], ".4g")]
+        bases = [[r[base]["seconds_per_step"] for r in rounds] for base in eager]
+        bases.append([min(r[other]["seconds_per_step"] for other in others) for r in rounds])
+        for base in bases:
+            cells.append(spread([b / r[key]["seconds_per_step"] for b, r in zip(base, rounds)], ".2f"))
+        first = [r[key]["first_step_seconds"] for r in rounds if "first_step_seconds" in r[key]]
+        cells.append(spread(first, ".2f") if first else "")
         cells.append(format(max(r[key]["peak_rss_mib"] for r in rounds), ".0f"))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -248,17 +355,20 @@ def table(rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--ours", help="the bench_step program; absent: only PyTorch is measured")
-    parser.add_argument("--python", default=sys.executable, help="a Python that has PyTorch")
+    parser.add_argument("--ours", help="folder of bench_step and bench_sample; absent: only PyTorch is measured")
+    parser.add_argument("--python", action="append", help="a Python that has PyTorch; may be given more than once")
+    parser.add_argument("--task", choices=["step", "forward", "sample"], default="step")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5, help="timed steps per run")
     parser.add_argument("--case", choices=CASES, help="default: all")
     parser.add_argument("--compile", action="store_true", help="torch.compile too")
+    parser.add_argument("--runtimes", action="store_true", help="ONNX Runtime and OpenVINO too")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(child(json.loads(arguments.child))))
         return
+    arguments.python = arguments.python or [sys.executable]
     if min(arguments.rounds, arguments.steps) < 1:
         parser.error("--rounds and --steps must be at least 1")
 

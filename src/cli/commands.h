@@ -19,8 +19,12 @@ struct Command {
 
 std::function<int()> add_train(CLI::App& app);
 std::function<int()> add_sample(CLI::App& app);
+std::function<int()> add_compare_samplers(CLI::App& app);
 std::function<int()> add_noise(CLI::App& app);
 std::function<int()> add_data(CLI::App& app);
 std::function<int()> add_info(CLI::App& app);
+std::function<int()> add_convert(CLI::App& app);
+std::function<int()> add_verify(CLI::App& app);
+std::function<int()> add_bench(CLI::App& app);
 
 }  // namespace diffusion

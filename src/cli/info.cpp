@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/model_details.h"
 #include "cli/model_path.h"
 #include "cli/options.h"
 #include "diffusion/model.h"
+#include "diffusion/weights.h"
 #include "io/fs.h"
 
 namespace diffusion {
@@ -99,6 +101,8 @@ Json schedule_to_json(const Preconditioner& preconditioner) {
   if (const EdmParameters* edm = preconditioner.edm())
     return Json::Object{
         {"sigma_data", edm->sigma_data}, {"sigma_min", edm->sigma_min}, {"sigma_max", edm->sigma_max}};
+  if (const FlowParameters* flow = preconditioner.flow())
+    return Json::Object{{"kind", "flow"}, {"timesteps", flow->num_train_timesteps}};
   const NoiseSchedule& schedule = *preconditioner.schedule();
   const auto warning = terminal_snr_warning(schedule);
   return Json::Object{{"kind", to_string(schedule.kind)},
@@ -148,6 +152,8 @@ void print_scheduler(const Model& model) {
   if (const EdmParameters* edm = model.preconditioner.edm())
     return print_line(fmt::format("schedule   sigma from {} to {}, sigma_data {}", edm->sigma_min,
                                   edm->sigma_max, edm->sigma_data));
+  if (const FlowParameters* flow = model.preconditioner.flow())
+    return print_line(fmt::format("schedule   rectified flow, {} timesteps", flow->num_train_timesteps));
   const NoiseSchedule& schedule = *model.preconditioner.schedule();
   const std::string betas = schedule.kind == ScheduleKind::cosine
                                 ? ""
@@ -167,10 +173,61 @@ void print_training(const Json::Object& training) {
   print_line(line);
 }
 
+std::string describe_limit(const EstimateLimit& limit) {
+  if (limit.kind == EstimateLimit::Kind::clip) return fmt::format(", estimates within {}", limit.range);
+  return limit.kind == EstimateLimit::Kind::dynamic_threshold ? ", estimates within a dynamic threshold" : "";
+}
+
+// The file as it was read, and what it comes to.
+void print_sampling(const Model& model) {
+  const Json config = scheduler_config_of(model);
+  const std::optional<Spacing>& spacing = model.sampling.levels.spacing;
+  print_line(fmt::format("scheduler  {}: {}, {} levels{}",
+                         to_string(member(config, "_class_name", "scheduler"), "scheduler"),
+                         model.sampling.sampler, spacing ? to_string(*spacing) : "the model's own",
+                         describe_limit(model.sampling.limit)));
+}
+
+void print_cost(const NetworkCost& cost) {
+  const auto memory = [](const std::optional<std::size_t>& bytes) {
+    return bytes ? human_bytes(*bytes) : std::string("too much");
+  };
+  print_line(fmt::format("evaluation {:.3g} GFLOP an image", cost.flops * 1e-9));
+  print_line(fmt::format("memory     {} for weights, and for activations {} (one image) or {} (batch of {})",
+                         human_bytes(cost.weight_bytes), memory(cost.bytes_of_one),
+                         memory(cost.bytes_of_batch), NetworkCost::kBatch));
+}
+
+void print_history(const TrainingHistory& history) {
+  print_line(fmt::format("history    {} steps in {}, loss {:.4f} -> {:.4f} (first and last {} steps)",
+                         history.steps, format_duration(history.seconds), history.first_loss,
+                         history.last_loss, TrainingHistory::kAveraged));
+}
+
+Json cost_to_json(const NetworkCost& cost) {
+  const auto memory = [](const std::optional<std::size_t>& bytes) {
+    return bytes ? Json(*bytes) : Json(nullptr);
+  };
+  return Json::Object{{"flops", cost.flops},
+                      {"weight_bytes", cost.weight_bytes},
+                      {"activation_bytes", memory(cost.bytes_of_one)},
+                      {"activation_bytes_of_64", memory(cost.bytes_of_batch)}};
+}
+
+Json history_to_json(const TrainingHistory& history) {
+  return Json::Object{{"steps", history.steps},
+                      {"seconds", history.seconds},
+                      {"first_loss", history.first_loss},
+                      {"last_loss", history.last_loss}};
+}
+
 int run(const InfoOptions& o) {
   const fs::path found = find_pipeline(o.model);
   const fs::path pipeline = fs::weakly_canonical(found);
-  const Model model = read_pipeline(found);
+  Model model = read_pipeline(found);
+  const WeightFiles weights = WeightFiles::open(component_directory(found, "unet"));
+  const std::optional<NetworkCost> cost = network_cost(model);
+  const std::optional<TrainingHistory> history = training_history(found);
   const std::optional<Json::Object> training = training_progress(found);
   const std::uintmax_t bytes = disk_size(pipeline);
 
@@ -180,8 +237,13 @@ int run(const InfoOptions& o) {
                    : fmt::format("model      {} (latest: {})", o.model, pipeline.filename().string()));
     print_network(model);
     print_scheduler(model);
+    print_sampling(model);
+    if (cost) print_cost(*cost);
     if (training) print_training(*training);
-    print_line(fmt::format("on disk    {}", human_bytes(bytes)));
+    if (history) print_history(*history);
+    print_line(fmt::format("on disk    {}; weights are {} in {} file{}", human_bytes(bytes),
+                           fmt::join(weights.dtypes(), ", "), weights.paths().size(),
+                           weights.paths().size() == 1 ? "" : "s"));
     return 0;
   }
   print_json(Json::Object{
@@ -195,8 +257,13 @@ int run(const InfoOptions& o) {
       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
       {"objective", to_string(model.preconditioner.objective())},
       {"schedule", schedule_to_json(model.preconditioner)},
-      {"scheduler", scheduler_to_json(model.preconditioner, model.clip_x0)},
+      {"scheduler", scheduler_config_of(model)},
+      {"sampling", sampling_to_json(model.sampling)},
+      {"cost", cost ? cost_to_json(*cost) : Json(nullptr)},
+      {"weight_dtypes", to_json_array(weights.dtypes())},
+      {"weight_files", weights.paths().size()},
       {"training", training ? Json(*training) : Json(nullptr)},
+      {"history", history ? history_to_json(*history) : Json(nullptr)},
       {"disk_bytes", bytes},
   });
   return 0;

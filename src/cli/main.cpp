@@ -28,9 +28,14 @@ namespace {
 constexpr std::array kCommands{
     Command{"train", "Train a model on a data set, or go on with a run", add_train},
     Command{"sample", "Make pictures with a model", add_sample},
+    Command{"compare-samplers", "Make the same pictures with several samplers, and compare them",
+            add_compare_samplers},
     Command{"noise", "Show how a picture drowns in noise (the forward process)", add_noise},
     Command{"data", "Tell what is in a data set, and show examples", add_data},
     Command{"info", "Tell what a model is", add_info},
+    Command{"convert", "Write a model as a diffusers pipeline, in f32, f16 or bf16", add_convert},
+    Command{"verify", "Check that a model is whole and computes what it did", add_verify},
+    Command{"bench", "Measure how fast a network runs on this machine, layer by layer", add_bench},
 };
 
 constexpr const char* kExitCodeHelp =

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -28,7 +27,7 @@ namespace {
 constexpr int kDefaultFrames = 100;
 
 struct SampleOptions {
-  std::string model, out, gif, label, raw;
+  std::string model, out, gif, raw;
   GenerateOptions generate;
   SamplingOptions sampling;
   int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
@@ -36,32 +35,10 @@ struct SampleOptions {
   bool show = false, json = false, quiet = false;
 };
 
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-// A name, whatever its case, or a number.
-int parse_label(const Model& model, const std::string& text) {
-  for (std::size_t k = 0; k < model.class_names.size(); ++k)
-    if (same_word(model.class_names[k], text)) return int(k);
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (model.class_count() == 0)
-    throw Error(ErrorKind::usage, "this model knows no classes, so it takes no --label");
-  if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number < model.class_count())
-    return number;
-  std::string names;
-  for (const std::string& name : model.class_names) names += ", " + name;
-  throw Error(ErrorKind::usage,
-              fmt::format("--label is \"{}\"; accepted are 0 to {}{}", text, model.class_count() - 1, names));
-}
-
 // Choices that depend on the model.
 GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model& model, Model* guide) {
   GenerateOptions g = o.generate;
-  apply_sampling_options(app, o.sampling, model, guide, g);
-  if (app.count("--label") > 0) g.label = parse_label(model, o.label);
+  apply_sampling_options(o.sampling, model, guide, g);
   if (!o.sampling.noise.empty()) {
     g.noise = read_start_noise(o.sampling.noise, model);
     const NetworkTraits traits = model.traits();
@@ -124,7 +101,7 @@ int run(const CLI::App& app, const SampleOptions& o) {
     throw Error(ErrorKind::usage, "--frames is for outputs that end in .gif");
   if (app.count("--delay") > 0 && !animated)
     throw Error(ErrorKind::usage, "--delay is for outputs that end in .gif");
-  check_sampling_names(app, o.sampling);  // throws before the model is read
+  check_sampling_names(o.sampling);  // throws before the model is read
   if (!o.raw.empty()) check_writable_file(o.raw);
   Json::Array output_paths;
   for (const PictureOutput& output : outputs)
@@ -217,20 +194,15 @@ std::function<int()> add_sample(CLI::App& app) {
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--seed", o->generate.seed, "Decides the noise: image k of a seed is always the same")
-      ->check(at_least(0))
-      ->type_name("N")
-      ->capture_default_str();
   app.add_option("--first", o->generate.first, "Index k of the first image")
       ->check(in_range(0, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--label", o->label,
-                 "Class of all images, a number or a name\n(default: image k is of class k modulo the number "
-                 "of classes)")
-      ->type_name("K");
-
-  add_sampling_options(app, o->sampling);
+  add_seed_and_label_options(app, o->generate.seed, o->sampling);
+  add_sampler_options(app, o->sampling);
+  add_spacing_option(app, o->sampling);
+  add_guidance_options(app, o->sampling);
+  add_noise_option(app, o->sampling);
 
   const char* output = "Output";
   app.add_option("--gif", o->gif, "Write the animation to FILE, too")->type_name("FILE")->group(output);

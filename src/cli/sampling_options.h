@@ -1,9 +1,9 @@
 #pragma once
 
-// The options of `diffusion sample` that say how to get from noise to image.
+// The options of `diffusion sample` and `diffusion compare-samplers` that say how to get from noise to image.
 
 #include <CLI/CLI.hpp>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,23 +11,31 @@
 
 namespace diffusion {
 
+// What was not given is none: then the model's own scheduler decides.
 struct SamplingOptions {
-  std::string sampler, spacing, guide, noise;
-  int steps = 0;
-  double eta = 0, s_churn = 0, s_tmin = 0, s_tmax = 0, s_noise = 0;
-  double guidance = 1, guidance_rescale = 0;
+  std::optional<std::string> sampler, spacing, label;
+  std::optional<int> steps;
+  std::optional<double> eta, s_churn, s_tmin, s_tmax, s_noise;
+  double guidance = 1;
+  std::optional<double> guidance_rescale;
   std::vector<double> guidance_interval;
+  std::string guide, noise;
 };
 
-void add_sampling_options(CLI::App& app, SamplingOptions& options);
+// Those of which picture: --seed, --label; and how: --sampler, --steps, --eta, --s-...; --spacing; guidance; --noise.
+void add_seed_and_label_options(CLI::App& app, std::uint64_t& seed, SamplingOptions& options);
+void add_sampler_options(CLI::App& app, SamplingOptions& options);
+void add_spacing_option(CLI::App& app, SamplingOptions& options);
+void add_guidance_options(CLI::App& app, SamplingOptions& options);
+void add_noise_option(CLI::App& app, SamplingOptions& options);
 
 // Checks of names that need no model. Error(usage).
-void check_sampling_names(const CLI::App& app, const SamplingOptions& options);
+void check_sampling_names(const SamplingOptions& options);
 
 // Fills in what the options and else the model's own scheduler say. The guide belongs to the caller and must outlive
-// `generate`; null: none was given.
-void apply_sampling_options(const CLI::App& app, const SamplingOptions& options, const Model& model,
-                            Model* guide, GenerateOptions& generate);
+// `generate`; null: none was given. Error(usage) if the label is not of this model.
+void apply_sampling_options(const SamplingOptions& options, const Model& model, Model* guide,
+                            GenerateOptions& generate);
 
 // The numbers of --noise, float32 [N, C, H, W]. Error(bad_input) if they are not for images of this model.
 std::vector<float> read_start_noise(const std::string& path, const Model& model);

@@ -75,6 +75,11 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   if (given("--loss")) c.loss = parse_loss_kind(o.loss);
   if (given("--weight")) c.weighting.kind = parse_weighting_kind(o.weight);
   if (given("--precision")) c.precision = parse_precision(o.precision);
+  for (const char* option : {"--schedule", "--beta-start", "--beta-end"})
+    if (given(option) && (c.objective == Objective::edm || c.objective == Objective::flow))
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} is for the objectives epsilon, v and x0; {} has no noise schedule", option,
+                              to_string(c.objective)));
   c.seed = over.seed;
   c.threads = over.threads;
   c.keep = over.keep;
@@ -96,11 +101,9 @@ int run(const CLI::App& app, const TrainOptions& o) {
   const TrainConfig config = resolve(app, o);
   validate(config);  // before data are fetched
   const auto talk = [](const std::string& message) { stderr_log().line(message); };
-  if (config.objective != Objective::edm) {
-    const auto schedule =
-        make_schedule(config.schedule, config.timesteps, config.beta_start, config.beta_end);
-    if (const auto warning = terminal_snr_warning(schedule)) stderr_log().warning(*warning);
-  }
+  const Preconditioner preconditioner = make_preconditioner(config);
+  if (const NoiseSchedule* schedule = preconditioner.schedule())
+    if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
 
   Dataset dataset = DataLoader(app, o.source, o.quiet).load(config.data).dataset;
   const std::string summary =
@@ -175,15 +178,17 @@ std::function<int()> add_train(CLI::App& app) {
   app.add_option("--clip", o->config.clip, "Largest gradient norm; 0: no limit")->group("Optimization");
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
 
-  app.add_option("--objective", o->objective, "What the network predicts: epsilon, v, x0 or edm")
+  app.add_option("--objective", o->objective, "What the network predicts: epsilon, v, x0, edm or flow")
       ->group("Diffusion");
   app.add_option("--schedule", o->schedule, "linear, scaled_linear, cosine, quadratic or sigmoid")
       ->group("Diffusion");
-  app.add_option("--timesteps", o->config.timesteps, "Length of the schedule")->group("Diffusion");
+  app.add_option("--timesteps", o->config.timesteps,
+                 "Length of the schedule; of a flow, its time 1 for the network")
+      ->group("Diffusion");
   app.add_option("--beta-start", o->config.beta_start, "First beta of the schedule")->group("Diffusion");
   app.add_option("--beta-end", o->config.beta_end, "Last beta of the schedule")->group("Diffusion");
   app.add_option("--loss", o->loss, "mse, huber or l1")->group("Diffusion");
-  app.add_option("--weight", o->weight, "Weight of the noise levels: uniform, p2 or min-snr")
+  app.add_option("--weight", o->weight, "Weight of the noise levels: uniform, p2 or min_snr")
       ->group("Diffusion");
 
   add_data_options(app, o->source);

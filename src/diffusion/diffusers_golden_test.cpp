@@ -197,35 +197,43 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     const std::vector<std::size_t> at{0, n / 2, n - 1, n};
     const std::vector<double> sigmas = numbers(field(run, "sigmas")),
                               timesteps = numbers(field(run, "timesteps"));
-    // The first level with zero terminal SNR is a matter of taste: diffusers' DDPM and DDIM take infinity, its other classes
-    // 4096, and ours 4096 or more.
-    const NoiseSchedule* schedule = settings.preconditioner.schedule();
-    const bool zero_snr = schedule && schedule->zero_terminal_snr;
-    for (std::size_t i = zero_snr ? 1 : 0; i < 4; ++i)
-      EXPECT_NEAR(levels.sigmas[at[i]], sigmas[i], 1e-10 * sigmas[i]) << name << " level " << at[i];
-    for (std::size_t i = 0; i < 3 && schedule; ++i)
+    const Preconditioner& preconditioner = settings.preconditioner;
+    const NoiseSchedule* schedule = preconditioner.schedule();
+    // Of a flow diffusers has the time t = sigma / (1 + sigma), and with zero terminal SNR DDPM and DDIM start from infinity.
+    const auto as_there = [&](double sigma) { return preconditioner.flow() ? sigma / (1 + sigma) : sigma; };
+    const bool from_infinity = schedule && schedule->zero_terminal_snr &&
+                               sampling.levels.convention == LevelConvention::ddpm &&
+                               levels.timesteps.front() == schedule->num_train_timesteps - 1;
+    for (std::size_t i = from_infinity ? 1 : 0; i < 4; ++i)
+      EXPECT_NEAR(as_there(levels.sigmas[at[i]]), sigmas[i], 1e-10 * sigmas[i]) << name << " level " << at[i];
+    for (std::size_t i = 0; i < 3 && !preconditioner.edm(); ++i)
       EXPECT_NEAR(levels.timesteps[at[i]], timesteps[i], 1e-6) << name << " level " << at[i];
-    if (!zero_snr) {
-      EXPECT_NEAR(levels.initial_std / number(run, "initial_std"), 1, 1e-10) << name;
+    const double start_scale =
+        preconditioner.flow() ? preconditioner.picture_scale(levels.sigmas.front()) : 1;
+    if (!from_infinity) {
+      EXPECT_NEAR(levels.initial_std * start_scale / number(run, "initial_std"), 1, 1e-10) << name;
     }
 
     const Denoiser network = [&](std::span<const double> x, double sigma, std::span<double> denoised) {
-      const Scalings c = settings.preconditioner.scalings(sigma);
+      const Scalings c = preconditioner.scalings(sigma);
       const double t = levels.timestep_of(sigma).value_or(c.c_noise);
-      const double time = 0.1 * std::sin(schedule ? t / 100 : t);
+      const double time = 0.1 * std::sin(preconditioner.edm() ? t : t / 100);
       for (std::size_t i = 0; i < x.size(); ++i)
         denoised[i] = c.c_skip * x[i] + c.c_out * (0.3 * c.c_in * x[i] + time);
     };
     const DenoisedLimit limit = denoised_limit(sampling.limit, start.size());
-    SamplerOptions options;
+    SamplerOptions options{.middles = levels.middles};
     if (sampling.variance != DdpmVariance::posterior) options.variance = sampling.variance;
+    if (!sampling.lower_order_final) options.lower_order_final = false;
+    if (sampling.euler_at_final) options.euler_at_final = true;
     if (sampling.limit_spares_noise) options.limit = limit;
     if (const Json* eta = run.find("eta")) options.eta = to_double(*eta, "eta");
     const bool vp =
         std::ranges::count(std::vector<std::string>{"DDPMScheduler", "DDIMScheduler", "PNDMScheduler",
                                                     "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
                                                     "DEISMultistepScheduler"},
-                           text(run, "class")) > 0;
+                           text(run, "class")) > 0 ||
+        preconditioner.flow();
     std::vector<double> x = start;
     for (double& value : x) value *= levels.initial_std;
     const Json::Array& states = to_array(field(run, "states"), file);
@@ -236,15 +244,14 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
                   if (found == at.end()) return;
                   const std::vector<double> expected = numbers(states.at(std::size_t(found - at.begin())));
                   for (std::size_t k = 0; k < expected.size(); ++k) {
-                    const double state = step.x[k] / (vp ? std::hypot(1, step.sigma_next) : 1);
+                    const double state = step.x[k] * (vp ? preconditioner.picture_scale(step.sigma_next) : 1);
                     const double error = std::abs(state - expected[k]) / (1 + std::abs(expected[k]));
-                    EXPECT_LT(error, zero_snr ? (step.index == 0 ? 0.02 : 5e-4) : 1e-9)
-                        << name << " step " << step.index;
+                    EXPECT_LT(error, 1e-9) << name << " step " << step.index;
                   }
                 });
   }
-  EXPECT_EQ(classes.size(), 12u);
-  EXPECT_EQ(compared, 288);
+  EXPECT_EQ(classes.size(), 14u);
+  EXPECT_EQ(compared, 567);
 }
 
 }  // namespace

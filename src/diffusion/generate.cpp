@@ -81,7 +81,10 @@ void sample_as_configured(const SamplingSettings& settings, GenerateOptions& opt
   options.levels = settings.levels;
   options.limit = settings.limit;
   options.limit_spares_noise = settings.limit_spares_noise;
-  if (settings.variance != DdpmVariance::posterior) options.sampler_options.variance = settings.variance;
+  SamplerOptions& sampler = options.sampler_options;
+  if (settings.variance != DdpmVariance::posterior) sampler.variance = settings.variance;
+  if (!settings.lower_order_final) sampler.lower_order_final = false;
+  if (settings.euler_at_final) sampler.euler_at_final = true;
 }
 
 void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,
@@ -109,11 +112,12 @@ std::vector<Image> generate(Model& model, const Device& device, const GenerateOp
                             std::size_t(options.count) * image_size));
   const SamplerEntry& sampler = find_sampler(options.sampler);
   const NoiseLevels levels = noise_levels(model.preconditioner, options.steps, options.levels);
-  const double end_scale = 1 / std::hypot(1, levels.sigmas.back());
+  const double end_scale = model.preconditioner.picture_scale(levels.sigmas.back());
 
   const DenoisedLimit limit = denoised_limit(limit_of(model, options), image_size);
   SamplerOptions sampler_options = options.sampler_options;
   if (options.limit_spares_noise) sampler_options.limit = limit;
+  sampler_options.middles = levels.middles;
 
   std::vector<Image> images;
   std::vector<double> x, shown;
@@ -138,7 +142,7 @@ std::vector<Image> generate(Model& model, const Device& device, const GenerateOp
     run_sampler(sampler, d, levels.sigmas, image_noise(options.seed, std::uint32_t(first), image_size),
                 sampler_options, x, [&](const SamplerStep& s) {
                   if (!on_step) return;
-                  const double scale = 1 / std::sqrt(1 + s.sigma_next * s.sigma_next);
+                  const double scale = model.preconditioner.picture_scale(s.sigma_next);
                   shown.assign(s.x.begin(), s.x.end());
                   for (double& value : shown) value *= scale;
                   on_step({s.index, s.count, done, batch, shown});

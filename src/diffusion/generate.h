@@ -46,8 +46,8 @@ void sample_as_configured(const SamplingSettings& settings, GenerateOptions& opt
 void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,
                  std::size_t elements_per_image);
 
-// Called after every step of every batch; `x` is the state in VP form, x / sqrt(1 + sigma^2), of the images
-// first_image, first_image + 1, ... of the call. After the last step it is the result before rounding.
+// Called after every step of every batch; `x` is the state times Preconditioner::picture_scale, so in VP form or that of
+// a flow, of the images first_image, first_image + 1, ... of the call. After the last step it is the result before rounding.
 struct GenerateStep {
   int step, steps;
   int first_image, images;

@@ -72,7 +72,7 @@ DenoisingFrames::DenoisingFrames(const Model& model, const GenerateOptions& opti
   frames_.assign(states.size(), std::vector<Image>(std::size_t(options.count), blank));
   if (states.front() != 0) return;
 
-  const double scale = levels.initial_std / std::hypot(1, levels.sigmas.front());
+  const double scale = levels.initial_std * model.preconditioner.picture_scale(levels.sigmas.front());
   std::vector<double> x(elements);
   for (int k = 0; k < options.count; ++k) {
     start_noise(options, k, x, elements);

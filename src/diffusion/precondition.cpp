@@ -13,7 +13,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kObjectiveNames{"epsilon", "v", "x0", "edm"};
+constexpr std::array<std::string_view, 5> kObjectiveNames{"epsilon", "v", "x0", "edm", "flow"};
 constexpr std::array<std::string_view, 3> kWeightingNames{"uniform", "p2", "min_snr"};
 
 void require(bool accepted, std::string_view name, double value, std::string_view range) {
@@ -36,9 +36,11 @@ Objective parse_objective(std::string_view name) {
 
 Preconditioner::Preconditioner(Objective objective, NoiseSchedule schedule)
     : objective_(objective), levels_(std::move(schedule)) {
-  if (objective == Objective::edm)
-    throw Error(ErrorKind::usage,
-                "The objective edm has no noise schedule; accepted with a schedule are: epsilon, v, x0.");
+  if (objective == Objective::edm || objective == Objective::flow)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("The objective {} has no noise schedule; accepted with a schedule are: epsilon, v, x0.",
+                    to_string(objective)));
   if (std::get<NoiseSchedule>(levels_).sigmas.empty())
     throw Error(ErrorKind::usage, "The noise schedule of a model has no timesteps; it needs at least one.");
 }
@@ -52,6 +54,14 @@ Preconditioner::Preconditioner(const EdmParameters& parameters)
           fmt::format("less than sigma_max, which is {}", parameters.sigma_max));
   require(std::isfinite(parameters.p_mean), "p_mean", parameters.p_mean, "finite");
   require_positive("p_std", parameters.p_std);
+}
+
+Preconditioner::Preconditioner(const FlowParameters& parameters)
+    : objective_(Objective::flow), levels_(parameters) {
+  const int T = parameters.num_train_timesteps;
+  require(T >= 3 && T <= 1'000'000, "The number of timesteps of a flow", T, "3 to 1000000");
+  require(std::isfinite(parameters.logit_mean), "logit_mean", parameters.logit_mean, "finite");
+  require_positive("logit_std", parameters.logit_std);
 }
 
 Scalings Preconditioner::scalings(double sigma) const {
@@ -70,29 +80,40 @@ Scalings Preconditioner::scalings(double sigma) const {
       const double share = sigma_data / norm;
       return {share * share, sigma * share, 1 / norm, std::log(sigma) / 4};
     }
+    case Objective::flow: {
+      const double t = sigma / (1 + sigma);
+      return {1 / (1 + sigma), -t, 1 / (1 + sigma), flow()->num_train_timesteps * t};
+    }
   }
   throw Error(ErrorKind::internal, "A preconditioner has an objective that does not exist.");
 }
 
 double Preconditioner::sigma_min() const {
+  if (flow()) return 1.0 / (flow()->num_train_timesteps - 1);
   return schedule() ? schedule()->sigmas.front() : std::get<EdmParameters>(levels_).sigma_min;
 }
 
 double Preconditioner::sigma_max() const {
+  if (flow()) return flow()->num_train_timesteps - 1;
   return schedule() ? schedule()->sigmas.back() : std::get<EdmParameters>(levels_).sigma_max;
 }
 
 double Preconditioner::draw_sigma(const RandomKey& key) const {
   if (schedule())
     return schedule()->sigmas[uniform_below(key, std::uint32_t(schedule()->num_train_timesteps))];
-  const auto& edm = std::get<EdmParameters>(levels_);
   std::array<double, 1> normal;
   fill_normal(key, normal);
-  return std::exp(edm.p_mean + edm.p_std * normal[0]);
+  if (flow()) return std::exp(flow()->logit_mean + flow()->logit_std * normal[0]);
+  return std::exp(edm()->p_mean + edm()->p_std * normal[0]);
 }
 
 double Preconditioner::initial_std(double sigma) const {
+  if (flow()) return 1 + sigma;
   return schedule() ? std::hypot(1, sigma) : sigma;
+}
+
+double Preconditioner::picture_scale(double sigma) const {
+  return flow() ? 1 / (1 + sigma) : 1 / std::hypot(1, sigma);
 }
 
 std::string_view to_string(WeightingKind kind) {

@@ -88,6 +88,25 @@ TEST(PreconditionTest, EdmIdealNetworkGivesTheCleanImage) {
   }
 }
 
+// x_t = (1 - t) y + t n and F = n - y.
+TEST(PreconditionTest, FlowIsTheVelocityOfTheStraightLine) {
+  const Preconditioner preconditioner(FlowParameters{.num_train_timesteps = 500});
+  const double y = -0.4, n = 1.3;
+  for (const double t : {1e-4, 0.002, 0.3, 0.5, 0.9, 1 - 1e-9}) {
+    const double sigma = t / (1 - t);
+    const Scalings c = preconditioner.scalings(sigma);
+    EXPECT_NEAR(c.c_in * (y + sigma * n), (1 - t) * y + t * n, 1e-12) << t;
+    EXPECT_NEAR(c.c_skip * (y + sigma * n) + c.c_out * (n - y), y, 1e-12) << t;
+    EXPECT_NEAR(c.c_noise, 500 * t, 1e-9) << t;
+    EXPECT_NEAR(preconditioner.initial_std(sigma) * c.c_in, 1, 1e-12) << t;
+    EXPECT_NEAR(preconditioner.picture_scale(sigma), 1 - t, 1e-12) << t;
+  }
+  EXPECT_NEAR(preconditioner.sigma_min(), 1 / 499.0, 1e-15);  // t = 1 / T
+  EXPECT_NEAR(preconditioner.sigma_max(), 499, 1e-12);
+  EXPECT_EQ(preconditioner.schedule(), nullptr);
+  EXPECT_EQ(preconditioner.edm(), nullptr);
+}
+
 TEST(PreconditionTest, RangeAndStart) {
   const Preconditioner discrete(Objective::v, kSchedule);
   EXPECT_EQ(discrete.sigma_min(), kSchedule.sigma(0));
@@ -136,6 +155,23 @@ TEST(PreconditionTest, EdmDrawsAreLogNormal) {
   EXPECT_NEAR(below_mean / double(draws), 0.158655, 4 * std::sqrt(0.1587 * 0.8413 / draws));
 }
 
+TEST(PreconditionTest, FlowDrawsAreLogitNormal) {
+  const int draws = 20000;
+  const Preconditioner preconditioner(FlowParameters{.logit_mean = 0.5, .logit_std = 0.8});
+  int below_half = 0, below_tenth = 0;
+  for (int i = 0; i < draws; ++i) {
+    const double sigma = preconditioner.draw_sigma(level_key(std::uint32_t(i))), t = sigma / (1 + sigma);
+    below_half += t < 0.5;
+    below_tenth += t < 0.1;
+  }
+  const auto expect_share = [&](int count, double t) {  // Phi((logit t - mean) / std)
+    const double share = std::erfc(-(std::log(t / (1 - t)) - 0.5) / 0.8 / std::sqrt(2.0)) / 2;
+    EXPECT_NEAR(count / double(draws), share, 4 * std::sqrt(share * (1 - share) / draws)) << t;
+  };
+  expect_share(below_half, 0.5);
+  expect_share(below_tenth, 0.1);
+}
+
 TEST(PreconditionTest, MinSnrWeightsAreThePapers) {
   const double gamma = 5;
   const Weighting weighting{.kind = WeightingKind::min_snr, .min_snr_gamma = gamma};
@@ -147,6 +183,8 @@ TEST(PreconditionTest, MinSnrWeightsAreThePapers) {
     EXPECT_NEAR(weight(Objective::epsilon), capped / snr, 1e-12);
     EXPECT_NEAR(weight(Objective::v), capped / (snr + 1), 1e-12);
     EXPECT_NEAR(weight(Objective::x0), capped, 1e-12);
+    const double time = sigma / (1 + sigma);
+    EXPECT_NEAR(loss_weight(weighting, Preconditioner(FlowParameters{}), sigma), capped * time * time, 1e-12);
   }
 }
 
@@ -162,7 +200,8 @@ TEST(PreconditionTest, P2AndUniformWeights) {
 }
 
 TEST(PreconditionTest, NamesGoBothWays) {
-  for (const Objective objective : {Objective::epsilon, Objective::v, Objective::x0, Objective::edm})
+  for (const Objective objective :
+       {Objective::epsilon, Objective::v, Objective::x0, Objective::edm, Objective::flow})
     EXPECT_EQ(parse_objective(to_string(objective)), objective);
   for (const WeightingKind kind : {WeightingKind::uniform, WeightingKind::p2, WeightingKind::min_snr})
     EXPECT_EQ(parse_weighting_kind(to_string(kind)), kind);
@@ -173,6 +212,11 @@ TEST(PreconditionTest, NamesGoBothWays) {
 TEST(PreconditionTest, RefusesWhatMakesNoSense) {
   const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
   EXPECT_THROW(Preconditioner(Objective::edm, kSchedule), Error);
+  EXPECT_THROW(Preconditioner(Objective::flow, kSchedule), Error);
+  for (const int T : {-1, 0, 2, 1'000'001})
+    EXPECT_THROW(Preconditioner(FlowParameters{.num_train_timesteps = T}), Error) << T;
+  EXPECT_THROW(Preconditioner(FlowParameters{.logit_mean = infinity}), Error);
+  EXPECT_THROW(Preconditioner(FlowParameters{.logit_std = 0}), Error);
   EXPECT_THROW(Preconditioner(Objective::epsilon, NoiseSchedule{}), Error);
   for (const double bad : {0.0, -1.0, nan, infinity}) {
     EXPECT_THROW(Preconditioner(EdmParameters{.sigma_data = bad}), Error) << bad;

@@ -41,14 +41,16 @@ std::vector<double> integral_weights(std::span<const double> nodes, std::span<co
 
 // Zhang & Chen 2022 (arXiv 2204.13902), over log sigma: with u = log(sigma / sigma_i), x_next - x is sigma_i times the
 // integral of epsilon(u) e^u.
-void deis(const Denoiser& denoise, std::span<const double> sigmas, int most, std::span<double> x,
-          const StepCallback& on_step) {
+void deis(const Denoiser& denoise, std::span<const double> sigmas, int most, const SamplerOptions& options,
+          std::span<double> x, const StepCallback& on_step) {
+  const CarefulEnd careful =
+      options.lower_order_final.value_or(true) ? CarefulEnd::short_walks : CarefulEnd::never;
   const std::size_t steps = sigmas.size() - 1;
   History epsilon(std::size_t(most), x.size());
   std::vector<double> denoised(x.size());
   for (std::size_t i = 0; i < steps; ++i) {
     const double sigma = sigmas[i], sigma_next = sigmas[i + 1], ratio = sigma_next / sigma;
-    const int order = order_of_step(most, i, sigmas, CarefulEnd::short_walks);
+    const int order = order_of_step(most, i, sigmas, careful);
     estimate_noise(denoise, x, sigma, denoised, epsilon.push());
     std::vector<double> nodes, moments{ratio - 1};
     for (int age = 0; age < order; ++age) nodes.push_back(std::log(sigmas[i - std::size_t(age)] / sigma));
@@ -80,13 +82,13 @@ void step_as_if_equal(std::span<double> x, double step, const History& epsilon) 
 }  // namespace
 
 void deis_2(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
-            const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  deis(denoise, sigmas, 2, x, on_step);
+            const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  deis(denoise, sigmas, 2, options, x, on_step);
 }
 
 void deis_3(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
-            const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  deis(denoise, sigmas, 3, x, on_step);
+            const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  deis(denoise, sigmas, 3, options, x, on_step);
 }
 
 // Over sigma itself, with u = sigma / sigma_i - 1.
@@ -121,16 +123,31 @@ void ipndm(const Denoiser& denoise, std::span<const double> sigmas, const NoiseS
   }
 }
 
-// As ipndm, but the first step is Heun's and so takes two evaluations; what the second one says is not remembered.
-void pndm(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&, const SamplerOptions&,
-          std::span<double> x, const StepCallback& on_step) {
+// The classical method of fourth order over sigma. `first` is the noise estimate at x.
+void runge_kutta_step(const Denoiser& denoise, double sigma, double middle, double sigma_next,
+                      std::span<const double> first, std::span<double> x, std::span<double> denoised) {
+  std::vector<double> at(x.size()), epsilon(first.begin(), first.end()), sum = epsilon;
+  for (const auto& [level, weight] : {std::pair{middle, 2.0}, {middle, 2.0}, {sigma_next, 1.0}}) {
+    for (std::size_t k = 0; k < x.size(); ++k) at[k] = x[k] + (level - sigma) * epsilon[k];
+    estimate_noise(denoise, at, level, denoised, epsilon);
+    for (std::size_t k = 0; k < x.size(); ++k) sum[k] += weight * epsilon[k];
+  }
+  for (std::size_t k = 0; k < x.size(); ++k) x[k] += (sigma_next - sigma) / 6 * sum[k];
+}
+
+// As ipndm, but the first step is Heun's and so takes two evaluations; what the second one says is not remembered. With
+// middles the first steps are Runge-Kutta's instead.
+void pndm(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
+          const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
   const std::size_t steps = sigmas.size() - 1;
   History epsilon(4, x.size());
   std::vector<double> denoised(x.size()), predicted(x.size()), second(x.size());
   for (std::size_t i = 0; i < steps; ++i) {
     const double sigma = sigmas[i], step = sigmas[i + 1] - sigma;
     estimate_noise(denoise, x, sigma, denoised, epsilon.push());
-    if (i == 0 && steps > 1) {
+    if (i < options.middles.size()) {
+      runge_kutta_step(denoise, sigma, options.middles[i], sigmas[i + 1], epsilon[0], x, denoised);
+    } else if (i == 0 && steps > 1) {
       for (std::size_t k = 0; k < x.size(); ++k) predicted[k] = x[k] + step * epsilon[0][k];
       estimate_noise(denoise, predicted, sigmas[1], denoised, second);
       for (std::size_t k = 0; k < x.size(); ++k) x[k] += step * (epsilon[0][k] + second[k]) / 2;

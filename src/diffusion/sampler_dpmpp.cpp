@@ -19,14 +19,17 @@ double slope_weight(double q) {
 // (1 - exp(-q)) / 2 for slope_weight(q), and the third has half of what D'' has in the Taylor series, so that its error
 // falls as steps^-2, too, though it is smaller.
 void dpmpp(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise, int most,
-           double eta, std::span<double> x, const StepCallback& on_step) {
+           double eta, const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  const CarefulEnd careful =
+      options.lower_order_final.value_or(true) ? CarefulEnd::short_walks : CarefulEnd::never;
   const std::size_t steps = sigmas.size() - 1;
   History d(std::size_t(most), x.size());
   std::vector<double> injected(eta > 0 ? x.size() : 0);
   const auto lambda_step = [&](std::size_t i) { return std::log(sigmas[i] / sigmas[i + 1]); };
   for (std::size_t i = 0; i < steps; ++i) {
     const double sigma_next = sigmas[i + 1], h = lambda_step(i), q = (1 + eta) * h;
-    const int order = order_of_step(most, i, sigmas, CarefulEnd::short_walks);
+    const bool euler = i + 1 == steps && options.euler_at_final.value_or(false);
+    const int order = euler ? 1 : order_of_step(most, i, sigmas, careful);
     denoise(x, sigmas[i], d.push());
 
     const double keep = std::exp(-q);
@@ -60,23 +63,23 @@ void dpmpp(const Denoiser& denoise, std::span<const double> sigmas, const NoiseS
 }  // namespace
 
 void dpmpp_2m(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
-              const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  dpmpp(denoise, sigmas, noise, 2, 0, x, on_step);
+              const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  dpmpp(denoise, sigmas, noise, 2, 0, options, x, on_step);
 }
 
 void dpmpp_3m(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
-              const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  dpmpp(denoise, sigmas, noise, 3, 0, x, on_step);
+              const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  dpmpp(denoise, sigmas, noise, 3, 0, options, x, on_step);
 }
 
 void dpmpp_2m_sde(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
                   const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
-  dpmpp(denoise, sigmas, noise, 2, options.eta.value_or(1), x, on_step);
+  dpmpp(denoise, sigmas, noise, 2, options.eta.value_or(1), options, x, on_step);
 }
 
 void dpmpp_3m_sde(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
                   const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
-  dpmpp(denoise, sigmas, noise, 3, options.eta.value_or(1), x, on_step);
+  dpmpp(denoise, sigmas, noise, 3, options.eta.value_or(1), options, x, on_step);
 }
 
 }  // namespace diffusion::sampling

@@ -83,8 +83,10 @@ class BhStep {
 };
 
 // Predicts x at the next level from this D and earlier ones; when D is known there, first corrects the step that led there.
-void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, std::span<double> x,
-           const StepCallback& on_step) {
+void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, const SamplerOptions& options,
+           std::span<double> x, const StepCallback& on_step) {
+  const CarefulEnd careful =
+      options.lower_order_final.value_or(true) ? CarefulEnd::always : CarefulEnd::never;
   const std::size_t steps = sigmas.size() - 1;
   History d(std::size_t(most) + 1, x.size());
   std::vector<double> before(x.size()), corrected(x.size());  // x at the level before, corrected
@@ -100,7 +102,7 @@ void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, st
     } else {
       corrected.assign(x.begin(), x.end());
     }
-    order = order_of_step(most, i, sigmas, CarefulEnd::always);
+    order = order_of_step(most, i, sigmas, careful);
     BhStep prediction(sigmas[i], sigmas[i + 1]);
     for (int age = 1; age < order; ++age)
       prediction.add_earlier(sigmas[i - std::size_t(age)], d[std::size_t(age)]);
@@ -113,13 +115,13 @@ void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, st
 }  // namespace
 
 void unipc_2(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
-             const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  unipc(denoise, sigmas, 2, x, on_step);
+             const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  unipc(denoise, sigmas, 2, options, x, on_step);
 }
 
 void unipc_3(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
-             const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
-  unipc(denoise, sigmas, 3, x, on_step);
+             const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
+  unipc(denoise, sigmas, 3, options, x, on_step);
 }
 
 }  // namespace diffusion::sampling

@@ -16,18 +16,22 @@ namespace diffusion {
 namespace {
 
 constexpr std::array<std::string_view, 1> kEta{"eta"}, kVariance{"variance"};
+constexpr std::array<std::string_view, 1> kMiddles{"middles"};
+constexpr std::array<std::string_view, 1> kLowerOrder{"lower_order_final"};
 constexpr std::array<std::string_view, 2> kEtaAndLimit{"eta", "limit"};
+constexpr std::array<std::string_view, 2> kEnd{"lower_order_final", "euler_at_final"};
+constexpr std::array<std::string_view, 3> kEtaAndEnd{"eta", "lower_order_final", "euler_at_final"};
 constexpr std::array<std::string_view, 4> kChurn{"s_churn", "s_tmin", "s_tmax", "s_noise"};
 
 constexpr LevelConvention kDdpm = LevelConvention::ddpm, kK = LevelConvention::k_diffusion,
-                          kDpm = LevelConvention::dpm_solver;
+                          kDpm = LevelConvention::dpm_solver, kUni = LevelConvention::unipc;
 
 // clang-format off
-constexpr std::array<SamplerEntry, 20> kSamplers{{
+constexpr std::array<SamplerEntry, 19> kSamplers{{
     // name, function, reference, convention, stochastic, small steps, order, evaluations, extra evaluations, options
     {"ddpm", sampling::ddpm, "ancestral sampling, Ho et al. 2020 (arXiv 2006.11239), Algorithm 2", kDdpm, true, false, 0, 1, 0, kVariance},
     {"ddim", sampling::ddim, "Song et al. 2020 (arXiv 2010.02502), eq. 12; eta 0 is deterministic", kDdpm, false, false, 1, 1, 0, kEtaAndLimit},
-    {"pndm", sampling::pndm, "pseudo linear multistep (PLMS), Liu et al. 2022 (arXiv 2202.09778)", kDdpm, false, true, 2, 1, 1, {}},
+    {"pndm", sampling::pndm, "pseudo linear multistep (PLMS), Liu et al. 2022 (arXiv 2202.09778)", kDdpm, false, true, 2, 1, 1, kMiddles},
     {"euler", sampling::euler, "Euler's method on the ODE", kK, false, false, 1, 1, 0, {}},
     {"euler_ancestral", sampling::euler_ancestral, "Euler down, fresh noise up; eta 1 is ddpm", kK, true, false, 0, 1, 0, kEta},
     {"heun", sampling::heun, "Heun's method, Karras et al. 2022 (arXiv 2206.00364), Algorithm 1", kK, false, true, 2, 2, 0, {}},
@@ -35,16 +39,15 @@ constexpr std::array<SamplerEntry, 20> kSamplers{{
     {"edm", sampling::edm, "Heun with churn, Karras et al. 2022, Algorithm 2", kK, true, true, 0, 2, 0, kChurn},
     {"lms", sampling::lms, "Adams-Bashforth over sigma with 4 values", kK, false, false, 4, 1, 0, {}},
     {"ipndm", sampling::ipndm, "4 values as if steps were equal, Zhang & Chen 2022 (arXiv 2204.13902)", kK, false, false, 2, 1, 0, {}},
-    {"dpmpp_2m", sampling::dpmpp_2m, "DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095)", kDpm, false, false, 2, 1, 0, {}},
-    {"dpmpp_3m", sampling::dpmpp_3m, "the same with 3 values", kDpm, false, false, 2, 1, 0, {}},
-    {"dpmpp_2m_sde", sampling::dpmpp_2m_sde, "the same on the SDE, 2 values; eta 0 is dpmpp_2m", kDpm, true, false, 0, 1, 0, kEta},
-    {"dpmpp_3m_sde", sampling::dpmpp_3m_sde, "the same on the SDE, 3 values; eta 0 is dpmpp_3m", kDpm, true, false, 0, 1, 0, kEta},
-    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kDpm, false, false, 3, 1, 0, {}},
-    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kDpm, false, false, 4, 1, 0, {}},
-    {"deis", sampling::deis_3, "DEIS over log sigma with 3 values, Zhang & Chen 2022 (arXiv 2204.13902)", kDpm, false, false, 3, 1, 0, {}},
-    {"deis_2", sampling::deis_2, "the same with 2 values", kDpm, false, false, 2, 1, 0, {}},
-    {"flow_euler", sampling::euler, "Euler over the time of a rectified flow, Liu et al. 2022 (arXiv 2209.03003); is euler", kK, false, false, 1, 1, 0, {}},
-    {"flow_heun", sampling::flow_heun, "Heun over the time of a rectified flow", kK, false, false, 2, 2, 0, {}},
+    {"dpmpp_2m", sampling::dpmpp_2m, "DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095)", kDpm, false, false, 2, 1, 0, kEnd},
+    {"dpmpp_3m", sampling::dpmpp_3m, "the same with 3 values", kDpm, false, false, 2, 1, 0, kEnd},
+    {"dpmpp_2m_sde", sampling::dpmpp_2m_sde, "the same on the SDE, 2 values; eta 0 is dpmpp_2m", kDpm, true, false, 0, 1, 0, kEtaAndEnd},
+    {"dpmpp_3m_sde", sampling::dpmpp_3m_sde, "the same on the SDE, 3 values; eta 0 is dpmpp_3m", kDpm, true, false, 0, 1, 0, kEtaAndEnd},
+    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kUni, false, false, 3, 1, 0, kLowerOrder},
+    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kUni, false, false, 4, 1, 0, kLowerOrder},
+    {"deis", sampling::deis_3, "DEIS over log sigma with 3 values, Zhang & Chen 2022 (arXiv 2204.13902)", kDpm, false, false, 3, 1, 0, kLowerOrder},
+    {"deis_2", sampling::deis_2, "the same with 2 values", kDpm, false, false, 2, 1, 0, kLowerOrder},
+    {"flow_heun", sampling::flow_heun, "Heun over the time of a rectified flow (Euler over it is euler)", kK, false, false, 2, 2, 0, {}},
 }};
 // clang-format on
 
@@ -77,13 +80,16 @@ void check_options(const SamplerEntry& sampler, const NoiseSource& noise, const 
   const auto number = [](std::string_view name, std::optional<double> value, double least, double most) {
     return GivenOption{name, value.has_value(), value.value_or(least), least, most};
   };
-  const std::array<GivenOption, 7> all{
+  const std::array<GivenOption, 10> all{
       {number("eta", options.eta, 0, 1),
        number("s_churn", options.s_churn, 0, std::numeric_limits<double>::max()),
        number("s_tmin", options.s_tmin, 0, kInfinity),
        number("s_tmax", options.s_tmax, 0, kInfinity),
        number("s_noise", options.s_noise, 0, std::numeric_limits<double>::max()),
        {"variance", options.variance.has_value(), 0, 0, 0},
+       {"lower_order_final", options.lower_order_final.has_value(), 0, 0, 0},
+       {"euler_at_final", options.euler_at_final.has_value(), 0, 0, 0},
+       {"middles", !options.middles.empty(), 0, 0, 0},
        {"limit", bool(options.limit), 0, 0, 0}}};
   for (const GivenOption& option : all) {
     if (!option.given) continue;
@@ -129,10 +135,11 @@ const SamplerEntry& find_sampler(std::string_view name) {
   return kSamplers[index_of_name("sampler", name, names)];
 }
 
-int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas) {
+int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas, std::size_t middles) {
   const int steps = int(sigmas.size()) - 1;
   const int at_the_end = sigmas.back() == 0 ? sampler.evaluations - 1 : 0;
-  return steps * sampler.evaluations - at_the_end + (steps > 1 ? sampler.extra_evaluations : 0);
+  const int at_the_start = middles > 0 ? 3 * int(middles) : sampler.extra_evaluations;
+  return steps * sampler.evaluations - at_the_end + (steps > 1 ? at_the_start : 0);
 }
 
 void run_sampler(const SamplerEntry& sampler, const Denoiser& denoise, std::span<const double> sigmas,
@@ -140,6 +147,13 @@ void run_sampler(const SamplerEntry& sampler, const Denoiser& denoise, std::span
                  const StepCallback& on_step) {
   check_sigmas(sigmas);
   check_options(sampler, noise, options);
+  for (std::size_t i = 0; i < options.middles.size(); ++i)
+    if (i + 1 >= sigmas.size() || !(options.middles[i] < sigmas[i] && options.middles[i] > sigmas[i + 1]))
+      throw Error(
+          ErrorKind::usage,
+          fmt::format(
+              "Middle {} of a sampler is the noise level {}; it must lie between the levels {} and {}.", i,
+              options.middles[i], i, i + 1));
   if (x.empty()) throw Error(ErrorKind::usage, "A sampler was given nothing to work on: x has no elements.");
   sampler.run(denoise, sigmas, noise, options, x, on_step);
   if (!std::all_of(x.begin(), x.end(), [](double value) { return std::isfinite(value); }))

@@ -51,6 +51,13 @@ struct SamplerOptions {
   std::optional<double> s_tmax = {};          // default infinity
   std::optional<double> s_noise = {};         // default 1
   std::optional<DdpmVariance> variance = {};  // of ddpm, default posterior
+  // Of dpmpp_*, unipc* and deis*, default true: with fewer than 15 steps (unipc*: always) the order is at most the number of
+  // steps left.
+  std::optional<bool> lower_order_final = {};
+  std::optional<bool> euler_at_final = {};  // of dpmpp_*, default false: the last step is of first order
+  // Of pndm: sigmas between the first levels, one for each of the first steps, which then are Runge-Kutta steps of fourth
+  // order (Liu et al. 2022, the "PRK" of diffusers): 4 evaluations each.
+  std::vector<double> middles = {};
   // Of ddim: applied to D where it is the picture, but not where D tells the noise, as in diffusers. (A denoiser that is
   // limited itself, limit_denoised(), does both.)
   DenoisedLimit limit = {};
@@ -93,8 +100,8 @@ struct SamplerEntry {
 std::span<const SamplerEntry> samplers();
 const SamplerEntry& find_sampler(std::string_view name);  // throws Error(usage) that lists the names
 
-// How often a sampler calls D on the way down these levels.
-int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas);
+// How often a sampler calls D on the way down these levels, with so many SamplerOptions::middles.
+int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas, std::size_t middles = 0);
 
 // Runs a sampler. on_step may be empty, and so may noise if nothing draws it. Throws Error(usage) unless
 // there are at least two sigmas, finite, strictly descending and positive but for a last 0, x is not empty,
@@ -103,8 +110,7 @@ int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas);
 // infinity.
 //
 // The samplers that combine several D start with lower orders. Those over log sigma (dpmpp_*, unipc*, deis*) do as diffusers
-// does at the end, too: a step to 0 is of first order, and with fewer than 15 steps (unipc*: always) the order is at most
-// the number of steps left.
+// does at the end, too: a step to 0 is of first order, and see SamplerOptions::lower_order_final.
 void run_sampler(const SamplerEntry& sampler, const Denoiser& denoise, std::span<const double> sigmas,
                  const NoiseSource& noise, const SamplerOptions& options, std::span<double> x,
                  const StepCallback& on_step = {});

@@ -158,7 +158,7 @@ NoiseSchedule rescale_zero_terminal_snr(const NoiseSchedule& schedule) {
   for (std::size_t t = 0; t < schedule.alphas_cumprod.size(); ++t) {
     double amplitude = (std::sqrt(schedule.alphas_cumprod[t]) - last) * first / (first - last);
     if (t + 1 == schedule.alphas_cumprod.size())
-      amplitude = std::min(kLastAmplitude, std::sqrt(previous) / 2);
+      amplitude = kLastAmplitude < std::sqrt(previous) ? kLastAmplitude : std::sqrt(previous) / 2;
     const double product = amplitude * amplitude;
     if (!(product < previous) || !std::isnormal(product))
       throw Error(

@@ -8,6 +8,16 @@ Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
   Json::Object o;
   o["_diffusers_version"] = "0.30.3";
   const NoiseSchedule* schedule = preconditioner.schedule();
+  if (const FlowParameters* flow = preconditioner.flow()) {
+    o["_class_name"] = "FlowMatchEulerDiscreteScheduler";
+    o["num_train_timesteps"] = flow->num_train_timesteps;
+    o["shift"] = 1.0;
+    o["shift_terminal"] = nullptr;
+    o["use_dynamic_shifting"] = false;
+    o["invert_sigmas"] = false;
+    o["stochastic_sampling"] = false;
+    return o;
+  }
   if (!schedule) {
     const EdmParameters& edm = *preconditioner.edm();
     o["_class_name"] = "EDMEulerScheduler";

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "diffusion/spacing_beta.h"
+#include "diffusion/spacing_flow.h"
 
 namespace diffusion {
 
@@ -69,7 +70,8 @@ std::vector<double> spaced_timesteps(int T, int usable, int steps, Spacing spaci
       steps <= T,
       fmt::format("{} sampling steps were asked for; the model has {} timesteps, so accepted are 1 to {}.",
                   steps, T, T));
-  const bool end_included = settings.convention == LevelConvention::dpm_solver;
+  const bool end_included =
+      settings.convention == LevelConvention::dpm_solver || settings.convention == LevelConvention::unipc;
   std::vector<double> timesteps;
   if (spacing == Spacing::leading) {
     const int stride = usable / (steps + (end_included ? 1 : 0));
@@ -85,7 +87,8 @@ std::vector<double> spaced_timesteps(int T, int usable, int steps, Spacing spaci
     const int intervals = end_included ? steps : steps - 1;
     const double increment = intervals == 0 ? 0 : double(usable - 1) / intervals;
     for (int i = 0; i < steps; ++i) {
-      const double t = (intervals - i) * increment;
+      const double t =
+          i == 0 && intervals > 0 ? usable - 1 : (intervals - i) * increment;  // not off by a rounding
       timesteps.push_back(settings.convention == LevelConvention::k_diffusion ? t : std::nearbyint(t));
     }
   }
@@ -110,6 +113,13 @@ std::vector<double> align_your_steps(const NoiseSchedule& schedule, int steps) {
     sigmas.push_back(std::exp(std::lerp(log_sigmas[below], log_sigmas[below + 1], place - double(below))));
   }
   return sigmas;
+}
+
+// The last timestep of a schedule of zero terminal SNR is pure noise. diffusers' DDPM and DDIM say so, and its samplers over
+// sigma take that of alphas_cumprod 2^-24 instead of infinity, whatever the timestep before it has.
+double last_sigma(const NoiseSchedule& schedule, LevelConvention convention) {
+  if (!schedule.zero_terminal_snr) return schedule.sigmas.back();
+  return convention == LevelConvention::ddpm ? 0x1p40 : std::sqrt(0x1p24 - 1);
 }
 
 // From sigma_max to sigma_min, without the end.
@@ -165,6 +175,22 @@ bool needs_timesteps(Spacing spacing) {
   return kSpacings.at(std::size_t(spacing)).needs_timesteps;
 }
 
+// Sigmas half a step below the first three timesteps.
+std::vector<double> middles_of(const NoiseSchedule& schedule, std::span<const double> timesteps) {
+  constexpr std::size_t kSteps = 3;
+  const int steps = int(timesteps.size()), half = schedule.num_train_timesteps / steps / 2;
+  std::vector<double> middles;
+  for (std::size_t i = 0; i < kSteps && steps > int(kSteps); ++i) {
+    const int middle = int(timesteps[i]) - half;
+    if (half > 0 && middle > int(timesteps[i + 1])) middles.push_back(schedule.sigma(middle));
+  }
+  require(middles.size() == kSteps, fmt::format("Sampling that begins with Runge-Kutta steps, as the model's "
+                                                "scheduler asks for, needs 4 to {} steps; {} "
+                                                "were asked for.",
+                                                std::max(4, schedule.num_train_timesteps / 2), steps));
+  return middles;
+}
+
 // The levels but the end.
 NoiseLevels levels_of_schedule(const NoiseSchedule& schedule, int steps, Spacing spacing,
                                const LevelSettings& settings) {
@@ -174,15 +200,20 @@ NoiseLevels levels_of_schedule(const NoiseSchedule& schedule, int steps, Spacing
   if (needs_timesteps(spacing) && spacing != Spacing::ays) {
     levels.timesteps = grid(spacing);
     for (const double t : levels.timesteps) levels.sigmas.push_back(sigma_at(schedule, t));
+    const double last = last_sigma(schedule, settings.convention);
+    if (levels.timesteps.front() == T - 1 && (levels.sigmas.size() == 1 || levels.sigmas[1] < last))
+      levels.sigmas.front() = last;
+    if (settings.has_middles) levels.middles = middles_of(schedule, levels.timesteps);
     return levels;
   }
   if (spacing == Spacing::ays) {
     levels.sigmas = align_your_steps(schedule, steps);
   } else {
     double low = schedule.sigmas.front(), high = schedule.sigmas.back();
+    if (settings.convention != LevelConvention::ddpm) high = last_sigma(schedule, settings.convention);
     if (settings.convention == LevelConvention::k_diffusion && steps > 1) {
       const std::vector<double> timesteps = grid(settings.range);
-      high = sigma_at(schedule, timesteps.front());
+      if (timesteps.front() < T - 1) high = sigma_at(schedule, timesteps.front());
       low = sigma_at(schedule, timesteps.back());
     }
     levels.sigmas = spaced_sigmas(spacing, steps, settings.sigma_min.value_or(low),
@@ -191,6 +222,45 @@ NoiseLevels levels_of_schedule(const NoiseSchedule& schedule, int steps, Spacing
   for (const double sigma : levels.sigmas)
     levels.timesteps.push_back(rounded(schedule.timestep_of_sigma(sigma), settings.rounding));
   return levels;
+}
+
+NoiseLevels levels_of_flow(const Preconditioner& preconditioner, int steps, Spacing spacing,
+                           const LevelSettings& settings) {
+  require(
+      spacing != Spacing::leading && spacing != Spacing::ays,
+      fmt::format(
+          "The spacing {} is for models with a noise schedule, and a flow has none; accepted are: trailing, "
+          "linspace, karras, exponential, beta, logsnr.",
+          to_string(spacing)));
+  const int T = preconditioner.flow()->num_train_timesteps;
+  const auto time_of = [](double sigma) { return sigma / (1 + sigma); };
+  NoiseLevels levels{{}, {}, 0};
+  if (spacing == Spacing::logsnr) {
+    levels.sigmas = spaced_sigmas(spacing, steps, settings.sigma_min.value_or(preconditioner.sigma_min()),
+                                  settings.sigma_max.value_or(preconditioner.sigma_max()), settings.rho);
+    for (const double sigma : levels.sigmas) levels.timesteps.push_back(T * time_of(sigma));
+    return levels;
+  }
+  std::vector<double> times =
+      flow_times(T, steps, needs_timesteps(spacing) ? spacing : Spacing::linspace, settings);
+  if (!needs_timesteps(spacing)) {
+    const double low = settings.sigma_min ? time_of(*settings.sigma_min) : times.back(),
+                 high = settings.sigma_max ? time_of(*settings.sigma_max) : times.front();
+    if (steps > 1) times = spaced_sigmas(spacing, steps, low, high, settings.rho);
+  }
+  for (const double t : times) {
+    levels.sigmas.push_back(sigma_of_flow_time(t));
+    levels.timesteps.push_back(rounded(T * t, settings.rounding));
+  }
+  return levels;
+}
+
+// The end after these levels.
+double end_of(const Preconditioner& preconditioner, double last, bool needs_timesteps,
+              const LevelSettings& settings) {
+  if (!settings.ends_at_sigma_min) return 0;
+  if (preconditioner.flow()) return last;
+  return settings.sigma_min && !needs_timesteps ? *settings.sigma_min : preconditioner.sigma_min();
 }
 
 }  // namespace
@@ -226,10 +296,15 @@ std::vector<double> spaced_timesteps(int num_train_timesteps, int steps, const L
 NoiseLevels noise_levels(const Preconditioner& preconditioner, int steps, const LevelSettings& settings) {
   check_steps(steps);
   const NoiseSchedule* schedule = preconditioner.schedule();
-  const Spacing spacing = settings.spacing.value_or(schedule ? Spacing::trailing : Spacing::karras);
+  const bool is_flow = preconditioner.flow() != nullptr;
+  const Spacing spacing = settings.spacing.value_or(schedule  ? Spacing::trailing
+                                                    : is_flow ? Spacing::linspace
+                                                              : Spacing::karras);
   NoiseLevels levels{{}, {}, 0};
   if (schedule) {
     levels = levels_of_schedule(*schedule, steps, spacing, settings);
+  } else if (is_flow) {
+    levels = levels_of_flow(preconditioner, steps, spacing, settings);
   } else {
     require(!needs_timesteps(spacing),
             fmt::format("The spacing {} is about timesteps, and an edm model has none; accepted are: karras, "
@@ -240,32 +315,12 @@ NoiseLevels noise_levels(const Preconditioner& preconditioner, int steps, const 
                                   settings.sigma_max.value_or(preconditioner.sigma_max()), settings.rho);
   }
   levels.initial_std = initial_std(preconditioner, levels.sigmas.front(), settings.initial_std);
-  const bool given = settings.sigma_min && !needs_timesteps(spacing);
-  const double sigma_min = given ? *settings.sigma_min : preconditioner.sigma_min();
-  levels.sigmas.push_back(settings.ends_at_sigma_min ? sigma_min : 0);
+  levels.sigmas.push_back(end_of(preconditioner, levels.sigmas.back(), needs_timesteps(spacing), settings));
   return levels;
 }
 
 std::vector<double> karras_sigmas(int steps, double sigma_min, double sigma_max, double rho) {
   std::vector<double> sigmas = spaced_sigmas(Spacing::karras, steps, sigma_min, sigma_max, rho);
-  sigmas.push_back(0);
-  return sigmas;
-}
-
-std::vector<double> flow_sigmas(int num_train_timesteps, int steps, double shift) {
-  require(steps >= 1 && steps <= num_train_timesteps,
-          fmt::format("{} sampling steps were asked for; the flow has {} timesteps, so accepted are 1 to {}.",
-                      steps, num_train_timesteps, num_train_timesteps));
-  require(shift > 0 && std::isfinite(shift),
-          fmt::format("The shift of a flow's timesteps is {}; it must be positive and finite.", shift));
-  constexpr double kLargest = 1 - 0x1p-20;
-  std::vector<double> sigmas;
-  for (int i = 0; i < steps; ++i) {
-    const double share = steps == 1 ? 0 : double(i) / (steps - 1);
-    const double even = std::lerp(1.0, 1.0 / num_train_timesteps, share);
-    const double t = std::min(kLargest, shift * even / (1 + (shift - 1) * even));
-    sigmas.push_back(t / (1 - t));
-  }
   sigmas.push_back(0);
   return sigmas;
 }

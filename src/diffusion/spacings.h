@@ -26,12 +26,19 @@ namespace diffusion {
 //   logsnr       log sigma equally spaced, with a last step from above sigma_min to the end (Lu et al. 2022, arXiv
 //                2206.00927): sigma_min itself is not visited
 // After these levels comes the end, 0 unless LevelSettings say otherwise.
+//
+// A rectified flow has no table of timesteps, but times t = sigma / (1 + sigma), as the network is told: T t.
+//   linspace     equal steps from t = 1 to 1 / T (this is what diffusers' flow schedulers do; see LevelConvention)
+//   trailing     t = 1 - i / steps
+//   karras, exponential, beta   the same formulas, but over t from the first to the last time of linspace, as in diffusers
+//   logsnr       as above, over sigma from T - 1 to 1 / (T - 1)
+// leading and ays are refused.
 enum class Spacing { leading, trailing, linspace, ays, karras, exponential, beta, logsnr };
 
 struct SpacingEntry {
   std::string_view name;
   Spacing spacing;
-  bool needs_timesteps;          // only for models with a noise schedule
+  bool needs_timesteps;          // not for edm models
   std::string_view description;  // one line
 };
 
@@ -43,8 +50,11 @@ Spacing parse_spacing(std::string_view name);  // throws Error(usage) that lists
 //   ddpm         (DDPM, DDIM, PNDM) linspace is rounded to whole timesteps
 //   k_diffusion  (Euler, Heun, LMS, KDPM2) linspace is not rounded, sigma is linear between two timesteps; karras,
 //                exponential and beta span the levels of LevelSettings::range
-//   dpm_solver   (DPM-Solver, UniPC, DEIS) leading and linspace divide by steps + 1: the end is one of the equal steps
-enum class LevelConvention { ddpm, k_diffusion, dpm_solver };
+//   dpm_solver   (DPM-Solver, DEIS) leading and linspace divide by steps + 1: the end is one of the equal steps
+//   unipc        (UniPC) the same
+// On a flow linspace has three readings, too: from 1 to 1 / T, both included (ddpm, k_diffusion); (1 - 1 / T) (1 - i /
+// steps) (dpm_solver); and 1 - (1 - 1 / T) i / steps, with 1 - 1e-6 for 1 (unipc).
+enum class LevelConvention { ddpm, k_diffusion, dpm_solver, unipc };
 
 // What the network is told at a sigma between two timesteps: both mixed (linear in log sigma), or a whole timestep.
 enum class TimestepRounding { none, nearest, down };
@@ -54,7 +64,8 @@ enum class TimestepRounding { none, nearest, down };
 enum class InitialStd { of_model, sigma, with_data };
 
 struct LevelSettings {
-  std::optional<Spacing> spacing = {};  // none: trailing, or karras for a model without timesteps
+  std::optional<Spacing> spacing =
+      {};  // none: trailing for discrete models, karras for edm, linspace for flow
   LevelConvention convention = LevelConvention::ddpm;
   Spacing range = Spacing::linspace;  // leading, trailing or linspace; see LevelConvention
   int steps_offset = 0;               // added to the timesteps of leading, >= 0
@@ -64,14 +75,23 @@ struct LevelSettings {
                         sigma_max = {};  // range of karras, exponential, beta and logsnr; none: the model's
   double rho = 7;                        // of karras
   std::optional<double> smallest_half_log_snr =
-      {};                          // dpm_solver: no timestep with -log sigma below (lambda_min_clipped)
-  bool ends_at_sigma_min = false;  // the end is the lowest level of the model instead of 0
+      {};  // dpm_solver: no timestep with -log sigma below (lambda_min_clipped)
+  // Of a discrete model: NoiseLevels::middles, at floor(T / steps / 2) timesteps below the first three (PNDM of diffusers
+  // without skip_prk_steps). They need 4 steps or more, and timesteps.
+  bool has_middles = false;
+  // The end is the lowest level of the model instead of 0; of a flow, the last level, so that the last step does nothing.
+  bool ends_at_sigma_min = false;
+  // Of a flow. t becomes shift t / (1 + (shift - 1) t): above 1 more steps at high noise (Esser et al. 2024, eq. 23). With
+  // the first two conventions the least time is shifted twice, as in diffusers.
+  double shift = 1;
+  std::optional<double> shift_terminal = {};  // then 1 - t is scaled so that the last time is this
 };
 
 struct NoiseLevels {
   std::vector<double> sigmas;     // for n steps n + 1, as run_sampler() takes them
-  std::vector<double> timesteps;  // n, in [0, T-1]; empty for a model without timesteps
+  std::vector<double> timesteps;  // n, in [0, T-1]; of a flow T t, in [0, T]; empty for edm
   double initial_std;
+  std::vector<double> middles = {};  // sigmas for SamplerOptions::middles, or none
 
   // The timestep of a level; none if sigma is not exactly one of these, or there are no timesteps.
   std::optional<double> timestep_of(double sigma) const;
@@ -88,11 +108,5 @@ std::vector<double> spaced_timesteps(int num_train_timesteps, int steps, const L
 // `steps` levels from sigma_max to sigma_min, and 0. Throws Error(usage) unless steps >= 1, 0 < sigma_min < sigma_max <
 // infinity and rho >= 1.
 std::vector<double> karras_sigmas(int steps, double sigma_min, double sigma_max, double rho = 7);
-
-// Levels of a rectified flow x_t = (1 - t) y + t n (Liu et al. 2022, arXiv 2209.03003; Esser et al. 2024, arXiv
-// 2403.03206): x_t / (1 - t) = y + sigma n with sigma = t / (1 - t). t falls from 1 to 1 / T in equal steps, is shifted to
-// shift t / (1 + (shift - 1) t), and the end is 0. As t = 1 is an infinite sigma, t is 1 - 2^-20 there. Throws Error(usage)
-// unless 1 <= steps <= T and shift is positive and finite.
-std::vector<double> flow_sigmas(int num_train_timesteps, int steps, double shift = 1);
 
 }  // namespace diffusion

@@ -89,14 +89,16 @@ TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
       linear_model(),
       linear_model(200),
       {Objective::v, rescale_zero_terminal_snr(make_schedule(ScheduleKind::cosine, 1000))},
-      Preconditioner(EdmParameters{})};
+      Preconditioner(EdmParameters{}),
+      Preconditioner(FlowParameters{})};
   for (const SpacingEntry& entry : spacings())
     for (const Preconditioner& model : models)
-      for (const LevelConvention convention :
-           {LevelConvention::ddpm, LevelConvention::k_diffusion, LevelConvention::dpm_solver})
+      for (const LevelConvention convention : {LevelConvention::ddpm, LevelConvention::k_diffusion,
+                                               LevelConvention::dpm_solver, LevelConvention::unipc})
         for (const int steps : {1, 2, 10, 50, 151}) {
           const LevelSettings settings{.spacing = entry.spacing, .convention = convention};
-          if (!model.schedule() && entry.needs_timesteps) {
+          const bool of_schedule = entry.spacing == Spacing::leading || entry.spacing == Spacing::ays;
+          if ((model.edm() && entry.needs_timesteps) || (model.flow() && of_schedule)) {
             EXPECT_THROW(noise_levels(model, steps, settings), Error);
             continue;
           }
@@ -106,13 +108,13 @@ TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
           EXPECT_EQ(levels.initial_std, model.initial_std(levels.sigmas.front()));
           for (std::size_t i = 1; i < levels.sigmas.size(); ++i)
             ASSERT_LT(levels.sigmas[i], levels.sigmas[i - 1]) << entry.name << " " << steps;
-          ASSERT_EQ(levels.timesteps.size(), model.schedule() ? std::size_t(steps) : 0u);
-          for (std::size_t i = 0; i < levels.timesteps.size(); ++i)
-            EXPECT_NEAR(levels.timesteps[i], model.schedule()->timestep_of_sigma(levels.sigmas[i]), 0.13)
-                << entry.name;
+          ASSERT_EQ(levels.timesteps.size(), model.edm() ? 0u : std::size_t(steps));
+          const bool exact_noise = model.schedule() && model.schedule()->zero_terminal_snr;
+          for (std::size_t i = exact_noise ? 1 : 0; i < levels.timesteps.size(); ++i)
+            EXPECT_NEAR(levels.timesteps[i], model.scalings(levels.sigmas[i]).c_noise, 0.13) << entry.name;
           const bool starts_late =
               entry.spacing == Spacing::leading || (steps == 1 && entry.spacing == Spacing::linspace);
-          if (!starts_late) {
+          if (!starts_late && !exact_noise && !model.flow()) {
             EXPECT_NEAR(levels.sigmas.front() / model.sigma_max(), 1, 1e-12) << entry.name << steps;
           }
         }
@@ -223,21 +225,81 @@ TEST(Spacings, SettingsOfDiffusersSchedulers) {
   EXPECT_THROW(noise_levels(model, 5, nothing), Error);
 }
 
-TEST(Spacings, FlowLevels) {
-  const std::vector<double> plain = flow_sigmas(1000, 5);
-  ASSERT_EQ(plain.size(), 6u);
-  for (int i = 1; i < 5; ++i) {
-    const double t = 1 + i / 4.0 * (0.001 - 1);
-    EXPECT_NEAR(plain[std::size_t(i)], t / (1 - t), 1e-9);
-    const double shifted = 3 * t / (1 + 2 * t);
-    EXPECT_NEAR(flow_sigmas(1000, 5, 3)[std::size_t(i)], shifted / (1 - shifted), 1e-9);
-  }
-  EXPECT_GT(plain[0], 1e6);
-  EXPECT_TRUE(std::isfinite(plain[0]));
+// t of every level.
+std::vector<double> flow_times_of(int steps, const LevelSettings& settings) {
+  std::vector<double> times = noise_levels(Preconditioner(FlowParameters{}), steps, settings).sigmas;
+  for (double& t : times) t = t / (1 + t);
+  return times;
+}
+
+TEST(Spacings, TimesOfAFlow) {
+  const double t_1 = 1 + 0.25 * (0.001 - 1), t_3 = 1 + 0.75 * (0.001 - 1);
+  const std::vector<double> plain = flow_times_of(5, {});
+  EXPECT_NEAR(plain[0], 1, 1e-12);
+  EXPECT_LT(plain[0], 1);
+  EXPECT_NEAR(plain[1], t_1, 1e-12);
+  EXPECT_NEAR(plain[3], t_3, 1e-12);
+  EXPECT_NEAR(plain[4], 0.001, 1e-12);
   EXPECT_EQ(plain[5], 0);
-  for (const double shift : {0.0, -1.0, std::nan("")}) EXPECT_THROW(flow_sigmas(1000, 5, shift), Error);
-  EXPECT_THROW(flow_sigmas(1000, 1001), Error);
-  EXPECT_THROW(flow_sigmas(1000, 0), Error);
+
+  // diffusers' FlowMatchEuler shifts the least time twice.
+  const auto shifted = [](double t) { return 3 * t / (1 + 2 * t); };
+  EXPECT_NEAR(flow_times_of(5, {.shift = 3})[4], shifted(shifted(0.001)), 1e-12);
+  EXPECT_NEAR(flow_times_of(5, {.shift = 3})[1], shifted(1 + 0.25 * (shifted(0.001) - 1)), 1e-12);
+  const std::vector<double> trailing = flow_times_of(5, {.spacing = Spacing::trailing, .shift = 3});
+  EXPECT_NEAR(trailing[4], shifted(0.2), 1e-12);
+  EXPECT_NEAR(flow_times_of(5, {.convention = LevelConvention::dpm_solver, .shift = 3})[4],
+              shifted(0.999 * 0.2), 1e-12);
+  EXPECT_NEAR(flow_times_of(5, {.convention = LevelConvention::unipc})[0], 1 - 1e-6, 1e-12);
+  EXPECT_NEAR(flow_times_of(5, {.shift_terminal = 0.2})[4], 0.2, 1e-12);
+  EXPECT_EQ(noise_levels(Preconditioner(FlowParameters{}), 1, {}).timesteps, std::vector<double>{1000});
+
+  const std::vector<double> staying = flow_times_of(3, {.ends_at_sigma_min = true});
+  EXPECT_EQ(staying[3], staying[2]);
+}
+
+TEST(Spacings, WhatAFlowDoesNotHaveIsRefused) {
+  const Preconditioner flow(FlowParameters{});
+  for (const double shift : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    EXPECT_THROW(noise_levels(flow, 5, {.shift = shift}), Error) << shift;
+  for (const double terminal : {-0.1, 1.0, std::nan("")})
+    EXPECT_THROW(noise_levels(flow, 5, {.shift_terminal = terminal}), Error) << terminal;
+  EXPECT_THROW(noise_levels(flow, 1, {.shift_terminal = 0.1}), Error);
+  EXPECT_THROW(noise_levels(flow, 0, {}), Error);
+  EXPECT_THROW(noise_levels(flow, 50, {.shift = 1e-300}), Error);  // all the same but the first
+  for (const Spacing spacing : {Spacing::leading, Spacing::ays}) {
+    const std::string message =
+        scratch::error_of(ErrorKind::usage, [&] { noise_levels(flow, 5, {.spacing = spacing}); });
+    for (const char* part : {to_string(spacing).data(), "flow", "trailing", "logsnr"})
+      EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+}
+
+TEST(Spacings, MiddlesOfTheFirstThreeSteps) {
+  const Preconditioner model = linear_model();
+  const LevelSettings settings{.spacing = Spacing::leading, .has_middles = true};
+  const NoiseLevels levels = noise_levels(model, 10, settings);
+  const NoiseSchedule& schedule = *model.schedule();
+  EXPECT_EQ(levels.middles, (std::vector{schedule.sigma(850), schedule.sigma(750), schedule.sigma(650)}));
+  EXPECT_EQ(noise_levels(model, 4, settings).middles.size(), 3u);
+  for (const int steps : {1, 3, 501, 1000})
+    EXPECT_THROW(noise_levels(model, steps, settings), Error) << steps;
+}
+
+// With zero terminal SNR the last timestep is pure noise, whatever sigma the table gives it.
+TEST(Spacings, ZeroTerminalSnrStartsWhereDiffusersDoes) {
+  const Preconditioner model(Objective::v,
+                             rescale_zero_terminal_snr(make_schedule(ScheduleKind::linear, 1000)));
+  const auto first = [&](int steps, LevelConvention convention, Spacing spacing) {
+    return noise_levels(model, steps, {.spacing = spacing, .convention = convention}).sigmas.front();
+  };
+  EXPECT_GT(model.sigma_max(), 4096);
+  const double largest = std::sqrt(0x1p24 - 1);  // alphas_cumprod 2^-24
+  EXPECT_EQ(first(10, LevelConvention::dpm_solver, Spacing::trailing), largest);
+  EXPECT_EQ(first(10, LevelConvention::k_diffusion, Spacing::karras), largest);
+  EXPECT_EQ(first(10, LevelConvention::ddpm, Spacing::trailing), 0x1p40);
+  EXPECT_EQ(first(1000, LevelConvention::k_diffusion, Spacing::trailing), model.sigma_max());  // must descend
+  EXPECT_LT(first(10, LevelConvention::ddpm, Spacing::leading), 4096);
 }
 
 // Computed with mpmath to 15 digits.

@@ -233,6 +233,8 @@ void validate(const TrainConfig& c) {
 
 Preconditioner make_preconditioner(const TrainConfig& c) {
   if (c.objective == Objective::edm) return Preconditioner(c.edm);
+  if (c.objective == Objective::flow)
+    return Preconditioner(FlowParameters{c.timesteps, c.flow.logit_mean, c.flow.logit_std});
   return {c.objective, make_schedule(c.schedule, c.timesteps, c.beta_start, c.beta_end)};
 }
 

@@ -51,6 +51,7 @@ struct TrainConfig {
   int timesteps = 1000;
   double beta_start = 1e-4, beta_end = 0.02;
   EdmParameters edm;
+  FlowParameters flow;  // its num_train_timesteps is `timesteps`
   LossKind loss = LossKind::mse;
   Weighting weighting;
 

@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "base/error.h"
+#include "diffusion/scheduler_config_parts.h"
+
+namespace diffusion::scheduler {
+
+namespace {
+
+// What DPM-Solver, UniPC and DEIS have in common.
+SamplingSettings dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner,
+                                   LevelConvention convention) {
+  SamplingSettings s{.levels = levels(fields, convention, "linspace")};
+  s.limit = estimate_limit(fields, false, false, true);
+  s.lower_order_final = fields.flag("lower_order_final", true);
+  fields.only_flag("use_dynamic_shifting", false);
+  if (preconditioner.flow()) {
+    s.levels = {.spacing = Spacing::linspace, .convention = convention, .rounding = TimestepRounding::down};
+    s.levels.shift = fields.number("flow_shift", 1, std::numeric_limits<double>::min(), 1e6);
+  }
+  if (s.levels.spacing == Spacing::karras) s.levels.rounding = TimestepRounding::nearest;
+  if (s.levels.spacing == Spacing::exponential || s.levels.spacing == Spacing::beta)
+    s.levels.rounding = TimestepRounding::down;
+  return s;
+}
+
+}  // namespace
+
+SchedulerSettings dpm_solver(const Fields& fields) {
+  Preconditioner preconditioner = dpm_preconditioner(fields, true);
+  SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
+  constexpr std::array<std::string_view, 2> kAlgorithms{"dpmsolver++", "sde-dpmsolver++"};
+  constexpr std::array<std::string_view, 4> kSolvers{"midpoint", "logrho", "bh1",
+                                                     "bh2"};  // all midpoint in diffusers
+  constexpr std::array<std::array<const char*, 3>, 2> kSamplers{
+      {{"ddim", "dpmpp_2m", "dpmpp_3m"}, {"ddpm", "dpmpp_2m_sde", "dpmpp_3m_sde"}}};  // order 1 is these
+  const int order = fields.whole_number("solver_order", 2, 1, 3);
+  s.sampler = kSamplers[fields.choice("algorithm_type", "dpmsolver++", kAlgorithms)][std::size_t(order - 1)];
+  fields.choice("solver_type", "midpoint", kSolvers);
+  // DPM-Solver adds no variance of its own; configurations made from a DDPM's carry that of the DDPM.
+  constexpr std::array<std::string_view, 4> kVariances{"fixed_small", "fixed_small_log", "fixed_large",
+                                                       "fixed_large_log"};
+  if (const Json* variance = fields.find("variance_type"); variance && !variance->is_null())
+    fields.choice("variance_type", "fixed_small", kVariances);
+  s.euler_at_final = fields.flag("euler_at_final", false);
+  if (preconditioner.flow()) {
+    fields.only_text("final_sigmas_type",
+                     "zero");  // sigma_min would be that of the betas, which a flow does not have
+    return settings(std::move(preconditioner), std::move(s));
+  }
+  s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
+  const Json* clipped = fields.find("lambda_min_clipped");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const double lambda_min = clipped ? to_double(*clipped, fields.where("lambda_min_clipped")) : -kInfinity;
+  if (std::isnan(lambda_min) || lambda_min == kInfinity)
+    throw Error(ErrorKind::bad_input, fmt::format("{} is {}; accepted are -Infinity and finite numbers.",
+                                                  fields.where("lambda_min_clipped"), lambda_min));
+  if (lambda_min > -kInfinity) s.levels.smallest_half_log_snr = lambda_min;
+  const Json* lu = fields.find("use_lu_lambdas");
+  if (lu && to_bool(*lu, fields.where("use_lu_lambdas")) && s.levels.spacing == s.levels.range) {
+    s.levels.spacing = Spacing::exponential;  // the same levels
+    s.levels.rounding = TimestepRounding::nearest;
+  }
+  if (s.levels.rounding == TimestepRounding::nearest &&
+      preconditioner.schedule()->kind == ScheduleKind::cosine)
+    s.levels.rounding = TimestepRounding::down;
+  return settings(std::move(preconditioner), std::move(s));
+}
+
+SchedulerSettings unipc(const Fields& fields) {
+  Preconditioner preconditioner = dpm_preconditioner(fields, true);
+  SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::unipc);
+  constexpr std::array<std::string_view, 4> kSolvers{"bh2", "midpoint", "heun",
+                                                     "logrho"};  // all bh2 in diffusers
+  s.sampler = fields.whole_number("solver_order", 2, 2, 3) == 2 ? "unipc" : "unipc_3";
+  fields.choice("solver_type", "bh2", kSolvers);
+  fields.only_flag("predict_x0", true);
+  fields.only_null("solver_p");
+  if (preconditioner.flow())
+    s.levels.shift_terminal = shift_terminal(fields);
+  else
+    fields.only_null("shift_terminal");
+  if (const Json* steps = fields.find("disable_corrector");
+      steps && !to_array(*steps, fields.where("disable_corrector")).empty())
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{} is not supported; accepted is [].", fields.where("disable_corrector")));
+  s.levels.sigma_min = fields.positive_or_null("sigma_min");
+  s.levels.sigma_max = fields.positive_or_null("sigma_max");
+  s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
+  return settings(std::move(preconditioner), std::move(s));
+}
+
+SchedulerSettings deis(const Fields& fields) {
+  Preconditioner preconditioner = dpm_preconditioner(fields, false);
+  SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
+  constexpr std::array<const char*, 3> kSamplers{"ddim", "deis_2", "deis"};  // order 1 is ddim
+  constexpr std::array<std::string_view, 3> kAlgorithms{"deis", "dpmsolver",
+                                                        "dpmsolver++"};  // all deis in diffusers
+  constexpr std::array<std::string_view, 5> kSolvers{"logrho", "midpoint", "heun", "bh1",
+                                                     "bh2"};  // all logrho
+  s.sampler = kSamplers[std::size_t(fields.whole_number("solver_order", 2, 1, 3) - 1)];
+  fields.choice("algorithm_type", "deis", kAlgorithms);
+  fields.choice("solver_type", "logrho", kSolvers);
+  s.levels.ends_at_sigma_min = true;
+  return settings(std::move(preconditioner), std::move(s));
+}
+
+}  // namespace diffusion::scheduler

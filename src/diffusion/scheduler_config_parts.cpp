@@ -1,0 +1,100 @@
+#include "diffusion/scheduler_config_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "base/error.h"
+#include "diffusion/scheduler_config_names.h"
+
+namespace diffusion::scheduler {
+
+namespace {
+
+template <class Row, std::size_t N>
+const Row& row_of(const Fields& fields, std::string_view field, std::string_view otherwise,
+                  const std::array<Row, N>& rows) {
+  std::vector<std::string_view> names;
+  for (const Row& row : rows)
+    if (std::ranges::find(names, row.diffusers) == names.end()) names.push_back(row.diffusers);
+  const std::string_view name = names[fields.choice(field, otherwise, names)];
+  return *std::ranges::find(rows, name, &Row::diffusers);
+}
+
+Spacing timestep_spacing(const Fields& fields, std::string_view otherwise) {
+  constexpr std::array<std::string_view, 3> kNames{"leading", "trailing", "linspace"};
+  return parse_spacing(kNames[fields.choice("timestep_spacing", otherwise, kNames)]);
+}
+
+}  // namespace
+
+Preconditioner discrete_preconditioner(const Fields& fields, bool has_zero_snr, double beta_start,
+                                       double beta_end) {
+  fields.only_null("trained_betas");
+  constexpr double kMost = std::numeric_limits<double>::max();  // make_schedule knows the range
+  NoiseSchedule schedule = make_schedule(row_of(fields, "beta_schedule", "linear", kBetaScheduleNames).kind,
+                                         fields.whole_number("num_train_timesteps", 1000, 1, 1'000'000),
+                                         fields.number("beta_start", beta_start, -kMost, kMost),
+                                         fields.number("beta_end", beta_end, -kMost, kMost));
+  if (has_zero_snr && fields.flag("rescale_betas_zero_snr", false))
+    schedule = rescale_zero_terminal_snr(schedule);
+  return {row_of(fields, "prediction_type", "epsilon", kPredictionTypeNames).objective, schedule};
+}
+
+bool ends_at_sigma_min(const Fields& fields) {
+  constexpr std::array<std::string_view, 2> kNames{"zero", "sigma_min"};
+  return fields.choice("final_sigmas_type", "zero", kNames) == 1;
+}
+
+LevelSettings levels(const Fields& fields, LevelConvention convention, std::string_view spacing) {
+  LevelSettings l{.convention = convention};
+  l.range = timestep_spacing(fields, spacing);
+  l.spacing = l.range;
+  l.steps_offset = fields.whole_number("steps_offset", 0, 0, 1'000'000);
+  if (convention == LevelConvention::ddpm) return l;
+  if (convention == LevelConvention::k_diffusion)
+    l.initial_std = l.range == Spacing::leading ? InitialStd::with_data : InitialStd::sigma;
+  l.spacing = spacing_in_use(fields, l.range);
+  return l;
+}
+
+Spacing spacing_in_use(const Fields& fields, Spacing otherwise) {
+  std::string_view in_use;
+  for (const auto& [field, alternative] : {std::pair{"use_karras_sigmas", Spacing::karras},
+                                           {"use_exponential_sigmas", Spacing::exponential},
+                                           {"use_beta_sigmas", Spacing::beta}}) {
+    const Json* value = fields.find(field);
+    if (!value || value->is_null() || !to_bool(*value, fields.where(field))) continue;
+    if (!in_use.empty())
+      throw Error(ErrorKind::bad_input, fmt::format("{} and {} are both true; accepted is one of them.",
+                                                    fields.where(in_use), field));
+    in_use = field;
+    otherwise = alternative;
+  }
+  return otherwise;
+}
+
+EstimateLimit estimate_limit(const Fields& fields, bool has_clip, bool clips, bool has_threshold) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  EstimateLimit limit;
+  if (has_threshold && fields.flag("thresholding", false)) {
+    limit.kind = EstimateLimit::Kind::dynamic_threshold;
+    limit.ratio = fields.number("dynamic_thresholding_ratio", 0.995, 0, 1);
+    limit.max_value = fields.number("sample_max_value", 1, 1, kMost);
+  } else if (has_clip && fields.flag("clip_sample", clips)) {
+    limit.kind = EstimateLimit::Kind::clip;
+    limit.range = fields.number("clip_sample_range", 1, std::numeric_limits<double>::min(), kMost);
+  }
+  return limit;
+}
+
+SchedulerSettings settings(Preconditioner preconditioner, SamplingSettings sampling) {
+  const bool clips = sampling.limit.kind == EstimateLimit::Kind::clip;
+  return {std::move(preconditioner), clips, std::move(sampling)};
+}
+
+}  // namespace diffusion::scheduler
