@@ -25,6 +25,8 @@ std::function<int()> add_data(CLI::App& app);
 std::function<int()> add_info(CLI::App& app);
 std::function<int()> add_convert(CLI::App& app);
 std::function<int()> add_verify(CLI::App& app);
+std::function<int()> add_train_features(CLI::App& app);
+std::function<int()> add_eval(CLI::App& app);
 std::function<int()> add_bench(CLI::App& app);
 
 }  // namespace diffusion

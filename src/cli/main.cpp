@@ -35,6 +35,8 @@ constexpr std::array kCommands{
     Command{"info", "Tell what a model is", add_info},
     Command{"convert", "Write a model as a diffusers pipeline, in f32, f16 or bf16", add_convert},
     Command{"verify", "Check that a model is whole and computes what it did", add_verify},
+    Command{"train-features", "Train the network in whose features images are compared", add_train_features},
+    Command{"eval", "Measure how good samples are: distances from real images, precision, recall", add_eval},
     Command{"bench", "Measure how fast a network runs on this machine, layer by layer", add_bench},
 };
 

@@ -1,0 +1,228 @@
+#include "eval/classifier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <span>
+
+#include "base/error.h"
+#include "data/batches.h"
+#include "eval/cross_entropy.h"
+#include "nn/layers.h"
+#include "plan/plan.h"
+#include "train/optimizer.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr double kNormEps = 1e-5;
+constexpr const char* kHead = "head";
+
+Value normalized(Graph& g, const std::string& name, Value x, int groups) {
+  return group_norm(g, name, x, {groups, kNormEps, Activation::silu});
+}
+
+Value block(Graph& g, const std::string& name, Value x, int width, bool halve, int groups) {
+  const Value first = normalized(g, name + ".norm1", x, groups);
+  const Conv2d geometry{halve ? 2 : 1, 1, 1, 1, 1};
+  const Value hidden = conv(g, name + ".conv1", first, width, 3, geometry);
+  const Value second = conv3x3(g, name + ".conv2", normalized(g, name + ".norm2", hidden, groups), width);
+  if (!halve) return g.add(Add{}, {x, second}, name);
+  const Value shortcut = conv1x1(g, name + ".shortcut", g.add(AvgPool{}, {first}, name + ".pool"), width);
+  return g.add(Add{}, {shortcut, second}, name);
+}
+
+void check(const ClassifierConfig& config) {
+  const auto& size = config.sample_size;
+  const int halvings = int(config.widths.size()) - 1;
+  if (config.widths.empty() || config.blocks < 1 || config.channels < 1 || config.groups < 1 ||
+      std::ranges::any_of(config.widths, [&](int w) { return w < 1 || w % config.groups != 0; }))
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("a classifier needs channels, blocks, and widths that {} groups divide", config.groups));
+  if (config.class_names.size() < 2)
+    throw Error(ErrorKind::usage, fmt::format("a classifier tells at least 2 classes apart; the data have {}",
+                                              config.class_names.size()));
+  // Sides stay even until the last halving, so that the mean of 2 x 2 pixels and the strided convolution agree in size.
+  if (halvings > 16 || std::min(size[0], size[1]) < 1 || size[0] % (1 << halvings) != 0 ||
+      size[1] % (1 << halvings) != 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("images of {} x {} cannot be halved {} times", size[0], size[1], halvings));
+}
+
+void check_form(const ClassifierConfig& config, const Dataset& data) {
+  if (data.count() == 0) throw Error(ErrorKind::usage, fmt::format("{} holds no images", data.name));
+  if (data.height != config.sample_size[0] || data.width != config.sample_size[1] ||
+      data.channels != config.channels)
+    throw Error(ErrorKind::usage,
+                fmt::format("the images of {} are {} x {} x {} and those of the feature network {} x {} x {} "
+                            "(height, width, channels)",
+                            data.name, data.height, data.width, data.channels, config.sample_size[0],
+                            config.sample_size[1], config.channels));
+}
+
+// With a border of zeros, and a window of the old size to be found at random in it.
+Dataset bordered(const Dataset& data, int border) {
+  const int height = data.height + 2 * border, width = data.width + 2 * border;
+  const std::size_t row = std::size_t(data.width) * std::size_t(data.channels),
+                    wide_row = std::size_t(width) * std::size_t(data.channels);
+  std::vector<std::uint8_t> pixels(std::size_t(data.count()) * std::size_t(height) * wide_row);
+  for (int i = 0; i < data.count(); ++i)
+    for (int y = 0; y < data.height; ++y) {
+      const std::size_t to = (std::size_t(i) * std::size_t(height) + std::size_t(y + border)) * wide_row +
+                             std::size_t(border * data.channels);
+      std::ranges::copy(data.image(i).subspan(std::size_t(y) * row, row),
+                        pixels.begin() + std::ptrdiff_t(to));
+    }
+  Dataset result{data.name, height, width, data.channels, std::move(pixels), data.labels, data.class_names};
+  result.margin = {2 * border, 2 * border};
+  return result;
+}
+
+// The means over the pixels of each map.
+std::vector<float> means(std::span<const float> maps, std::size_t pixels) {
+  std::vector<float> result(maps.size() / pixels);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    double sum = 0;
+    for (const float v : maps.subspan(i * pixels, pixels)) sum += double(v);
+    result[i] = float(sum / double(pixels));
+  }
+  return result;
+}
+
+int largest(std::span<const float> values) {
+  return int(std::ranges::max_element(values) - values.begin());
+}
+
+double learning_rate_at(const ClassifierTraining& options, std::int64_t step, std::int64_t steps) {
+  const double share = double(step) / double(steps);
+  constexpr double kWarmup = 0.05;
+  if (share < kWarmup) return options.learning_rate * share / kWarmup;
+  return options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * (share - kWarmup) / (1 - kWarmup)));
+}
+
+}  // namespace
+
+ClassifierGraph make_classifier_graph(const ClassifierConfig& config, int n) {
+  check(config);
+  ClassifierGraph net;
+  Graph& g = net.graph;
+  net.sample = g.input("sample", {n, config.channels, config.sample_size[0], config.sample_size[1]});
+  Value x = conv3x3(g, "stem", net.sample, config.widths.front());
+  for (std::size_t stage = 1; stage < config.widths.size(); ++stage)
+    for (int i = 0; i < config.blocks; ++i)
+      x = block(g, fmt::format("stages.{}.{}", stage - 1, i), x, config.widths[stage], i == 0, config.groups);
+  net.feature_maps = normalized(g, "norm", x, config.groups);
+  net.logit_maps = pointwise(g, kHead, net.feature_maps, int(config.class_names.size()));
+  return net;
+}
+
+Classifier make_classifier(const ClassifierConfig& config, std::uint64_t seed) {
+  Classifier classifier{config, ParamStore(ParamLayout(make_classifier_graph(config, 1).graph))};
+  classifier.params.initialize(seed);
+  return classifier;
+}
+
+void train_classifier(Classifier& classifier, const Dataset& data, const Device& device,
+                      const ClassifierTraining& options,
+                      const std::function<void(const ClassifierStep&)>& on_step) {
+  check_form(classifier.config, data);
+  if (data.labels.empty() || data.class_names != classifier.config.class_names)
+    throw Error(ErrorKind::usage,
+                fmt::format("{} does not have the labels that the classifier is for", data.name));
+  if (!(options.epochs > 0) || options.batch < 1 || options.shift < 0)
+    throw Error(ErrorKind::usage, "training a classifier needs epochs, a batch, and a shift of 0 or more");
+  const Dataset shifted = bordered(data, options.shift);
+  const BatchStream batches(shifted, options.seed, {.size = options.batch, .flip = options.flip});
+  const std::int64_t steps = batches.steps_of(options.epochs);
+
+  const ClassifierGraph net = make_classifier_graph(classifier.config, options.batch);
+  Plan plan(net.graph, net.logit_maps, device, Mode::training, classifier.params);
+  AdamW optimizer(classifier.params, {.beta2 = 0.99, .weight_decay = options.weight_decay});
+  const Shape& shape = net.graph.shape(net.logit_maps);
+  const auto pixels = std::size_t(shape.pixels()), classes = std::size_t(shape.c);
+  std::vector<float> images(std::size_t(options.batch) * batches.example_size()),
+      maps(std::size_t(shape.elements())), map_grad(maps.size()), grad(std::size_t(options.batch) * classes);
+  std::vector<int> labels(static_cast<std::size_t>(options.batch));
+  for (std::int64_t step = 1; step <= steps; ++step) {
+    batches.batch(std::uint32_t(step - 1), images, labels);
+    plan.write_input(net.sample, images);
+    plan.forward();
+    plan.read_output(maps);
+    const std::vector<float> logits = means(maps, pixels);
+    const double loss = cross_entropy_and_grad(logits, labels, options.label_smoothing, grad);
+    if (!std::isfinite(loss))
+      throw Error(
+          ErrorKind::non_finite,
+          fmt::format("the classifier's loss is {} at step {}; try a smaller learning rate", loss, step));
+    for (std::size_t i = 0; i < map_grad.size(); ++i) map_grad[i] = grad[i / pixels] / float(pixels);
+    std::ranges::fill(classifier.params.grads(), 0.f);
+    plan.backward(map_grad);
+    optimizer.update(classifier.params, step, learning_rate_at(options, step, steps), 1, 0);
+    if (!on_step) continue;
+    int right = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      right += largest(std::span(logits).subspan(i * classes, classes)) == labels[i] ? 1 : 0;
+    on_step({step, steps, loss, double(right) / options.batch});
+  }
+}
+
+Extracted extract_features(Classifier& classifier, const Dataset& data, const Device& device,
+                           const std::function<void(double share)>& progress) {
+  check_form(classifier.config, data);
+  constexpr int kBatch = 100;
+  const int batch = std::min(kBatch, data.count());
+  const ClassifierGraph net = make_classifier_graph(classifier.config, batch);
+  Plan plan(net.graph, net.feature_maps, device, Mode::inference, classifier.params);
+  const Shape& shape = net.graph.shape(net.feature_maps);
+  const auto pixels = std::size_t(shape.pixels()), width = std::size_t(shape.c),
+             classes = classifier.config.class_names.size();
+  const ParamLayout& layout = classifier.params.layout();
+  const std::span<const float> weight = classifier.params.values(*layout.find("head.weight")),
+                               bias = classifier.params.values(*layout.find("head.bias"));
+  Extracted result{{data.count(), int(width), {}}, {}};
+  std::vector<float> images(std::size_t(net.graph.shape(net.sample).elements())),
+      maps(std::size_t(shape.elements()));
+  const std::size_t image_size = images.size() / std::size_t(batch),
+                    area = image_size / std::size_t(data.channels);
+  for (int first = 0; first < data.count(); first += batch) {
+    const int count =
+        std::min(batch, data.count() - first);  // what is left of an earlier batch fills the last
+    for (int i = 0; i < count; ++i) {
+      const std::span<const std::uint8_t> bytes = data.image(first + i);
+      for (std::size_t b = 0; b < bytes.size(); ++b)
+        images[std::size_t(i) * image_size + b % std::size_t(data.channels) * area +
+               b / std::size_t(data.channels)] = float(bytes[b]) / 127.5f - 1.0f;
+    }
+    plan.write_input(net.sample, images);
+    plan.forward();
+    plan.read_output(maps);
+    const std::vector<float> features = means(maps, pixels);
+    for (std::size_t i = 0; i < std::size_t(count); ++i) {
+      const auto row = std::span(features).subspan(i * width, width);
+      result.features.values.insert(result.features.values.end(), row.begin(), row.end());
+      std::vector<float> logits(classes);
+      for (std::size_t k = 0; k < classes; ++k)
+        logits[k] =
+            std::inner_product(row.begin(), row.end(), weight.begin() + std::ptrdiff_t(k * width), bias[k]);
+      result.predicted.push_back(largest(logits));
+    }
+    if (progress) progress(double(first + count) / data.count());
+  }
+  return result;
+}
+
+double accuracy(const std::vector<int>& predicted, const Dataset& data) {
+  if (data.labels.empty() || predicted.size() != std::size_t(data.count()))
+    throw Error(ErrorKind::internal, "an accuracy needs a label for each prediction");
+  int right = 0;
+  for (int i = 0; i < data.count(); ++i)
+    right += data.labels[std::size_t(i)] == predicted[std::size_t(i)] ? 1 : 0;
+  return double(right) / data.count();
+}
+
+}  // namespace diffusion

@@ -1,0 +1,82 @@
+#include "eval/image_sets.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "data/fixtures.h"
+#include "eval/evaluation.h"
+#include "io/npy.h"
+
+namespace diffusion {
+namespace {
+
+using fixtures::error_of;
+
+TEST(ImageSets, OfPictures) {
+  const std::vector<Image> images{{2, 1, 1, {1, 2}}, {2, 1, 1, {3, 4}}};
+  const Dataset data = dataset_of(images, "two");
+  EXPECT_EQ(data.count(), 2);
+  EXPECT_EQ(data.height, 1);
+  EXPECT_EQ(data.width, 2);
+  EXPECT_EQ(data.image(1)[0], 3);
+  const std::vector<Image> mixed{{2, 1, 1, {1, 2}}, {1, 2, 1, {3, 4}}};
+  EXPECT_EQ(error_of([&] { dataset_of(mixed, "mixed"); }).kind(), ErrorKind::usage);
+  EXPECT_EQ(error_of([&] { dataset_of({}, "none"); }).kind(), ErrorKind::usage);
+}
+
+TEST(ImageSets, OfArrays) {
+  const fixtures::TemporaryFolder folder;
+  const auto path = folder.path() / "images.npy";
+  const std::vector<std::uint8_t> bytes{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  write_npy(path, std::array<std::int64_t, 4>{2, 1, 2, 3}, bytes);
+  const Dataset color = read_image_array(path);
+  EXPECT_EQ(color.count(), 2);
+  EXPECT_EQ(color.channels, 3);
+  EXPECT_EQ(color.image(1)[5], 11);
+  write_npy(path, std::array<std::int64_t, 3>{3, 2, 2}, bytes);
+  EXPECT_EQ(read_image_array(path).channels, 1);
+  EXPECT_EQ(read_image_array(path).image(2)[3], 11);
+  write_npy(path, std::array<std::int64_t, 2>{3, 4}, bytes);
+  EXPECT_EQ(error_of([&] { read_image_array(path); }).kind(), ErrorKind::bad_input);
+  write_npy(path, std::array<std::int64_t, 4>{1, 1, 2, 6}, bytes);
+  EXPECT_EQ(error_of([&] { read_image_array(path); }).kind(), ErrorKind::bad_input);
+  write_npy(path, std::array<std::int64_t, 4>{0, 1, 1, 1}, std::span<const std::uint8_t>());
+  EXPECT_EQ(error_of([&] { read_image_array(path); }).kind(), ErrorKind::bad_input);
+}
+
+TEST(ImageSets, RandomImagesKeepTheirLabels) {
+  std::vector<std::uint8_t> pixels(50);
+  std::vector<std::uint16_t> labels(50);
+  for (std::size_t i = 0; i < 50; ++i) pixels[i] = std::uint8_t(labels[i] = std::uint16_t(i));
+  const Dataset data{"numbers", 1, 1, 1, pixels, labels, std::vector<std::string>(50, "a")};
+  const Dataset some = random_images(data, 20, 3);
+  ASSERT_EQ(some.count(), 20);
+  std::vector<int> seen;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(some.image(i)[0], some.labels[std::size_t(i)]);
+    seen.push_back(some.image(i)[0]);
+  }
+  std::ranges::sort(seen);
+  EXPECT_EQ(std::ranges::adjacent_find(seen), seen.end());
+  EXPECT_EQ(error_of([&] { random_images(data, 51, 3); }).kind(), ErrorKind::usage);
+}
+
+TEST(Evaluation, EverythingAtOnce) {
+  FeatureSet x{60, 2, {}}, y{50, 2, {}};
+  for (int i = 0; i < 120; ++i) x.values.push_back(float(i * 37 % 101) / 100);
+  for (int i = 0; i < 100; ++i) y.values.push_back(float(i * 53 % 97) / 100);
+  const Evaluation e = evaluate(x, y, {.resamples = 10, .kid = {5, 30}});
+  EXPECT_EQ(e.generated, 60);
+  EXPECT_EQ(e.real, 50);
+  for (const Score& s :
+       {e.frechet, e.kid, e.prdc.precision, e.prdc.recall, e.prdc.density, e.prdc.coverage}) {
+    EXPECT_LE(s.interval.low, s.value);
+    EXPECT_GE(s.interval.high, s.value);
+  }
+  EXPECT_LT(evaluate(y, y, {.resamples = 2, .kid = {2, 30}}).frechet.value, 1e-10);
+}
+
+}  // namespace
+}  // namespace diffusion
