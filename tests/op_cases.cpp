@@ -215,6 +215,11 @@ void add_conv_cases(Cases& cases) {
            conv({3, 16, 1, 1}, 16, 3, 1, same),
            conv({2, 20, 7, 7}, 28, 3, 1, same, false),
            conv({2, 16, 5, 9}, 16, 3, 1, {}),
+           // Enough tiles for Winograd in training: odd channels, two panels, one image, one pixel.
+           conv({16, 18, 9, 10}, 20, 3, 1, same),
+           conv({33, 64, 7, 7}, 80, 3, 1, same, false),
+           conv({1, 16, 48, 45}, 24, 3, 1, same),
+           conv({130, 16, 1, 1}, 16, 3, 1, same),
            conv({2, 4, 6, 5}, 3, 3, 1, {1, 0, 2, 1}),
            // The ends of a network.
            conv({2, 1, 14, 14}, 32, 3, 1, same),

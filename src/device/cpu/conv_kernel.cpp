@@ -22,8 +22,7 @@ class BlockedConv final : public Kernel {
                .weight = spec.in[1].shape,
                .has_bias = has_bias_,
                .training = spec.mode == Mode::training,
-               .needs_input_grad = spec.mode == Mode::training && spec.needs_grad[0],
-               .winograd = env.winograd}) {}
+               .needs_input_grad = spec.mode == Mode::training && spec.needs_grad[0]}) {}
 
   std::size_t workspace_bytes() const override {
     return Carver::padded(conv_.workspace_bytes()) + in_.bytes();

@@ -89,87 +89,65 @@ dnnl::primitive_attr user_scratchpad() {
   return attr;
 }
 
+constexpr auto kDirect = dnnl::algorithm::convolution_direct;  // Winograd is our own
 using Forward = dnnl::convolution_forward::primitive_desc;
 using BackwardData = dnnl::convolution_backward_data::primitive_desc;
 using BackwardWeights = dnnl::convolution_backward_weights::primitive_desc;
 
 #if DNNL_VERSION_MAJOR >= 3
 
-Forward make_forward(const Geometry& g, dnnl::algorithm algorithm, bool training, bool bias) {
+Forward make_forward(const Geometry& g, bool training, bool bias) {
   const auto prop = training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
   if (bias)
-    return {engine(), prop,      algorithm, g.x,        g.weight_any,     g.bias,
+    return {engine(), prop,      kDirect,   g.x,        g.weight_any,     g.bias,
             g.y,      g.strides, g.pad_low, g.pad_high, user_scratchpad()};
-  return {engine(), prop,      algorithm, g.x,        g.weight_any,
+  return {engine(), prop,      kDirect,   g.x,        g.weight_any,
           g.y,      g.strides, g.pad_low, g.pad_high, user_scratchpad()};
 }
 
-BackwardData make_backward_data(const Geometry& g, dnnl::algorithm algorithm, const Forward& hint) {
-  return {engine(),  algorithm, g.x,        g.weight_any, g.y,
+BackwardData make_backward_data(const Geometry& g, const Forward& hint) {
+  return {engine(),  kDirect,   g.x,        g.weight_any, g.y,
           g.strides, g.pad_low, g.pad_high, hint,         user_scratchpad()};
 }
 
-BackwardWeights make_backward_weights(const Geometry& g, dnnl::algorithm algorithm, bool bias,
-                                      const Forward& hint) {
+BackwardWeights make_backward_weights(const Geometry& g, bool bias, const Forward& hint) {
   if (bias)
-    return {engine(),  algorithm, g.x,        g.dweight_any, g.bias,           g.y,
+    return {engine(),  kDirect,   g.x,        g.dweight_any, g.bias,           g.y,
             g.strides, g.pad_low, g.pad_high, hint,          user_scratchpad()};
-  return {engine(),  algorithm, g.x,        g.dweight_any, g.y,
+  return {engine(),  kDirect,   g.x,        g.dweight_any, g.y,
           g.strides, g.pad_low, g.pad_high, hint,          user_scratchpad()};
 }
 
 #else
 
-Forward make_forward(const Geometry& g, dnnl::algorithm algorithm, bool training, bool bias) {
+Forward make_forward(const Geometry& g, bool training, bool bias) {
   const auto prop = training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
   if (bias)
-    return {{prop, algorithm, g.x, g.weight_any, g.bias, g.y, g.strides, g.pad_low, g.pad_high},
+    return {{prop, kDirect, g.x, g.weight_any, g.bias, g.y, g.strides, g.pad_low, g.pad_high},
             user_scratchpad(),
             engine()};
-  return {{prop, algorithm, g.x, g.weight_any, g.y, g.strides, g.pad_low, g.pad_high},
-          user_scratchpad(),
-          engine()};
+  return {
+      {prop, kDirect, g.x, g.weight_any, g.y, g.strides, g.pad_low, g.pad_high}, user_scratchpad(), engine()};
 }
 
-BackwardData make_backward_data(const Geometry& g, dnnl::algorithm algorithm, const Forward& hint) {
-  return {{algorithm, g.x, g.weight_any, g.y, g.strides, g.pad_low, g.pad_high},
-          user_scratchpad(),
-          engine(),
-          hint};
+BackwardData make_backward_data(const Geometry& g, const Forward& hint) {
+  return {
+      {kDirect, g.x, g.weight_any, g.y, g.strides, g.pad_low, g.pad_high}, user_scratchpad(), engine(), hint};
 }
 
-BackwardWeights make_backward_weights(const Geometry& g, dnnl::algorithm algorithm, bool bias,
-                                      const Forward& hint) {
+BackwardWeights make_backward_weights(const Geometry& g, bool bias, const Forward& hint) {
   if (bias)
-    return {{algorithm, g.x, g.dweight_any, g.bias, g.y, g.strides, g.pad_low, g.pad_high},
+    return {{kDirect, g.x, g.dweight_any, g.bias, g.y, g.strides, g.pad_low, g.pad_high},
             user_scratchpad(),
             engine(),
             hint};
-  return {{algorithm, g.x, g.dweight_any, g.y, g.strides, g.pad_low, g.pad_high},
+  return {{kDirect, g.x, g.dweight_any, g.y, g.strides, g.pad_low, g.pad_high},
           user_scratchpad(),
           engine(),
           hint};
 }
 
 #endif
-
-// F(4x4, 3x3) Winograd needs 2.25 times fewer multiplications or better, costs about one decimal digit, and
-// exists for f32 with AVX-512 only. The choice depends on shapes alone, so that two runs of one model are the
-// same bits.
-bool winograd_pays(const ConvolutionSpec& s) {
-  return s.winograd && s.in.format.dtype == DType::f32 && effective_isa() >= Isa::avx512 && s.weight.h == 3 &&
-         s.weight.w == 3 && s.op.groups == 1 && s.op.stride == 1 && s.op.pad_top == 1 && s.op.pad_left == 1 &&
-         s.op.pad_bottom == 1 && s.op.pad_right == 1 && std::min(s.weight.n, s.weight.c) >= 32;
-}
-
-template <class Make>
-auto first_that_works(bool try_winograd, Make make) {
-  if (try_winograd) try {
-      return make(dnnl::algorithm::convolution_winograd);
-    } catch (const dnnl::error&) {  // not for this shape: the direct form always exists
-    }
-  return make(dnnl::algorithm::convolution_direct);
-}
 
 }  // namespace
 
@@ -220,12 +198,8 @@ struct Convolution::Impl {
     g.pad_high = {s.op.pad_bottom, s.op.pad_right};
     plain_weight = memory::desc(weight_dims, data_type::f32, groups == 1 ? tag::oihw : tag::goihw);
 
-    const bool winograd = winograd_pays(s);
-    const auto direct = make_forward(g, dnnl::algorithm::convolution_direct, s.training, s.has_bias);
-    const auto forward_desc = first_that_works(
-        winograd, [&](dnnl::algorithm a) { return make_forward(g, a, s.training, s.has_bias); });
+    const auto forward_desc = make_forward(g, s.training, s.has_bias);
     implementation = forward_desc.impl_info_str();
-    const bool forward_is_winograd = implementation.find("wino") != std::string::npos;
     forward.emplace(dnnl::convolution_forward(forward_desc));
     forward->argument(DNNL_ARG_SRC, g.x);
     forward->argument(DNNL_ARG_WEIGHTS, forward_desc.weights_desc());
@@ -237,12 +211,8 @@ struct Convolution::Impl {
     pack_forward = reorder(plain_weight, forward_desc.weights_desc(), false);
     if (!s.training) return;
 
-    const auto hint = [&](dnnl::algorithm a) {
-      return a == dnnl::algorithm::convolution_winograd ? forward_desc : direct;
-    };
     if (s.needs_input_grad) {
-      const auto desc = first_that_works(
-          forward_is_winograd, [&](dnnl::algorithm a) { return make_backward_data(g, a, hint(a)); });
+      const auto desc = make_backward_data(g, forward_desc);
       backward_data.emplace(dnnl::convolution_backward_data(desc));
       backward_data->argument(DNNL_ARG_DIFF_DST, g.y);
       backward_data->argument(DNNL_ARG_WEIGHTS, desc.weights_desc());
@@ -255,9 +225,7 @@ struct Convolution::Impl {
       }
     }
     if (!s.needs_weight_grad) return;
-    const auto desc = first_that_works(forward_is_winograd, [&](dnnl::algorithm a) {
-      return make_backward_weights(g, a, s.has_bias, hint(a));
-    });
+    const auto desc = make_backward_weights(g, s.has_bias, forward_desc);
     backward_weights.emplace(dnnl::convolution_backward_weights(desc));
     backward_weights->argument(DNNL_ARG_SRC, g.x);
     backward_weights->argument(DNNL_ARG_DIFF_DST, g.y);

@@ -24,7 +24,6 @@ struct ConvolutionSpec {
   bool has_bias = false;
   bool training = false;
   bool needs_input_grad = false, needs_weight_grad = true;  // in training
-  bool winograd = true;                                     // where it pays
 };
 
 // One convolution with everything created once: primitives, packed weights. Activation pointers are in the

@@ -40,15 +40,24 @@ std::size_t depthwise_workspace(const DepthwiseSpec& spec);
 void depthwise_weight_grad(const DepthwiseSpec& spec, const void* x, const void* dy, float* dweight,
                            float* dbias, float* workspace);
 
+std::size_t winograd_f32_packed_floats(const WinogradSpec& spec);
+void winograd_f32_pack(const WinogradSpec& spec, const float* weight, bool mirrored, float* packed);
+std::size_t winograd_f32_forward_workspace(const WinogradSpec& spec);
+void winograd_f32_forward(const WinogradSpec& spec, const float* x, const float* packed, const float* bias,
+                          float* y, bool accumulate, float* workspace);
+std::size_t winograd_f32_weight_grad_workspace(const WinogradSpec& spec);
+void winograd_f32_weight_grad(const WinogradSpec& spec, const float* x, const float* dy, float* dweight,
+                              float* dbias, float* workspace);
+
 // AVX512-BF16 only.
-std::size_t winograd_packed_pairs(const WinogradSpec& spec);
-void winograd_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed);
-std::size_t winograd_forward_workspace(const WinogradSpec& spec);
-void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed, const float* bias,
-                      void* y, bool accumulate, std::byte* workspace);
-std::size_t winograd_weight_grad_workspace(const WinogradSpec& spec);
-void winograd_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
-                          float* dbias, std::byte* workspace);
+std::size_t winograd_bf16_packed_pairs(const WinogradSpec& spec);
+void winograd_bf16_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed);
+std::size_t winograd_bf16_forward_workspace(const WinogradSpec& spec);
+void winograd_bf16_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed,
+                           const float* bias, void* y, bool accumulate, std::byte* workspace);
+std::size_t winograd_bf16_weight_grad_workspace(const WinogradSpec& spec);
+void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
+                               float* dbias, std::byte* workspace);
 
 void gemm_strided(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                   std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,

@@ -90,7 +90,7 @@ struct DepthwiseSpec {
   int threads = 1;
 };
 
-// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked bf16 of this height and width.
+// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked and of this height and width.
 struct WinogradSpec {
   BlockedShape x, y;
   std::int64_t height = 0, width = 0;
@@ -150,20 +150,29 @@ struct KernelTable {
                                 float* dbias, float* workspace);
   std::size_t (*depthwise_workspace)(const DepthwiseSpec&);  // floats
 
-  // All null where the CPU does not multiply pairs of bf16.
-  std::size_t (*winograd_packed_pairs)(const WinogradSpec&);
-  // weight: [y channels, x channels, 3, 3]; mirrored: [x channels, y channels, 3, 3] of the convolution from y to x, whose
-  // input gradient this one is then.
-  void (*winograd_pack)(const WinogradSpec&, const float* weight, bool mirrored, std::uint32_t* packed);
-  std::size_t (*winograd_forward_workspace)(const WinogradSpec&);  // bytes
+  // Winograd's F(4x4, 3x3) in f32. weight: [y channels, x channels, 3, 3]; mirrored: [x channels, y channels, 3, 3] of the
+  // convolution from y to x, whose input gradient this one is then.
+  std::size_t (*winograd_f32_packed_floats)(const WinogradSpec&);
+  void (*winograd_f32_pack)(const WinogradSpec&, const float* weight, bool mirrored, float* packed);
+  std::size_t (*winograd_f32_forward_workspace)(const WinogradSpec&);  // floats
   // bias: [stored y channels], may be null.
-  void (*winograd_forward)(const WinogradSpec&, const void* x, const std::uint32_t* packed, const float* bias,
-                           void* y, bool accumulate, std::byte* workspace);
+  void (*winograd_f32_forward)(const WinogradSpec&, const float* x, const float* packed, const float* bias,
+                               float* y, bool accumulate, float* workspace);
   // Added to dweight [y channels, x channels, 3, 3] and dbias [y channels], which may be null. Same bits for the same number
   // of threads.
-  std::size_t (*winograd_weight_grad_workspace)(const WinogradSpec&);  // bytes
-  void (*winograd_weight_grad)(const WinogradSpec&, const void* x, const void* dy, float* dweight,
-                               float* dbias, std::byte* workspace);
+  std::size_t (*winograd_f32_weight_grad_workspace)(const WinogradSpec&);  // floats
+  void (*winograd_f32_weight_grad)(const WinogradSpec&, const float* x, const float* dy, float* dweight,
+                                   float* dbias, float* workspace);
+
+  // The same in F(2x2, 3x3) for bf16 feature maps. All null where the CPU does not multiply pairs of bf16.
+  std::size_t (*winograd_bf16_packed_pairs)(const WinogradSpec&);
+  void (*winograd_bf16_pack)(const WinogradSpec&, const float* weight, bool mirrored, std::uint32_t* packed);
+  std::size_t (*winograd_bf16_forward_workspace)(const WinogradSpec&);  // bytes
+  void (*winograd_bf16_forward)(const WinogradSpec&, const void* x, const std::uint32_t* packed,
+                                const float* bias, void* y, bool accumulate, std::byte* workspace);
+  std::size_t (*winograd_bf16_weight_grad_workspace)(const WinogradSpec&);  // bytes
+  void (*winograd_bf16_weight_grad)(const WinogradSpec&, const void* x, const void* dy, float* dweight,
+                                    float* dbias, std::byte* workspace);
 
   // c[m, n] (+)= sum_k a[m * row_stride + k * column_stride] * b[k * ldb + n]; n is a multiple of `lanes`.
   void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,

@@ -1,18 +1,18 @@
 // 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps on CPUs that multiply pairs of bf16
-// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_tiles.h has it.
+// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_bf16.h has it.
 
 #ifdef __AVX512BF16__
 
 #include <omp.h>
 
 #include "device/cpu/kernels/kernels.h"
-#include "device/cpu/kernels/winograd_tiles.h"
+#include "device/cpu/kernels/winograd_bf16.h"
 
 namespace diffusion::DIFFUSION_ISA {
 
 namespace {
 
-using namespace winograd;
+using namespace winograd_bf16;
 
 constexpr std::int64_t kTiles = 48;          // in flight in a thread
 constexpr std::int64_t kPanel = 4 * kLanes;  // output channels whose products are in flight
@@ -56,7 +56,7 @@ struct Forward {
 
   explicit Forward(const WinogradSpec& spec)
       : s(spec),
-        tiles(spec),
+        tiles(spec, kSide),
         in(spec.x.stored_channels()),
         out(spec.y.stored_channels()),
         pairs(in / 2),
@@ -130,27 +130,17 @@ struct Forward {
       }
     }
   }
-
-  // Calls what(run, number of its first tile among those in flight) for `tiles_in_flight` tiles from number `first`.
-  template <class What>
-  void for_runs(std::int64_t first, std::int64_t tiles_in_flight, What what) const {
-    for (std::int64_t at = 0; at < tiles_in_flight;) {
-      const Run run = run_from(tiles, first + at, tiles_in_flight - at);
-      what(run, at);
-      at += run.count;
-    }
-  }
 };
 
 }  // namespace
 
-std::size_t winograd_packed_pairs(const WinogradSpec& spec) {
+std::size_t winograd_bf16_packed_pairs(const WinogradSpec& spec) {
   return std::size_t(kPositions * spec.x.stored_channels() / 2 * spec.y.stored_channels());
 }
 
 // packed: [position][panel of output channels][pair of input channels][output channel of the panel]. Mirrored, the weight
 // belongs to the convolution from y to x.
-void winograd_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed) {
+void winograd_bf16_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed) {
   const std::int64_t in = spec.x.stored_channels(), out = spec.y.stored_channels(), pairs = in / 2;
   const std::int64_t from_i = 9 * (mirrored ? spec.y.channels : 1),
                      from_o = 9 * (mirrored ? 1 : spec.x.channels);
@@ -177,13 +167,13 @@ void winograd_pack(const WinogradSpec& spec, const float* weight, bool mirrored,
   }
 }
 
-std::size_t winograd_forward_workspace(const WinogradSpec& spec) {
+std::size_t winograd_bf16_forward_workspace(const WinogradSpec& spec) {
   const Forward f(spec);
   return std::size_t((f.v_bytes() + f.m_bytes()) * spec.threads);
 }
 
-void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed, const float* bias,
-                      void* y, bool accumulate, std::byte* workspace) {
+void winograd_bf16_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed,
+                           const float* bias, void* y, bool accumulate, std::byte* workspace) {
   const Forward f(spec);
   const std::int64_t chunks = (f.count + kTiles - 1) / kTiles;
 #pragma omp parallel num_threads(spec.threads)
@@ -194,14 +184,15 @@ void winograd_forward(const WinogradSpec& spec, const void* x, const std::uint32
 #pragma omp for schedule(static)
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       const std::int64_t first = chunk * kTiles, tiles = smaller(f.count - first, kTiles);
-      f.for_runs(first, tiles,
-                 [&](const Run& run, std::int64_t at) { f.fill_v(static_cast<const bf16*>(x), run, at, v); });
+      for_runs(f.tiles, first, tiles,
+               [&](const Run& run, std::int64_t at) { f.fill_v(static_cast<const bf16*>(x), run, at, v); });
       for (std::int64_t panel = 0; panel < f.out; panel += kPanel)
         for (std::int64_t group = 0; group < tiles; group += kGroup) {
           f.fill_m(v + group * f.in, packed, panel, m);
-          f.for_runs(first + group, smaller(tiles - group, kGroup), [&](const Run& run, std::int64_t at) {
-            f.store_y(m, bias, panel, run, at, accumulate, static_cast<bf16*>(y));
-          });
+          for_runs(f.tiles, first + group, smaller(tiles - group, kGroup),
+                   [&](const Run& run, std::int64_t at) {
+                     f.store_y(m, bias, panel, run, at, accumulate, static_cast<bf16*>(y));
+                   });
         }
     }
   }

@@ -1,18 +1,18 @@
 // The gradient of the kernels of 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps (AVX512-BF16), as
-// winograd_tiles.h has it: the transformed input and gradient of some tiles at a time, multiplied while they are in the cache.
+// winograd_bf16.h has it: the transformed input and gradient of some tiles at a time, multiplied while they are in the cache.
 
 #ifdef __AVX512BF16__
 
 #include <omp.h>
 
 #include "device/cpu/kernels/kernels.h"
-#include "device/cpu/kernels/winograd_tiles.h"
+#include "device/cpu/kernels/winograd_bf16.h"
 
 namespace diffusion::DIFFUSION_ISA {
 
 namespace {
 
-using namespace winograd;
+using namespace winograd_bf16;
 
 // The lanes of a and b as pairs.
 __m512i interleaved(Vec a, Vec b) {
@@ -51,7 +51,7 @@ struct WeightGrad {
 
   explicit WeightGrad(const WinogradSpec& spec)
       : s(spec),
-        tiles(spec),
+        tiles(spec, kSide),
         in(spec.x.stored_channels()),
         out(spec.y.stored_channels()),
         pairs((spec.x.n + 1) / 2 * tiles.per_image()) {
@@ -140,12 +140,10 @@ struct WeightGrad {
     for (std::int64_t i = begin < end ? du_floats() : 0; i < du_floats() + out; ++i) du[i] = 0;
     for (std::int64_t first = begin; first < end; first += chunk) {
       const std::int64_t count = smaller(end - first, chunk);
-      for (std::int64_t at = 0; at < count;) {
-        const Run run = run_from(tiles, first + at, count - at);
+      for_runs(tiles, first, count, [&](const Run& run, std::int64_t at) {
         fill_v(x, run, at, v);
         fill_z(dy, run, at, z, sums);
-        at += run.count;
-      }
+      });
       multiply(v, z, count, first > begin, du);
     }
   }
@@ -173,13 +171,13 @@ struct WeightGrad {
 
 }  // namespace
 
-std::size_t winograd_weight_grad_workspace(const WinogradSpec& spec) {
+std::size_t winograd_bf16_weight_grad_workspace(const WinogradSpec& spec) {
   return std::size_t(WeightGrad(spec).thread_floats() * spec.threads) * sizeof(float);
 }
 
 // Every thread sums over tiles of its own; shared sums would move between the caches of the cores.
-void winograd_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
-                          float* dbias, std::byte* workspace) {
+void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
+                               float* dbias, std::byte* workspace) {
   const WeightGrad g(spec);
   auto* sums = reinterpret_cast<float*>(workspace);
 #pragma omp parallel num_threads(spec.threads)
