@@ -88,15 +88,15 @@ struct Forward {
   void fill_m(const bf16* v, const Pair* packed, std::int64_t panel, float* m) const {
     const std::int64_t vecs = smaller(out - panel, kPanel) / kLanes;
     for (int p = 0; p < kPositions; ++p) {
-      const Product product{reinterpret_cast<const Pair*>(v + p * v_position()),
-                            pairs,
-                            1,
-                            packed + p * pairs * out + panel * pairs,
-                            vecs * kLanes,
-                            m + p * kMPosition,
-                            kPanel,
-                            pairs,
-                            false};
+      const PairProduct product{reinterpret_cast<const Pair*>(v + p * v_position()),
+                                pairs,
+                                1,
+                                packed + p * pairs * out + panel * pairs,
+                                vecs * kLanes,
+                                m + p * kMPosition,
+                                kPanel,
+                                pairs,
+                                false};
       if (vecs == 4) multiply_tile<kGroup, 4>(product, 0);
       if (vecs == 3) multiply_tile<kGroup, 3>(product, 0);
       if (vecs == 2) multiply_tile<kGroup, 2>(product, 0);

@@ -5,68 +5,14 @@
 
 #ifdef __AVX512BF16__
 
-#include <immintrin.h>
-
+#include "device/cpu/kernels/bf16_pairs.h"
 #include "device/cpu/kernels/winograd_tiles.h"
 
 namespace diffusion::DIFFUSION_ISA::winograd_bf16 {
 
 using namespace winograd;
 
-// Two bf16 that one instruction multiplies and adds: the lower half is the earlier one.
-using Pair = std::uint32_t;
-
 inline constexpr int kSide = 2, kPositions = 16;
-
-// acc + a[0] b[0] + a[1] b[1], in each lane
-inline Vec add_products(Vec acc, __m512i a, __m512i b) {
-  return bits_of<Vec>(_mm512_dpbf16_ps(as_m512(acc), bits_of<__m512bh>(a), bits_of<__m512bh>(b)));
-}
-
-inline __m512i broadcast(const Pair* p) {
-  return _mm512_set1_epi32(int(*p));
-}
-
-// c[row][column] (+)= sum over k of a[row][k] b[k][column], k counted in pairs. Each output is one running sum in order
-// of k, whatever the tile of the loop.
-struct Product {
-  const Pair* a;
-  std::int64_t a_row, a_k;  // distances
-  const Pair* b;
-  std::int64_t b_k;
-  float* c;
-  std::int64_t c_row;
-  std::int64_t pairs;
-  bool accumulate;
-};
-
-template <int kRows, int kVecs>
-inline void multiply_tile(const Product& p, std::int64_t row) {
-  Vec acc[kRows][kVecs];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v)
-      acc[r][v] = p.accumulate ? load(p.c + (row + r) * p.c_row + v * kLanes) : Vec{};
-  const Pair* a = p.a + row * p.a_row;
-  const Pair* b = p.b;
-  for (std::int64_t k = 0; k < p.pairs; ++k) {
-    __m512i bk[kVecs];
-    for (int v = 0; v < kVecs; ++v) bk[v] = _mm512_loadu_si512(b + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i ak = broadcast(a + r * p.a_row);
-      for (int v = 0; v < kVecs; ++v) acc[r][v] = add_products(acc[r][v], bk[v], ak);
-    }
-    a += p.a_k;
-    b += p.b_k;
-  }
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v) store(p.c + (row + r) * p.c_row + v * kLanes, acc[r][v]);
-}
-
-// Whole tiles of rows: up to kRows - 1 more than asked for.
-template <int kRows, int kVecs>
-inline void multiply_rows(const Product& p, std::int64_t rows) {
-  for (std::int64_t row = 0; row < rows; row += kRows) multiply_tile<kRows, kVecs>(p, row);
-}
 
 // The input of a run of tiles for a strip of channels, transformed column by column: neighbors share two columns.
 class InputColumns {

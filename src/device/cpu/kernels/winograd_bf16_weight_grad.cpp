@@ -14,14 +14,6 @@ namespace {
 
 using namespace winograd_bf16;
 
-// The lanes of a and b as pairs.
-__m512i interleaved(Vec a, Vec b) {
-  const __m512i packed = bits_of<__m512i>(_mm512_cvtne2ps_pbh(as_m512(b), as_m512(a)));  // all of a, all of b
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
-                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, packed);
-}
-
 constexpr std::int64_t kChunkBytes = 1 << 20;  // of V and Z in flight in a thread
 constexpr std::int64_t kLeastPairs = 8;        // of tiles in flight
 
@@ -84,8 +76,7 @@ struct WeightGrad {
         a.next(first);
         b.next(second);
         Pair* to = v + (at + k) * in + c;
-        for (int p = 0; p < kPositions; ++p, to += position)
-          _mm512_storeu_si512(to, interleaved(first[p], second[p]));
+        for (int p = 0; p < kPositions; ++p, to += position) store_pairs(to, first[p], second[p]);
       }
     }
   }
@@ -102,8 +93,7 @@ struct WeightGrad {
         sum += a.next(first);
         sum += b.next(second);
         Pair* to = z + (at + k) * out + c;
-        for (int p = 0; p < kPositions; ++p, to += position)
-          _mm512_storeu_si512(to, interleaved(first[p], second[p]));
+        for (int p = 0; p < kPositions; ++p, to += position) store_pairs(to, first[p], second[p]);
       }
       store(sums + c, sum);
     }
@@ -115,15 +105,15 @@ struct WeightGrad {
       for (std::int64_t row = 0; row < in; row += kLanes)
         for (std::int64_t column = 0; column < out;) {
           const std::int64_t vecs = smaller(out - column, 4 * kLanes) / kLanes;
-          const Product product{v + p * v_position() + row,
-                                1,
-                                in,
-                                z + p * z_position() + column,
-                                out,
-                                du + (p * in + row) * out + column,
-                                out,
-                                count,
-                                accumulate};
+          const PairProduct product{v + p * v_position() + row,
+                                    1,
+                                    in,
+                                    z + p * z_position() + column,
+                                    out,
+                                    du + (p * in + row) * out + column,
+                                    out,
+                                    count,
+                                    accumulate};
           if (vecs == 4) multiply_rows<4, 4>(product, kLanes);
           if (vecs == 3) multiply_rows<8, 3>(product, kLanes);
           if (vecs == 2) multiply_rows<8, 2>(product, kLanes);

@@ -1,0 +1,141 @@
+#include "device/cpu/kernels/attention_bf16.h"
+
+#ifdef __AVX512BF16__
+
+#include <omp.h>
+
+#include "device/cpu/kernels/attention_bf16_head.h"
+
+namespace diffusion::DIFFUSION_ISA {
+
+namespace {
+
+using namespace pair_attention;
+
+// What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product of the
+// output and its gradient.
+void fill_dot(const Sizes& s, const Scratch& w) {
+  for (std::int64_t t = 0; t < s.tokens; ++t) {
+    Vec total{};
+    for (std::int64_t d = 0; d < s.features; d += kLanes)
+      total += load(w.out + t * s.features + d) * load(w.dout + t * s.features + d);
+    w.dot[t] = sum(total);
+  }
+}
+
+// Scores s = scale q k and dp = dout v of kScoreRows queries from number `row` and kVecs vectors of keys, and from them
+// p = exp(s - log_sum_exp) and ds = p (dp - dot), all in registers. `block`: first query of those in flight.
+template <int kVecs>
+void score_tile(const Sizes& s, const Scratch& w, std::int64_t block, std::int64_t row, std::int64_t column,
+                Vec mask) {
+  __m512 scores[kScoreRows][kVecs], dp[kScoreRows][kVecs];
+  for (int r = 0; r < kScoreRows; ++r)
+    for (int v = 0; v < kVecs; ++v) scores[r][v] = dp[r][v] = _mm512_setzero_ps();
+  const Pair *q = pairs(w.q) + row * s.row_pairs(), *dout = pairs(w.dout) + row * s.row_pairs();
+  const Pair *k = w.k_by_feature + column, *values = w.v_by_feature + column;
+  for (std::int64_t f = 0; f < s.feature_pairs(); ++f, k += s.columns, values += s.columns)
+    for (int v = 0; v < kVecs; ++v) {
+      const auto k_pairs = (__m512bh)_mm512_loadu_si512(k + v * kLanes);
+      const auto v_pairs = (__m512bh)_mm512_loadu_si512(values + v * kLanes);
+      for (int r = 0; r < kScoreRows; ++r) {
+        const auto q_pair = (__m512bh)_mm512_set1_epi32(int(q[r * s.row_pairs() + f]));
+        const auto dout_pair = (__m512bh)_mm512_set1_epi32(int(dout[r * s.row_pairs() + f]));
+        scores[r][v] = _mm512_dpbf16_ps(scores[r][v], q_pair, k_pairs);
+        dp[r][v] = _mm512_dpbf16_ps(dp[r][v], dout_pair, v_pairs);
+      }
+    }
+  const Vec factor = splat(s.log2_scale());
+  for (int r = 0; r < kScoreRows; r += 2)
+    for (int v = 0; v < kVecs; ++v) {
+      Vec p[2], ds[2];
+      for (int i = 0; i < 2; ++i) {
+        const Vec offset = splat(w.log_sum_exp[row + r + i] * -kLog2E), dot = splat(w.dot[row + r + i]);
+        p[i] = quick_exp2(bits_of<Vec>(scores[r + i][v]) * factor + offset);
+        if (column + v * kLanes == s.columns - kLanes) p[i] *= mask;
+        ds[i] = p[i] * (bits_of<Vec>(dp[r + i][v]) - dot);
+        store(w.probabilities + (row - block + r + i) * s.columns + column + v * kLanes, ds[i]);
+      }
+      const std::int64_t to = (row + r) / 2 * s.columns + column + v * kLanes;
+      store_pairs(w.p_interleaved + to, p[0], p[1]);
+      store_pairs(w.ds_interleaved + to, ds[0], ds[1]);
+    }
+}
+
+// Leaves dq (unscaled) in w.result, and p and ds interleaved for dv and dk.
+void backward_scores(const Sizes& s, Vec mask, const Scratch& w) {
+  for (std::int64_t first = 0; first < s.tokens; first += kRowBlock) {
+    const std::int64_t rows = first + kRowBlock < s.tokens ? kRowBlock : s.tokens - first;
+    for (std::int64_t row = first; row < first + rows; row += kScoreRows) {
+      std::int64_t column = 0;
+      for (; column + 3 * kLanes <= s.columns; column += 3 * kLanes)
+        score_tile<3>(s, w, first, row, column, mask);
+      for (; column < s.columns; column += kLanes) score_tile<1>(s, w, first, row, column, mask);
+    }
+    multiply(rows, s.features,
+             {pairs(w.probabilities), s.columns / 2, 1, w.k_interleaved, s.features,
+              w.result + first * s.features, s.features, s.token_pairs, false});
+  }
+}
+
+// result = (left^T right)^T for token-pair matrices: dv from dout and p, dk from q and ds.
+void product_over_tokens(const Sizes& s, const Scratch& w, const Pair* left_by_token_pair,
+                         const Pair* right) {
+  const std::int64_t stride = round_up(s.token_pairs, kLanes);
+  multiply(s.features, s.columns,
+           {left_by_token_pair, stride, 1, right, s.columns, w.by_feature, s.columns, s.token_pairs, false});
+  transpose(s.features, s.columns, reinterpret_cast<const Pair*>(w.by_feature), s.columns,
+            reinterpret_cast<Pair*>(w.result), s.features);
+}
+
+void by_token_pair(const Sizes& s, const Scratch& w, const bf16* rows, Pair* out) {
+  interleave(s, rows, w.swap);
+  transpose(round_up(s.token_pairs, kLanes), s.features, w.swap, s.features, out,
+            round_up(s.token_pairs, kLanes));
+}
+
+}  // namespace
+
+void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const void* out,
+                             const float* log_sum_exp, const void* dout, void* dqkv, bool accumulate,
+                             float* workspace) {
+  const Sizes s = sizes_of(spec);
+  const Vec mask = tail_mask(s);
+  BlockedShape out_shape = spec.qkv;
+  out_shape.channels = s.width;
+  const std::int64_t per_thread = std::int64_t(pair_attention_workspace(spec));
+#pragma omp parallel for schedule(static) num_threads(spec.threads)
+  for (std::int64_t job = 0; job < spec.qkv.n * spec.heads; ++job) {
+    const std::int64_t n = job / spec.heads, first = job % spec.heads * s.head_dim;
+    const Scratch w(s, workspace + omp_get_thread_num() * per_thread);
+    const bf16* sample = static_cast<const bf16*>(qkv) + n * spec.qkv.sample_elements();
+    bf16* dsample = static_cast<bf16*>(dqkv) + n * spec.qkv.sample_elements();
+    gather(spec.qkv, s, sample, first, w.q);
+    gather(spec.qkv, s, sample, s.width + first, w.k);
+    gather(spec.qkv, s, sample, 2 * s.width + first, w.v);
+    gather(out_shape, s, static_cast<const bf16*>(out) + n * out_shape.sample_elements(), first, w.out);
+    gather(out_shape, s, static_cast<const bf16*>(dout) + n * out_shape.sample_elements(), first, w.dout);
+    transpose(s.columns, s.row_pairs(), pairs(w.k), s.row_pairs(), w.k_by_feature, s.columns);
+    transpose(s.columns, s.row_pairs(), pairs(w.v), s.row_pairs(), w.v_by_feature, s.columns);
+    interleave(s, w.k, w.k_interleaved);
+    by_token_pair(s, w, w.q, w.q_by_token_pair);
+    by_token_pair(s, w, w.dout, w.dout_by_token_pair);
+
+    // Queries beyond the last have the probability 0.
+    for (std::int64_t t = 0; t < s.columns + kScoreRows; ++t) {
+      w.log_sum_exp[t] = t < s.tokens ? log_sum_exp[job * s.tokens + t] : 1e30f;
+      w.dot[t] = 0;
+    }
+    fill_dot(s, w);
+    backward_scores(s, mask, w);
+    scatter(spec.qkv, s, w.result, first, s.scale, accumulate, dsample);
+    product_over_tokens(s, w, w.q_by_token_pair, w.ds_interleaved);
+    scatter(spec.qkv, s, w.result, s.width + first, s.scale, accumulate, dsample);
+    product_over_tokens(s, w, w.dout_by_token_pair, w.p_interleaved);
+    scatter(spec.qkv, s, w.result, 2 * s.width + first, 1.f, accumulate, dsample);
+    if (!accumulate && job % spec.heads == spec.heads - 1) clear_tail(spec.qkv, dsample);
+  }
+}
+
+}  // namespace diffusion::DIFFUSION_ISA
+
+#endif

@@ -1,0 +1,197 @@
+#pragma once
+
+// The matrices of one attention head for products of pairs of bf16 (bf16_pairs.h), and ways between them.
+//
+// `rows` have a token per row, pairs along features; `interleaved` have two tokens per row, a pair per feature; `by_feature` are
+// transposed rows; `by_token_pair` transposed interleaved ones.
+
+#ifdef __AVX512BF16__
+
+#include <cmath>
+
+#include "device/cpu/kernels/bf16_pairs.h"
+#include "device/cpu/kernels/blocked.h"
+
+namespace diffusion::DIFFUSION_ISA::pair_attention {
+
+inline std::int64_t round_up(std::int64_t x, std::int64_t to) {
+  return (x + to - 1) / to * to;
+}
+
+inline constexpr float kLog2E = 1.44269504f;
+
+struct Sizes {
+  std::int64_t tokens, columns, token_pairs, head_dim, features,
+      width;  // columns, features: padded to vectors
+  std::int64_t row_pairs() const { return features / 2; }
+  std::int64_t feature_pairs() const { return (head_dim + 1) / 2; }
+  float scale;
+  float log2_scale() const { return scale * kLog2E; }  // exp(scale x) = 2^(log2_scale x)
+};
+
+inline Sizes sizes_of(const AttentionSpec& spec) {
+  const std::int64_t width = spec.qkv.channels / 3, head_dim = width / spec.heads, tokens = spec.qkv.pixels;
+  return {tokens, round_up(tokens, kLanes),        (tokens + 1) / 2, head_dim, round_up(head_dim, kLanes),
+          width,  1.f / std::sqrt(float(head_dim))};
+}
+
+inline constexpr std::int64_t kRowBlock = 12;  // queries whose scores are in flight; a multiple of kScoreRows
+inline constexpr int kScoreRows = 4;  // queries whose scores and their gradients are in registers; even
+
+// The matrices of one thread. Every one is padded to whole 16 x 16 tiles, so transposes need no edges.
+struct Scratch {
+  bf16 *q, *k, *v, *out, *dout;                // rows: [columns][features]
+  Pair *k_by_feature, *v_by_feature;           // [feature pairs][columns]
+  Pair *k_interleaved, *v_interleaved;         // [token pairs][features]
+  Pair *q_by_token_pair, *dout_by_token_pair;  // [features][token pairs]
+  Pair *p_interleaved, *ds_interleaved;        // [token pairs][columns]
+  float* scores;                               // [kRowBlock][columns]
+  bf16* probabilities;                         // [kRowBlock][columns]: or their gradients
+  float *log_sum_exp, *dot;                    // [columns + kScoreRows]
+  float *by_feature, *result;                  // [features][columns], [columns][features]
+  Pair* swap;                                  // [token pairs][features]
+
+  std::int64_t floats;
+
+  Scratch(const Sizes& s, float* base) {
+    std::int64_t used = 0;
+    const auto take = [&](std::int64_t count) {
+      float* at = base + used;
+      used += round_up(count, kLanes);
+      return at;
+    };
+    const std::int64_t pairs = round_up(s.token_pairs, kLanes), slack = kLanes * kLanes;
+    const auto rows = [&] { return reinterpret_cast<bf16*>(take(s.columns * s.features / 2 + slack)); };
+    const auto matrix = [&](std::int64_t r, std::int64_t c) { return reinterpret_cast<Pair*>(take(r * c)); };
+    q = rows();
+    k = rows();
+    v = rows();
+    out = rows();
+    dout = rows();
+    k_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
+    v_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
+    k_interleaved = matrix(pairs, s.features);
+    v_interleaved = matrix(pairs, s.features);
+    q_by_token_pair = matrix(s.features, pairs);
+    dout_by_token_pair = matrix(s.features, pairs);
+    p_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
+    ds_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
+    scores = take(kRowBlock * s.columns);
+    log_sum_exp = take(s.columns + kScoreRows);
+    dot = take(s.columns + kScoreRows);
+    probabilities = reinterpret_cast<bf16*>(take(kRowBlock * s.columns / 2));
+    by_feature = take(s.features * s.columns);
+    result = take(s.columns * s.features);
+    swap = matrix(pairs, s.features);
+    floats = used;
+  }
+};
+
+// 16 x 16 words.
+inline void transpose_tile(const Pair* from, std::int64_t from_stride, Pair* to, std::int64_t to_stride) {
+  __m512i r[16], t[16];
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_si512(from + i * from_stride);
+  for (int i = 0; i < 8; ++i) {
+    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+    r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+  }
+  for (int half = 0; half < 2; ++half)  // rows 0-7 and 8-15
+    for (int i = 0; i < 4; ++i) {
+      t[8 * half + i] = _mm512_shuffle_i32x4(r[8 * half + i], r[8 * half + 4 + i], 0x88);
+      t[8 * half + 4 + i] = _mm512_shuffle_i32x4(r[8 * half + i], r[8 * half + 4 + i], 0xdd);
+    }
+  for (int i = 0; i < 4; ++i) {
+    _mm512_storeu_si512(to + i * to_stride, _mm512_shuffle_i32x4(t[i], t[8 + i], 0x88));
+    _mm512_storeu_si512(to + (8 + i) * to_stride, _mm512_shuffle_i32x4(t[i], t[8 + i], 0xdd));
+    _mm512_storeu_si512(to + (4 + i) * to_stride, _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0x88));
+    _mm512_storeu_si512(to + (12 + i) * to_stride, _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0xdd));
+  }
+}
+
+inline void transpose(std::int64_t rows, std::int64_t columns, const Pair* from, std::int64_t from_stride,
+                      Pair* to, std::int64_t to_stride) {
+  for (std::int64_t r = 0; r < rows; r += 16)
+    for (std::int64_t c = 0; c < columns; c += 16)
+      transpose_tile(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
+}
+
+// Two rows of bf16 become one row of pairs.
+inline void interleave(const Sizes& s, const bf16* rows, Pair* out) {
+  for (std::int64_t t = 0; t < s.token_pairs; ++t)
+    for (std::int64_t d = 0; d < s.features; d += kLanes) {
+      HalfVec first, second;
+      std::memcpy(&first, rows + 2 * t * s.features + d, sizeof first);
+      std::memcpy(&second, rows + (2 * t + 1) * s.features + d, sizeof second);
+      const BitVec pair = __builtin_convertvector(first, BitVec) | __builtin_convertvector(second, BitVec)
+                                                                       << 16;
+      std::memcpy(out + t * s.features + d, &pair, sizeof pair);
+    }
+}
+
+// Channels [first, first + head_dim) of a sample as rows; what pads tokens and features is zero.
+inline void gather(const BlockedShape& shape, const Sizes& s, const bf16* sample, std::int64_t first,
+                   bf16* rows) {
+  const bool whole = shape.block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;
+  if (!whole) std::memset(rows, 0, std::size_t(s.columns * s.features) * sizeof(bf16));
+  for (std::int64_t d = 0; d < s.head_dim; d += whole ? kLanes : 1) {
+    const bf16* from = sample + channel_offset(shape, first + d);
+    for (std::int64_t t = 0; t < s.tokens; ++t)
+      std::memcpy(rows + t * s.features + d, from + t * shape.block, (whole ? kLanes : 1) * sizeof(bf16));
+  }
+  std::memset(rows + s.tokens * s.features, 0,
+              std::size_t((s.columns - s.tokens) * s.features) * sizeof(bf16));
+}
+
+inline void scatter(const BlockedShape& shape, const Sizes& s, const float* rows, std::int64_t first,
+                    float factor, bool accumulate, bf16* sample) {
+  const bool whole = shape.block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;
+  for (std::int64_t d = 0; d < s.head_dim; d += whole ? kLanes : 1) {
+    bf16* to = sample + channel_offset(shape, first + d);
+    for (std::int64_t t = 0; t < s.tokens; ++t, to += shape.block) {
+      const float* from = rows + t * s.features + d;
+      if (whole)
+        store(to, accumulate ? load(to) + load(from) * splat(factor) : load(from) * splat(factor));
+      else
+        store_one(to, accumulate ? load_one(to) + *from * factor : *from * factor);
+    }
+  }
+}
+
+// 1 in the lanes of the last vector of a row of scores that hold tokens, else 0.
+inline Vec tail_mask(const Sizes& s) {
+  float mask[kLanes];
+  for (int i = 0; i < kLanes; ++i) mask[i] = s.columns - kLanes + i < s.tokens ? 1.f : 0.f;
+  return load(mask);
+}
+
+inline const Pair* pairs(const bf16* rows) {
+  return reinterpret_cast<const Pair*>(rows);
+}
+
+template <int kRows, int kVecs>
+inline void multiply_panel(PairProduct p, std::int64_t rows, std::int64_t column) {
+  p.b += column;
+  p.c += column;
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) multiply_tile<kRows, kVecs>(p, row);
+  for (; row + 2 <= rows; row += 2) multiply_tile<2, kVecs>(p, row);
+  if (row < rows) multiply_tile<1, kVecs>(p, row);
+}
+
+// c[rows, columns] = a b, where a has pairs along its rows.
+inline void multiply(std::int64_t rows, std::int64_t columns, const PairProduct& product) {
+  std::int64_t column = 0;
+  for (; column + 4 * kLanes <= columns; column += 4 * kLanes) multiply_panel<6, 4>(product, rows, column);
+  for (; column + 2 * kLanes <= columns; column += 2 * kLanes) multiply_panel<12, 2>(product, rows, column);
+  if (column < columns) multiply_panel<12, 1>(product, rows, column);
+}
+
+}  // namespace diffusion::DIFFUSION_ISA::pair_attention
+
+#endif
