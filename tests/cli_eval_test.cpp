@@ -80,8 +80,8 @@ TEST_F(Eval, OfAModelWithClasses) {
   EXPECT_LE(value(scores, "frechet_distance", "low"), value(scores, "frechet_distance"));
   EXPECT_GE(value(scores, "frechet_distance", "high"), value(scores, "frechet_distance"));
   double mean = 0;
-  for (const auto& [name, share] : to_object(member(json, "class_agreement_by_class", "json"), "classes"))
-    mean += to_double(share, "share") / 3;
+  for (const auto& [name, scores_of_class] : to_object(member(json, "classes", "json"), "classes"))
+    mean += to_double(member(scores_of_class, "agreement", "class"), "share") / 3;
   EXPECT_NEAR(to_double(member(json, "class_agreement", "json"), "agreement"), mean, 1e-12);
   EXPECT_EQ(run(arguments).out, outcome.out);
 }

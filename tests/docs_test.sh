@@ -25,7 +25,7 @@ shorten() {
   case $1 in
     *--steps*) sed -E 's/--steps [0-9]+/--steps 2/' <<<"$1" ;;
     *--minutes*) sed -E 's/--minutes [0-9.]+/--minutes 0.05/' <<<"$1" ;;
-    "diffusion train"* | "diffusion sample"*) echo "$1 --steps 2" ;;
+    "diffusion train "* | "diffusion sample "*) echo "$1 --steps 2" ;;
     *) echo "$1" ;;
   esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/'
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <vector>
+
 #include "base/error.h"
 
 namespace diffusion {
@@ -40,6 +43,23 @@ fs::path find_pipeline(const fs::path& model) {
                               fs::read_symlink(latest, error).string()));
   if (is_there(model / "checkpoints")) refuse(model, "is a training run without a checkpoint so far");
   refuse(model, "holds no model: there is no model_index.json, unet, config.json or latest in it");
+}
+
+std::optional<fs::path> find_shipped(std::string_view name) {
+  std::vector<fs::path> places;
+  if (const char* given = std::getenv("DIFFUSION_MODELS_DIR")) {
+    places = {given};
+  } else {
+    std::error_code unknown;
+    const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
+    if (unknown) return std::nullopt;
+    const fs::path folder = program.parent_path();
+    places = {folder.parent_path() / "share" / "diffusion" / "models",
+              folder.parent_path().parent_path() / "models"};
+  }
+  for (const fs::path& place : places)
+    if (is_there(place / name)) return place / name;
+  return std::nullopt;
 }
 
 }  // namespace diffusion

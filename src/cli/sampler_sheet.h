@@ -1,6 +1,6 @@
 #pragma once
 
-// The picture of `diffusion compare-samplers`: a table of pictures with titles.
+// The picture of `diffusion compare-samplers` and `diffusion eval --neighbors`: a table of pictures with titles.
 
 #include <span>
 #include <string>

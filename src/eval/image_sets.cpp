@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,37 @@
 #include "io/npy.h"
 
 namespace diffusion {
+
+namespace {
+
+// Letters and digits, in lower case; characters outside ASCII as they are.
+std::string simplified(std::string_view name) {
+  std::string result;
+  for (const char c : name) {
+    const bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
+    if (upper) result += char(c - 'A' + 'a');
+    if (lower || digit || static_cast<unsigned char>(c) >= 0x80) result += c;
+  }
+  return result;
+}
+
+std::optional<std::size_t> class_called(const std::string& name,
+                                        const std::vector<std::string>& class_names) {
+  for (std::size_t k = 0; k < class_names.size(); ++k)
+    if (class_names[k] == name) return k;
+  const std::string simple = simplified(name);
+  std::optional<std::size_t> found;
+  for (std::size_t k = 0; k < class_names.size(); ++k) {
+    if (simple.empty() || simplified(class_names[k]) != simple) continue;
+    if (found) return std::nullopt;  // it could be either
+    found = k;
+  }
+  for (std::size_t k = 0; k < class_names.size() && !found; ++k)
+    if (fmt::format("{}", k) == name) found = k;
+  return found;
+}
+
+}  // namespace
 
 Dataset dataset_of(std::span<const Image> images, std::string name) {
   if (images.empty()) throw Error(ErrorKind::usage, fmt::format("{} holds no images", name));
@@ -59,6 +92,26 @@ Dataset random_images(const Dataset& data, int count, std::uint64_t seed) {
   }
   result.pixels = std::move(pixels);
   return result;
+}
+
+std::optional<std::vector<std::uint16_t>> class_numbers(const std::vector<std::string>& names,
+                                                        const std::vector<std::string>& class_names) {
+  if (names.empty()) return std::nullopt;
+  std::vector<std::uint16_t> numbers;
+  for (const std::string& name : names) {
+    const std::optional<std::size_t> found = class_called(name, class_names);
+    if (!found) return std::nullopt;
+    numbers.push_back(std::uint16_t(*found));
+  }
+  return numbers;
+}
+
+std::optional<Dataset> relabeled(Dataset data, const std::vector<std::string>& class_names) {
+  const auto numbers = class_numbers(data.class_names, class_names);
+  if (!numbers || data.labels.empty()) return std::nullopt;
+  for (std::uint16_t& label : data.labels) label = (*numbers)[label];
+  data.class_names = class_names;
+  return data;
 }
 
 }  // namespace diffusion

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "io/image.h"
@@ -20,5 +22,14 @@ Dataset read_image_array(const std::filesystem::path& path);
 
 // `count` images of `data` without replacement, 1 <= count <= data.count(), chosen by `seed`. Labels stay with them.
 Dataset random_images(const Dataset& data, int count, std::uint64_t seed);
+
+// For each of `names` which of `class_names` it means: the one called so, or the only one of which letters and digits agree,
+// whatever their case (a folder cannot be called "T-shirt/top", but "t-shirt top"), or that of this number. None if a name
+// means none of these, or there are no names.
+std::optional<std::vector<std::uint16_t>> class_numbers(const std::vector<std::string>& names,
+                                                        const std::vector<std::string>& class_names);
+
+// The same images with labels that are indices into `class_names`, by class_numbers(); none without labels.
+std::optional<Dataset> relabeled(Dataset data, const std::vector<std::string>& class_names);
 
 }  // namespace diffusion

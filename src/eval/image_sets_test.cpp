@@ -63,6 +63,36 @@ TEST(ImageSets, RandomImagesKeepTheirLabels) {
   EXPECT_EQ(error_of([&] { random_images(data, 51, 3); }).kind(), ErrorKind::usage);
 }
 
+TEST(ImageSets, ClassesByNameOrNumber) {
+  using Numbers = std::vector<std::uint16_t>;
+  const std::vector<std::string> names{"T-shirt/top", "Trouser", "Bag"};
+  EXPECT_EQ(class_numbers({"Bag", "T-shirt/top", "Trouser"}, names), (Numbers{2, 0, 1}));
+  EXPECT_EQ(class_numbers({"bag", "t_shirt top", "TROUSER"}, names), (Numbers{2, 0, 1}));
+  EXPECT_EQ(class_numbers({"0", "2"}, names), (Numbers{0, 2}));
+  EXPECT_EQ(class_numbers({"Bag", "Shoe"}, names), std::nullopt);
+  EXPECT_EQ(class_numbers({"3"}, names), std::nullopt);
+  EXPECT_EQ(class_numbers({"02"}, names), std::nullopt);
+  EXPECT_EQ(class_numbers({""}, names), std::nullopt);
+  EXPECT_EQ(class_numbers({}, names), std::nullopt);
+  EXPECT_EQ(class_numbers({"1", "7"}, {"7", "1"}), (Numbers{1, 0}));  // a name before a number
+  EXPECT_EQ(class_numbers({"a b"}, {"A-B", "a.b"}), std::nullopt);    // either
+  EXPECT_EQ(class_numbers({"-"}, {"+", "*"}), std::nullopt);          // nothing to compare
+  EXPECT_EQ(class_numbers({"\xc3\xa9"}, {"e", "\xc3\xa9"}), (Numbers{1}));
+}
+
+TEST(ImageSets, RelabeledImagesStayWhatTheyAre) {
+  const Dataset data{"folder", 1, 1, 1, std::vector<std::uint8_t>{7, 8, 9}, {1, 0, 1}, {"bag", "Trouser"}};
+  const auto result = relabeled(data, {"Trouser", "Bag"});
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->labels, (std::vector<std::uint16_t>{0, 1, 0}));
+  EXPECT_EQ(result->class_names, (std::vector<std::string>{"Trouser", "Bag"}));
+  EXPECT_EQ(result->image(2)[0], 9);
+  EXPECT_FALSE(relabeled(data, {"Trouser", "Shoe"}));
+  Dataset unlabeled = data;
+  unlabeled.labels.clear();
+  EXPECT_FALSE(relabeled(unlabeled, {"Trouser", "Bag"}));
+}
+
 TEST(Evaluation, EverythingAtOnce) {
   FeatureSet x{60, 2, {}}, y{50, 2, {}};
   for (int i = 0; i < 120; ++i) x.values.push_back(float(i * 37 % 101) / 100);
