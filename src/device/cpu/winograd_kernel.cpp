@@ -11,8 +11,9 @@ namespace diffusion::cpu {
 namespace {
 
 // Winograd is faster than the direct form (docs/benchmarks.md) from so many channels on both sides; with fewer the transforms cost
-// what the products save. And from so many tiles: packed weights are four times as many as weights, and have to be read.
-constexpr std::int64_t kLeastChannelsF32 = 16, kLeastTilesInference = 8, kLeastTilesTraining = 128;
+// what the products save. And from so many tiles: packed weights are four times as many as weights, and have to be read. In
+// inference tiles count per image, so that an image is the same bytes alone and in any batch.
+constexpr std::int64_t kLeastChannelsF32 = 16, kLeastTilesInference = 4, kLeastTilesTraining = 128;
 constexpr std::int64_t kLeastChannelsBf16 = 48, kLeastChannelsBf16WeightGrad = 32;
 
 // 3x3, stride 1, border 1, f32.
@@ -178,9 +179,9 @@ std::unique_ptr<Kernel> make_winograd_conv(const Conv2d& op, const KernelSpec& s
     if (!pays || !env.table->winograd_bf16_forward) return nullptr;
     return std::make_unique<WinogradBf16>(op, spec, env);
   }
-  const std::int64_t tiles = x.shape.n * ((x.shape.h + 3) / 4) * ((x.shape.w + 3) / 4);
-  const bool pays =
-      channels >= kLeastChannelsF32 && tiles >= (training ? kLeastTilesTraining : kLeastTilesInference);
+  const std::int64_t tiles = ((x.shape.h + 3) / 4) * ((x.shape.w + 3) / 4);
+  const bool pays = channels >= kLeastChannelsF32 &&
+                    (training ? x.shape.n * tiles >= kLeastTilesTraining : tiles >= kLeastTilesInference);
   return pays ? std::make_unique<WinogradF32>(spec, env) : nullptr;
 }
 
