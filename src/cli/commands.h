@@ -27,6 +27,7 @@ std::function<int()> add_convert(CLI::App& app);
 std::function<int()> add_verify(CLI::App& app);
 std::function<int()> add_train_features(CLI::App& app);
 std::function<int()> add_eval(CLI::App& app);
+std::function<int()> add_plot(CLI::App& app);
 std::function<int()> add_bench(CLI::App& app);
 
 }  // namespace diffusion

@@ -137,7 +137,9 @@ void DataLoader::show(const std::string& title, std::int64_t done, std::int64_t 
   progress_->update(done);
 }
 
-LoadedData DataLoader::load(const std::string& name_or_path) {
+LoadedData DataLoader::load(const std::string& name_or_path, Split split) {
+  options_.split = split;
+  if (split == Split::test) options_.shards = 1;  // shards are of what one learns from
   options_.progress = [this](const std::string& file, std::uint64_t bytes, std::uint64_t total) {
     show("fetching " + file, std::int64_t(bytes), std::int64_t(total), "bytes");
   };

@@ -31,7 +31,8 @@ FormOptions parse_form(const CLI::App& app, const DataArguments& arguments);
 class DataLoader {
  public:
   DataLoader(const CLI::App& app, const DataArguments& arguments, bool quiet);
-  LoadedData load(const std::string& name_or_path);
+  // Test images are those of the whole set, whatever --shards says.
+  LoadedData load(const std::string& name_or_path, Split split = Split::train);
 
  private:
   void show(const std::string& title, std::int64_t done, std::int64_t total, const char* unit);

@@ -33,6 +33,7 @@ constexpr std::array kCommands{
     Command{"noise", "Show how a picture drowns in noise (the forward process)", add_noise},
     Command{"data", "Tell what is in a data set, and show examples", add_data},
     Command{"info", "Tell what a model is", add_info},
+    Command{"plot", "Plot the losses and the learning rate of training runs", add_plot},
     Command{"convert", "Write a model as a diffusers pipeline, in f32, f16 or bf16", add_convert},
     Command{"verify", "Check that a model is whole and computes what it did", add_verify},
     Command{"train-features", "Train the network in whose features images are compared", add_train_features},

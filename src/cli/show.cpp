@@ -98,7 +98,7 @@ Window window() {
 
 }  // namespace
 
-bool show_picture(const Image& image) {
+bool show_picture(const Image& image, bool legible) {
   const TerminalEnvironment environment = terminal_environment();
   const TerminalProtocol protocol = choose_protocol(environment, terminal_reports_sixel);
   const Window space = window();
@@ -114,6 +114,7 @@ bool show_picture(const Image& image) {
       text = sixel_picture(fits ? image : resize_to_width(image, space.pixels));
       break;
     case TerminalProtocol::half_blocks:
+      if (legible) return false;
       text = half_block_picture(image, std::min(image.width, space.columns), choose_colors(environment));
       break;
   }

@@ -2,8 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cmath>
 #include <csignal>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -11,6 +14,10 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
+#include "cli/options.h"
+#include "train/held_out.h"
+#include "train/outlook.h"
+#include "train/run_log.h"
 #include "train/trainer.h"
 
 namespace diffusion {
@@ -28,9 +35,9 @@ struct TrainOptions {
   std::string data = "fashion-mnist", out, preset, precision, objective, schedule, loss, weight;
   DataArguments source;
   TrainConfig config;  // values given on the command line, applied over the preset by `given`
-  bool unconditional = false, json = false, quiet = false, drop_last = false;
+  bool unconditional = false, json = false, quiet = false, drop_last = false, tensorboard = false;
   double minutes = 0, epochs = 0, dropout = 0;
-  std::int64_t steps = 0, save_every = 0, preview_every = 0;
+  std::int64_t steps = 0, save_every = 0, preview_every = 0, held_out_every = 0;
 };
 
 Precision parse_precision(const std::string& name) {
@@ -94,7 +101,63 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   if (!budget_given && !c.budget.epochs) c.budget.minutes = 15;
   if (given("--save-every")) c.save_every = o.save_every;
   if (given("--preview-every")) c.preview_every = o.preview_every;
+  if (given("--held-out-every")) c.held_out_every = o.held_out_every;
+  c.tensorboard = o.tensorboard;
   return c;
+}
+
+struct HeldOutImages {
+  std::optional<Dataset> images;
+  std::string why_not;  // for the person; empty if there are images, or none are wanted
+};
+
+// The test images of the data set. Without any, training goes on without them, unless they were asked for.
+HeldOutImages load_held_out(DataLoader& loader, const TrainConfig& config, const Dataset& training) {
+  if (config.held_out_every == 0) return {};
+  std::string reason;
+  try {
+    Dataset images = loader.load(config.data, Split::test).dataset;
+    const bool conditional = config.conditional && !training.labels.empty();
+    reason = why_not_held_out(training, images, conditional);
+    if (reason.empty()) return {std::move(images), {}};
+    reason = fmt::format("{}: {}", training.name, reason);
+  } catch (const Error& error) {
+    reason = error.what();
+  }
+  if (config.held_out_every) throw Error(ErrorKind::usage, "--held-out-every needs test images. " + reason);
+  return {std::nullopt, "no held-out loss: " + reason};
+}
+
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+
+std::string note(const StepReport& report, double held_out) {
+  const std::string measured = std::isnan(held_out) ? "" : fmt::format("  held out {:.4f}", held_out);
+  return fmt::format("step {}  loss {:.4f}{}  {:.0f} images/s", report.step, report.loss_average, measured,
+                     report.images_per_second);
+}
+
+// The result on stdout, and whether more steps will help.
+void report(const TrainOptions& o, const Trainer& trainer, bool complete, double loss) {
+  const std::filesystem::path latest = std::filesystem::path(o.out) / "latest";
+  const RunLog log = read_run_log(o.out);
+  const Outlook outlook = outlook_of(log);
+  if (!o.json) {
+    print_line(fmt::format("{} after {} steps, {:.0f} s; model: {}", complete ? "complete" : "stopped",
+                           trainer.step(), trainer.seconds(), latest.string()));
+    if (complete && outlook.kind != OutlookKind::unknown) print_line(describe(outlook));
+    return;
+  }
+  print_json(Json::Object{
+      {"run", o.out},
+      {"model", latest.string()},
+      {"complete", complete},
+      {"step", trainer.step()},
+      {"seconds", trainer.seconds()},
+      {"loss", loss},
+      {"held_out_loss", log.held_out.empty() ? Json(nullptr) : Json(log.held_out.back().measured.loss)},
+      {"outlook", to_string(outlook.kind)},
+      {"outlook_text", describe(outlook)},
+      {"parameters", trainer.model().params.layout().parameter_count()}});
 }
 
 int run(const CLI::App& app, const TrainOptions& o) {
@@ -105,11 +168,14 @@ int run(const CLI::App& app, const TrainOptions& o) {
   if (const NoiseSchedule* schedule = preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
 
-  Dataset dataset = DataLoader(app, o.source, o.quiet).load(config.data).dataset;
+  DataLoader loader(app, o.source, o.quiet);
+  Dataset dataset = loader.load(config.data).dataset;
+  HeldOutImages held_out = load_held_out(loader, config, dataset);
   const std::string summary =
       fmt::format("{}: {} images of {}x{}x{}", dataset.name, dataset.count(), dataset.example_height(),
                   dataset.example_width(), dataset.channels);
-  Trainer trainer(config, std::move(dataset), o.out, talk);
+  Trainer trainer(config, std::move(dataset), o.out, talk, std::move(held_out.images));
+  if (!o.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   if (!o.quiet)
     talk(fmt::format(
         "{}; {} parameters, {} on {} threads ({})", summary,
@@ -124,28 +190,16 @@ int run(const CLI::App& app, const TrainOptions& o) {
 
   Progress progress("training", trainer.total_steps(), o.quiet);
   StepReport last{};
+  double measured = kNotMeasured;
   const bool complete = trainer.run(
       [&](const StepReport& r) {
         last = r;
-        progress.update(r.progress, fmt::format("step {}  loss {:.4f}  {:.0f} images/s", r.step,
-                                                r.loss_average, r.images_per_second));
+        if (r.held_out) measured = r.held_out->loss;
+        progress.update(r.progress, note(r, measured));
       },
       stop_requested);
   progress.finish();
-
-  const std::filesystem::path latest = std::filesystem::path(o.out) / "latest";
-  if (o.json)
-    fmt::print("{}\n",
-               dump_json(Json::Object{{"run", o.out},
-                                      {"model", latest.string()},
-                                      {"complete", complete},
-                                      {"step", trainer.step()},
-                                      {"seconds", trainer.seconds()},
-                                      {"loss", last.loss_average},
-                                      {"parameters", trainer.model().params.layout().parameter_count()}}));
-  else
-    fmt::print("{} after {} steps, {:.0f} s; model: {}\n", complete ? "complete" : "stopped", trainer.step(),
-               trainer.seconds(), latest.string());
+  report(o, trainer, complete, last.loss_average);
   if (complete) return 0;
   talk("stopped by a signal and saved; the same command goes on from here");
   return kExitInterrupted;
@@ -212,6 +266,12 @@ std::function<int()> add_train(CLI::App& app) {
   app.add_option("--keep", o->config.keep, "Checkpoints to keep")->capture_default_str()->group("Output");
   app.add_option("--preview-every", o->preview_every,
                  "Steps between preview pictures; 0: none (default: 4 in a run)")
+      ->group("Output");
+  app.add_option("--held-out-every", o->held_out_every,
+                 "Steps between measurements of the loss on test images; 0: never\n"
+                 "(default: as takes 1% of the time)")
+      ->group("Output");
+  app.add_flag("--tensorboard", o->tensorboard, "Write event files for TensorBoard into the run, too")
       ->group("Output");
   app.add_option("--report-every", o->config.report_every,
                  "Steps between lines with the loss of the batch; 0: none")

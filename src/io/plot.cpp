@@ -21,6 +21,13 @@ constexpr Color kBlack{0, 0, 0}, kGrid{225, 225, 225};
 constexpr std::array<Color, 7> kColors{
     {{0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {230, 159, 0}, {86, 180, 233}, {0, 0, 0}}};
 
+Color color_of(const Plot& plot, std::size_t k) {
+  const Color color = kColors[std::size_t(plot.series[k].color.value_or(int(k))) % kColors.size()];
+  if (plot.series[k].stroke != Stroke::faint) return color;
+  const auto pale = [](std::uint8_t part) { return std::uint8_t(255 - (255 - part) * 3 / 10); };
+  return {pale(color.red), pale(color.green), pale(color.blue)};
+}
+
 bool can_show(double value, AxisScale scale) {
   return std::abs(value) <= kMaxValue && (scale == AxisScale::linear || value >= 1 / kMaxValue);
 }
@@ -111,7 +118,7 @@ class PlotPainter {
     lay_out();
     title_and_legend();
     axes();
-    for (std::size_t k = 0; k < plot_.series.size(); ++k) curve(plot_.series[k], kColors[k % kColors.size()]);
+    for (std::size_t k = 0; k < plot_.series.size(); ++k) curve(plot_.series[k], color_of(plot_, k));
     if (!has_data_)
       text({(x_.from + x_.to) / 2, (y_.from + y_.to) / 2}, "no data", kTitleSize, Anchor::center);
     return std::move(drawing_);
@@ -173,7 +180,7 @@ class PlotPainter {
     for (std::size_t k = 0; k < plot_.series.size(); ++k) {
       if (plot_.series[k].name.empty()) continue;
       const Point at{legend_[k].x, first_row + legend_[k].y * kLineHeight};
-      line({at.x, at.y - 4}, {at.x + 12, at.y - 4}, kColors[k % kColors.size()], 2);
+      line({at.x, at.y - 4}, {at.x + 12, at.y - 4}, color_of(plot_, k), 2);
       text({at.x + 18, at.y}, plot_.series[k].name, kLabelSize, Anchor::left);
     }
   }
@@ -198,10 +205,14 @@ class PlotPainter {
   }
 
   void curve(const Series& series, Color color) {
-    constexpr double kWidth = 1.6;
+    constexpr double kWidth = 1.6, kDotWidth = 5;
     std::vector<Point> piece;
     const auto finish = [&] {
-      if (!piece.empty()) drawing_.shapes.emplace_back(Polyline{thinned(piece), color, kWidth});
+      if (piece.empty()) return;
+      const std::vector<Point> points = thinned(piece);
+      drawing_.shapes.emplace_back(Polyline{points, color, kWidth});
+      if (series.stroke == Stroke::dotted)
+        for (const Point& point : points) drawing_.shapes.emplace_back(Polyline{{point}, color, kDotWidth});
       piece.clear();
     };
     for (std::size_t i = 0; i < series.x.size(); ++i)

@@ -2,6 +2,7 @@
 
 // Line plots as values: series over axes, turned into a drawing (drawing.h) that renders as SVG or PNG.
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,11 +19,16 @@ struct Axis {
   AxisScale scale = AxisScale::linear;
 };
 
+// faint: in a pale form of the color, for what lies behind; dotted: with a dot at each point.
+enum class Stroke { line, faint, dotted };
+
 // A curve through (x[i], y[i]). Points that are not finite or beyond 1e250 in size, and on a logarithmic axis those below
 // 1e-250, are gaps in it; a point between gaps is a dot.
 struct Series {
   std::string name;  // in the legend; empty: not there
   std::vector<double> x, y;
+  std::optional<int> color = {};  // number in the palette of seven, counted around; none: that of the series
+  Stroke stroke = Stroke::line;
 };
 
 struct Plot {
@@ -39,7 +45,8 @@ Drawing draw_plot(const Plot& plot, int width, int height);
 Drawing draw_plots(std::span<const Plot> plots, int width, int height);
 
 // Values for marks on an axis from `low` to `high`, ascending, about `count` of them: multiples of 1, 2 or 5 times a power
-// of ten; on a logarithmic axis powers of ten if two or more of them fit. Needs low < high, finite, and on a logarithmic
+// of ten; on a logarithmic axis powers of ten if two or more of them
+// fit, with 2 and 5 times them where there is room. Needs low < high, finite, and on a logarithmic
 // axis positive.
 std::vector<double> axis_ticks(double low, double high, AxisScale scale, int count);
 

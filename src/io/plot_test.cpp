@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -51,6 +52,9 @@ TEST(AxisTicks, AreRoundNumbersInside) {
   EXPECT_EQ(axis_ticks(1e-5, 2, AxisScale::logarithmic, 3).size(), 3u) << "every other decade";
   EXPECT_EQ(axis_ticks(20, 70, AxisScale::logarithmic, 5), (Values{20, 30, 40, 50, 60, 70}))
       << "less than a decade";
+  EXPECT_EQ(axis_ticks(0.08, 1.3, AxisScale::logarithmic, 8), (Values{0.1, 0.2, 0.5, 1}))
+      << "room between decades";
+  EXPECT_EQ(axis_ticks(0.08, 1.3, AxisScale::logarithmic, 3), (Values{0.1, 1}));
 }
 
 TEST(AxisTicks, AreFewAscendingAndInRangeForAnyRange) {
@@ -172,6 +176,24 @@ TEST(Plot, SideBySide) {
   const std::size_t n = single.shapes.size();
   EXPECT_EQ(std::get<Polyline>(both.shapes[2 * n - 1]).points[0].x,
             std::get<Polyline>(single.shapes[n - 1]).points[0].x + 200);
+}
+
+TEST(Plot, SeriesChooseTheirColorAndStroke) {
+  Plot plot = one({0, 1, 2}, {1, 2, 3});
+  plot.series[0].stroke = Stroke::faint;
+  plot.series.push_back({"", {0, 1, 2}, {3, 2, 1}, 0});
+  plot.series.push_back({"", {0, 1, 2}, {2, 2, 2}, {}, Stroke::dotted});
+  const auto lines = curves(draw_plot(plot, 400, 300));
+  ASSERT_EQ(lines.size(), 3u + 3) << "three lines and three dots";
+  const auto rgb = [](const Color& c) { return std::array{c.red, c.green, c.blue}; };
+  EXPECT_GT(lines[0].color.red, lines[1].color.red) << "the same color, paler";
+  EXPECT_GT(lines[0].color.green, lines[1].color.green);
+  EXPECT_NE(rgb(lines[2].color), rgb(lines[1].color));
+  for (std::size_t dot = 3; dot < 6; ++dot) {
+    EXPECT_EQ(lines[dot].points.size(), 1u);
+    EXPECT_EQ(rgb(lines[dot].color), rgb(lines[2].color));
+    EXPECT_EQ(lines[dot].points[0], lines[2].points[dot - 3]);
+  }
 }
 
 TEST(Plot, RefusesSmallSizesAndUnequalSeries) {

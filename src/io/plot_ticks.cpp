@@ -29,12 +29,24 @@ std::vector<double> decades(double low, double high, int count) {
   return ticks;
 }
 
+// 1, 2, 5, 10, 20, ...
+std::vector<double> parts_of_decades(double low, double high) {
+  std::vector<double> ticks;
+  for (int decade = int(std::floor(std::log10(low))); decade <= int(std::floor(std::log10(high))); ++decade)
+    for (const double factor : {1, 2, 5})
+      if (const double tick = factor * std::pow(10, decade); tick >= low && tick <= high)
+        ticks.push_back(tick);
+  return ticks;
+}
+
 }  // namespace
 
 std::vector<double> axis_ticks(double low, double high, AxisScale scale, int count) {
   if (scale == AxisScale::linear) return linear_ticks(low, high, count);
   const std::vector<double> ticks = decades(low, high, count);
-  return ticks.size() >= 2 ? ticks : linear_ticks(low, high, count);
+  if (ticks.size() < 2) return linear_ticks(low, high, count);
+  const std::vector<double> parts = parts_of_decades(low, high);
+  return parts.size() <= std::size_t(count) ? parts : ticks;
 }
 
 }  // namespace diffusion

@@ -228,6 +228,8 @@ void validate(const TrainConfig& c) {
   if (c.save_every) require(*c.save_every >= 1, "--save-every", double(*c.save_every), "1 or more");
   if (c.preview_every)
     require(*c.preview_every >= 0, "--preview-every", double(*c.preview_every), "0 (never) or more");
+  if (c.held_out_every)
+    require(*c.held_out_every >= 0, "--held-out-every", double(*c.held_out_every), "0 (never) or more");
   validate(c.network);
 }
 

@@ -81,8 +81,10 @@ struct TrainConfig {
   std::int64_t report_every = 0;  // steps between lines with the loss of the batch; 0: none
   int threads = 0;
   std::optional<std::int64_t> save_every,
-      preview_every;  // steps; default: every minute, and as `previews` says
-  int keep = 2;       // checkpoints
+      preview_every;                           // steps; default: every minute, and as `previews` says
+  std::optional<std::int64_t> held_out_every;  // steps; 0: never; default: held_out_interval() in held_out.h
+  bool tensorboard = false;
+  int keep = 2;  // checkpoints
 };
 
 struct Preset {

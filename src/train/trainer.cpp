@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <system_error>
 
 #include "base/error.h"
@@ -77,7 +75,8 @@ void check_same_run(const fs::path& run, const TrainingState& found, const Train
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run, Talk talk)
+Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run, Talk talk,
+                 std::optional<Dataset> held_out)
     : config_(complete(config, dataset)),
       dataset_(std::move(dataset)),
       run_(run),
@@ -90,8 +89,7 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
       plan_(net_.graph, net_.output, *device_, Mode::training, model_.params),
       batches_(dataset_, config_, model_.preconditioner, model_.null_class.value_or(-1)),
       output_(std::size_t(net_.graph.shape(net_.output).elements())),
-      grad_(output_.size()),
-      log_(nullptr, std::fclose) {
+      grad_(output_.size()) {
   std::error_code error;
   fs::create_directories(run_, error);
   if (error)
@@ -121,30 +119,11 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
     read_arrays(*checkpoint, model_, optimizer_);
     talk_(fmt::format("resuming {} after step {}", run_.string(), state_.step));
   }
-  open_log();
+  if (held_out) held_out_.emplace(std::move(*held_out), config_, model_.preconditioner);
+  log_.emplace(run_, state_.step, config_.tensorboard);
 }
 
 Trainer::~Trainer() = default;
-
-// Keeps the lines up to the step we go on from: a killed run may have logged more than it saved.
-void Trainer::open_log() {
-  const fs::path path = run_ / "log.jsonl";
-  std::string kept;
-  if (fs::exists(path)) {
-    const std::string text = read_text_file(path, std::uint64_t(1) << 32);
-    std::size_t begin = 0;
-    for (std::int64_t line = 0; line < state_.step; ++line) {
-      const std::size_t end = text.find('\n', begin);
-      if (end == std::string::npos) break;
-      begin = end + 1;
-    }
-    kept = text.substr(0, begin);
-  }
-  write_file_atomically(path, kept);
-  log_.reset(std::fopen(path.c_str(), "a"));
-  if (!log_)
-    throw Error(ErrorKind::io, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
-}
 
 double Trainer::progress() const {
   if (config_.budget.minutes) return std::min(1.0, state_.seconds / (60 * *config_.budget.minutes));
@@ -216,18 +195,24 @@ StepReport Trainer::train_step() {
   const double seconds = std::chrono::duration<double>(now - clock_).count();
   clock_ = now;
   state_.seconds += seconds;
-  return {state_.step,   progress(), loss, state_.loss_average, rate, norm, config_.batch / seconds,
-          state_.seconds};
+  return {state_.step,    progress(), loss, state_.loss_average, rate, norm, config_.batch / seconds,
+          state_.seconds, {}};
 }
 
 void Trainer::save() {
   write_checkpoint(run_, model_, optimizer_, state_, config_.keep);
 }
 
-void Trainer::preview() {
+// A model of its own with the EMA weights.
+Model Trainer::averaged_model() const {
   Model model{model_.network,    model_.preconditioner, model_.class_names,
               model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
   std::ranges::copy(optimizer_.ema(), model.params.values().begin());
+  return model;
+}
+
+void Trainer::preview() {
+  Model model = averaged_model();
   GenerateOptions options;
   options.count = options.batch = config_.previews.images;
   options.sampler = config_.previews.sampler;
@@ -256,19 +241,12 @@ bool Trainer::run(const std::function<void(const StepReport&)>& on_step, const s
   std::int64_t saved_step = state_.step > 0 ? state_.step : -1;
   while (progress() < 1 && !stop) {
     const double before = progress();
-    const StepReport report = train_step();
-    if (std::fputs((dump_json(Json::Object{{"step", report.step},
-                                           {"loss", report.loss},
-                                           {"learning_rate", report.learning_rate},
-                                           {"gradient_norm", report.gradient_norm},
-                                           {"images_per_second", report.images_per_second},
-                                           {"seconds", report.seconds}}) +
-                    "\n")
-                       .c_str(),
-                   log_.get()) < 0 ||
-        std::fflush(log_.get()) != 0)
-      throw Error(ErrorKind::io, fmt::format("{}: cannot be written: {}", (run_ / "log.jsonl").string(),
-                                             std::strerror(errno)));
+    StepReport report = train_step();
+    if (held_out_ && held_out_->is_due(report.step, report.progress >= 1)) {
+      Model averaged = averaged_model();
+      report.held_out = held_out_->measure(averaged, *device_);
+    }
+    log_->append(report);
     on_step(report);
     const bool epoch_ends = batches_.stream().epoch_of(std::uint32_t(report.step)) >
                             batches_.stream().epoch_of(std::uint32_t(report.step - 1));

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -16,24 +15,17 @@
 #include "plan/plan.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/held_out.h"
 #include "train/optimizer.h"
+#include "train/run_log.h"
+#include "train/step_report.h"
 #include "train/training_batch.h"
 
 namespace diffusion {
 
-// What one finished step tells.
-struct StepReport {
-  std::int64_t step;          // from 1
-  double progress;            // share of the run that is done
-  double loss, loss_average;  // the average over about the last 50 steps
-  double learning_rate, gradient_norm;
-  double images_per_second;  // of this step
-  double seconds;            // of the whole run
-};
-
 // A training run in a directory:
 //   RUN/checkpoints/step-<N>/  checkpoints (checkpoint.h)      RUN/latest  a link to the newest
-//   RUN/log.jsonl              one line per step               RUN/previews/step-<N>.png
+//   RUN/log.jsonl              one line per step (run_log.h)   RUN/previews/step-<N>.png
 //   RUN/lock                   held while a process trains there
 // The same configuration in the same directory goes on where the newest whole checkpoint stopped, and ends with the
 // same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and build).
@@ -43,8 +35,9 @@ class Trainer {
   using Talk = std::function<void(const std::string& message)>;
 
   // Opens or resumes the run. Error(usage) naming every difference if the directory holds a run of another
-  // configuration or data set.
-  Trainer(const TrainConfig& config, Dataset dataset, const std::filesystem::path& run, Talk talk);
+  // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must accept it.
+  Trainer(const TrainConfig& config, Dataset dataset, const std::filesystem::path& run, Talk talk,
+          std::optional<Dataset> held_out = {});
   ~Trainer();
 
   // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is complete.
@@ -63,8 +56,8 @@ class Trainer {
   double learning_rate(std::uint32_t step) const;
   void tell(const StepReport& report, bool epoch_ends);
   void save();
+  Model averaged_model() const;
   void preview();
-  void open_log();
   [[noreturn]] void fail_non_finite(const char* what, double value) const;
 
   TrainConfig config_;
@@ -83,7 +76,8 @@ class Trainer {
   TrainingState state_;
   std::int64_t total_steps_ = 0;
   std::optional<double> epoch_began_;  // seconds of the run; unknown after a resume in the middle of an epoch
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> log_;
+  std::optional<HeldOut> held_out_;
+  std::optional<RunLogWriter> log_;
   std::chrono::steady_clock::time_point clock_;  // of the current step
 };
 
