@@ -231,11 +231,7 @@ std::function<int()> add_sample(CLI::App& app) {
   add_json_flag(app, o->json);
   add_quiet_flag(app, o->quiet);
 
-  app.add_option("--batch", o->generate.batch, "Images computed together; less needs less memory")
-      ->check(in_range(1, std::numeric_limits<int>::max()))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group("Machine");
+  add_batch_option(app, o->generate.batch);
   add_machine_options(app, o->machine);
   app.footer(
       "Examples:\n"

@@ -119,6 +119,14 @@ void add_spacing_option(CLI::App& app, SamplingOptions& o) {
   app.add_option("--spacing", o.spacing, help)->type_name("NAME")->group(kGroup);
 }
 
+void add_batch_option(CLI::App& app, int& batch) {
+  app.add_option("--batch", batch, "Images computed together; less needs less memory")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Machine");
+}
+
 void add_guidance_options(CLI::App& app, SamplingOptions& o) {
   app.add_option("--guidance", o.guidance,
                  "Strength of the class: 1 as trained, above 1 stronger\n(needs a model trained with label "

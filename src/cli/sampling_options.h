@@ -27,6 +27,7 @@ void add_seed_and_label_options(CLI::App& app, std::uint64_t& seed, SamplingOpti
 void add_sampler_options(CLI::App& app, SamplingOptions& options);
 void add_spacing_option(CLI::App& app, SamplingOptions& options);
 void add_guidance_options(CLI::App& app, SamplingOptions& options);
+void add_batch_option(CLI::App& app, int& batch);
 void add_noise_option(CLI::App& app, SamplingOptions& options);
 
 // Checks of names that need no model. Error(usage).

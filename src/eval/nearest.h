@@ -30,8 +30,7 @@ struct Neighbors {
 };
 
 // The k nearest of `among` for each of `images`. Distances are of bytes, 0 to 255, over all pixels and channels, and exact:
-// candidates are found by products in f32, a few more than k, and compared anew in whole numbers. 10,000 images among
-// 60,000 of 28 x 28: some 10 s on one core. Error(usage) for images of different forms, for none, and unless 1 <= k <= the
+// candidates are found by products in f32, a few more than k, and compared anew in whole numbers. Error(usage) for images of different forms, for none, and unless 1 <= k <= the
 // number of those to search.
 Neighbors nearest_in_pixels(const Dataset& images, const Dataset& among, int k,
                             const std::function<void(double share)>& progress = {});

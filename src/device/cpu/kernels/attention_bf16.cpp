@@ -78,9 +78,7 @@ void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* ou
     const Scratch w(s, workspace + omp_get_thread_num() * per_thread);
     const bf16* sample = static_cast<const bf16*>(qkv) + n * spec.qkv.sample_elements();
     bf16* out_sample = static_cast<bf16*>(out) + n * out_shape.sample_elements();
-    gather(spec.qkv, s, sample, first, w.q);
-    gather(spec.qkv, s, sample, s.width + first, w.k);
-    gather(spec.qkv, s, sample, 2 * s.width + first, w.v);
+    gather_qkv(spec, s, sample, first, w);
     forward_head(s, mask, w, log_sum_exp ? log_sum_exp + job * s.tokens : nullptr);
     scatter(out_shape, s, w.result, first, 1.f, false, out_sample);
     if (job % spec.heads == spec.heads - 1) clear_tail(out_shape, out_sample);

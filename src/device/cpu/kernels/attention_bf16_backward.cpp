@@ -109,9 +109,7 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const v
     const Scratch w(s, workspace + omp_get_thread_num() * per_thread);
     const bf16* sample = static_cast<const bf16*>(qkv) + n * spec.qkv.sample_elements();
     bf16* dsample = static_cast<bf16*>(dqkv) + n * spec.qkv.sample_elements();
-    gather(spec.qkv, s, sample, first, w.q);
-    gather(spec.qkv, s, sample, s.width + first, w.k);
-    gather(spec.qkv, s, sample, 2 * s.width + first, w.v);
+    gather_qkv(spec, s, sample, first, w);
     gather(out_shape, s, static_cast<const bf16*>(out) + n * out_shape.sample_elements(), first, w.out);
     gather(out_shape, s, static_cast<const bf16*>(dout) + n * out_shape.sample_elements(), first, w.dout);
     transpose(s.columns, s.row_pairs(), pairs(w.k), s.row_pairs(), w.k_by_feature, s.columns);

@@ -148,6 +148,14 @@ inline void gather(const BlockedShape& shape, const Sizes& s, const bf16* sample
               std::size_t((s.columns - s.tokens) * s.features) * sizeof(bf16));
 }
 
+// Queries, keys and values of the head whose channels begin at `first`.
+inline void gather_qkv(const AttentionSpec& spec, const Sizes& s, const bf16* sample, std::int64_t first,
+                       const Scratch& w) {
+  gather(spec.qkv, s, sample, first, w.q);
+  gather(spec.qkv, s, sample, s.width + first, w.k);
+  gather(spec.qkv, s, sample, 2 * s.width + first, w.v);
+}
+
 inline void scatter(const BlockedShape& shape, const Sizes& s, const float* rows, std::int64_t first,
                     float factor, bool accumulate, bf16* sample) {
   const bool whole = shape.block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;

@@ -39,16 +39,6 @@ struct Forward {
   std::int64_t m_position() const { return position_bytes(chunk * kPanel * 4) / 4; }
   std::int64_t thread_floats() const { return kPositions * (v_position() + m_position()); }
 
-  // V: [position][tile][input channel], of a run whose first tile is number `at` of those in flight.
-  void fill_v(const float* x, const Run& run, std::int64_t at, float* v) const {
-    const std::int64_t position = v_position();
-    const float* image = x + run.image * s.x.sample_elements();
-    for (std::int64_t c = 0; c < in; c += kLanes) {
-      InputColumns columns(image + channel_offset(s.x, c), s.x, s.height, s.width, run);
-      for (std::int64_t k = 0; k < run.count; ++k) columns.next(v + (at + k) * in + c, position);
-    }
-  }
-
   // m: [position][tile][channel of the panel]
   void fill_m(const float* v, const float* packed, std::int64_t panel, std::int64_t in_flight,
               float* m) const {
@@ -101,7 +91,8 @@ struct Forward {
 #pragma omp for schedule(static)
       for (std::int64_t number = 0; number < chunks; ++number) {
         const std::int64_t first = number * chunk, in_flight = smaller(count - first, chunk);
-        for_runs(tiles, first, in_flight, [&](const Run& run, std::int64_t at) { fill_v(x, run, at, v); });
+        for_runs(tiles, first, in_flight,
+                 [&](const Run& run, std::int64_t at) { fill_v(s, x, run, at, v_position(), v); });
         for (std::int64_t panel = 0; panel < out; panel += kPanel) {
           fill_m(v, packed, panel, in_flight, m);
           for_runs(tiles, first, in_flight,

@@ -119,4 +119,16 @@ class InputColumns {
   Vec columns_[kTile][kTile];
 };
 
+// V of a run of tiles, [position][tile][input channel] with `position` floats from one position to the next. The first tile is
+// number `at` of those in flight.
+inline void fill_v(const WinogradSpec& s, const float* x, const Run& run, std::int64_t at,
+                   std::int64_t position, float* v) {
+  const std::int64_t in = s.x.stored_channels();
+  const float* image = x + run.image * s.x.sample_elements();
+  for (std::int64_t c = 0; c < in; c += kLanes) {
+    InputColumns columns(image + channel_offset(s.x, c), s.x, s.height, s.width, run);
+    for (std::int64_t k = 0; k < run.count; ++k) columns.next(v + (at + k) * in + c, position);
+  }
+}
+
 }  // namespace diffusion::DIFFUSION_ISA::winograd_f32

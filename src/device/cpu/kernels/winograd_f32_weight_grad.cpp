@@ -41,16 +41,6 @@ struct WeightGrad {
   // An adder's dU, sums of dy, V and Z.
   std::int64_t adder_floats() const { return du_floats() + out + kPositions * (v_position() + z_position()); }
 
-  // V: [position][tile][input channel], of a run whose first tile is number `at` of those in flight.
-  void fill_v(const float* x, const Run& run, std::int64_t at, float* v) const {
-    const std::int64_t position = v_position();
-    const float* image = x + run.image * s.x.sample_elements();
-    for (std::int64_t c = 0; c < in; c += kLanes) {
-      InputColumns columns(image + channel_offset(s.x, c), s.x, s.height, s.width, run);
-      for (std::int64_t k = 0; k < run.count; ++k) columns.next(v + (at + k) * in + c, position);
-    }
-  }
-
   // Z: [position][tile][output channel]. Adds dy to `sums` [output channel].
   void fill_z(const float* dy, const Run& run, std::int64_t at, float* z, float* sums) const {
     const std::int64_t position = z_position(), step = s.y.block, row = s.width * step;
@@ -98,7 +88,7 @@ struct WeightGrad {
     for (std::int64_t first = begin; first < end; first += chunk) {
       const std::int64_t in_flight = smaller(end - first, chunk);
       for_runs(tiles, first, in_flight, [&](const Run& run, std::int64_t at) {
-        fill_v(x, run, at, v);
+        fill_v(s, x, run, at, v_position(), v);
         fill_z(dy, run, at, z, sums);
       });
       multiply(v, z, in_flight, first > begin, du);
