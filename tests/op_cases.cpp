@@ -50,6 +50,15 @@ OpCase conv(const Shape& x, std::int64_t channels_out, int kernel, int stride, P
   return c;
 }
 
+// Keeps the size.
+OpCase rectangular_conv(const Shape& x, std::int64_t channels_out, int height, int width) {
+  OpCase c = conv(x, channels_out, 1, 1, {});
+  c.op = Conv2d{1, height / 2, width / 2, height / 2, width / 2};
+  c.inputs[1] = parameter({channels_out, x.c, height, width}, 1 / std::sqrt(double(x.c * height * width)));
+  c.name = fmt::format("conv2d_{}_to_{}_k{}x{}", dims(x), channels_out, height, width);
+  return c;
+}
+
 OpCase grouped_conv(const Shape& x, std::int64_t channels_out, int kernel, int stride, int groups,
                     bool bias) {
   OpCase c = conv({x.n, x.c / groups, x.h, x.w}, channels_out, kernel, stride, all_around(kernel / 2), bias);
@@ -162,8 +171,11 @@ OpCase upsample(const Shape& x) {
   return {.name = "upsample_" + dims(x), .op = Upsample{}, .inputs = {activation(x)}};
 }
 
-OpCase avg_pool(const Shape& x) {
-  return {.name = "avg_pool_" + dims(x), .op = AvgPool{}, .inputs = {activation(x)}};
+template <class Pool>
+OpCase pool(const Shape& x, const Pool& op) {
+  return {.name = fmt::format("{}_{}_k{}_s{}_pad{}", Pool::kind, dims(x), op.kernel, op.stride, op.pad),
+          .op = op,
+          .inputs = {activation(x)}};
 }
 
 OpCase timestep_embedding(std::int64_t n, int dim, double freq_shift, bool cos_first,
@@ -231,8 +243,15 @@ void add_conv_cases(Cases& cases) {
            conv({1, 1, 7, 7}, 1, 5, 1, all_around(2)),
            conv({2, 3, 9, 9}, 16, 7, 1, all_around(3)),
            conv({1, 1, 14, 14}, 18, 7, 2, all_around(3)),
+           conv({2, 3, 9, 8}, 20, 3, 2, {}),
+           // Rectangles.
+           rectangular_conv({2, 20, 9, 8}, 24, 1, 7),
+           rectangular_conv({2, 16, 9, 8}, 18, 7, 1),
+           rectangular_conv({1, 32, 5, 5}, 32, 1, 3),
+           rectangular_conv({1, 32, 5, 5}, 32, 3, 1),
            // Halving.
            conv({2, 16, 7, 7}, 32, 3, 2, same),
+           conv({2, 18, 7, 8}, 20, 3, 2, {}),
            conv({2, 32, 8, 8}, 32, 3, 2, same),
            conv({2, 16, 8, 8}, 16, 3, 2, bottom_right),
            conv({1, 18, 7, 9}, 20, 3, 2, bottom_right),
@@ -337,10 +356,19 @@ void add_shape_cases(Cases& cases) {
            upsample({2, 32, 7, 7}),
            upsample({1, 18, 5, 9}),
            upsample({1, 3, 4, 4}),
-           avg_pool({2, 16, 8, 8}),
-           avg_pool({2, 18, 7, 7}),
-           avg_pool({1, 3, 5, 9}),
-           avg_pool({1, 32, 2, 2}),
+           pool({2, 16, 8, 8}, AvgPool{}),
+           pool({2, 18, 7, 7}, AvgPool{}),
+           pool({1, 3, 5, 9}, AvgPool{}),
+           pool({1, 32, 2, 2}, AvgPool{}),
+           pool({2, 18, 7, 5}, AvgPool{3, 1, 1}),
+           pool({2, 32, 1, 2}, AvgPool{3, 1, 1}),
+           pool({1, 16, 8, 9}, AvgPool{4, 3, 2}),
+           pool({2, 40, 8, 8}, AvgPool{8, 1, 0}),
+           pool({2, 18, 7, 5}, MaxPool{3, 1, 1}),
+           pool({2, 16, 9, 8}, MaxPool{3, 2, 0}),
+           pool({1, 3, 5, 9}, MaxPool{3, 2, 1}),
+           pool({2, 32, 1, 1}, MaxPool{3, 1, 1}),
+           pool({1, 20, 6, 6}, MaxPool{2, 2, 0}),
        })
     cases.push_back(c);
 }
@@ -422,7 +450,9 @@ std::vector<OpCase> benchmark_cases() {
       add({64, 64, 28, 28}, 1),
       concat(64, 64, 64, 28, 28),
       upsample({64, 128, 14, 14}),
-      avg_pool({64, 64, 28, 28}),
+      pool({64, 64, 28, 28}, AvgPool{}),
+      pool({16, 288, 35, 35}, AvgPool{3, 1, 1}),
+      pool({16, 64, 147, 147}, MaxPool{3, 2, 0}),
       dropout({64, 128, 14, 14}, 0.1, 0),
   };
 }

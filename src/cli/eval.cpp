@@ -9,13 +9,13 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/eval_features.h"
 #include "cli/eval_measure.h"
 #include "cli/eval_report.h"
 #include "cli/eval_sets.h"
 #include "cli/model_path.h"
 #include "cli/picture_output.h"
 #include "device/cpu/cpu_device.h"
-#include "eval/classifier_files.h"
 #include "eval/image_sets.h"
 
 namespace diffusion {
@@ -64,32 +64,29 @@ void check_classification(const EvalOptions& o, const std::optional<Model>& mode
                 "--classification-score needs samples of all classes, and --label makes one");
 }
 
-// --features, or those that come with the program for --data.
-std::filesystem::path features_of(const EvalOptions& o) {
-  if (!o.features.empty()) return o.features;
-  if (const auto shipped = find_shipped(o.data + "-features")) return *shipped;
-  throw Error(ErrorKind::usage, fmt::format("the program comes with no feature network for \"{0}\"; make one "
-                                            "with diffusion train-features --data {0} "
-                                            "-o DIR, and give it as --features DIR",
-                                            o.data));
-}
-
 int run(const CLI::App& app, const EvalOptions& o) {
   check_options(app, o);
   const std::string source = o.model.empty() ? o.samples : o.model;
   const Json source_path = o.json ? path_to_json(source) : Json(nullptr);
-  FeatureNetwork net = read_feature_network(features_of(o));
-  const ClassifierConfig& config = net.classifier.config;
-  const RealSets sets = read_real_sets(o, config.class_names);
+  EvalNetwork net = read_eval_network(o);
+  const ClassifierConfig* classifier = classifier_of(net);
+  if (o.classification_score && !classifier)
+    throw Error(ErrorKind::usage,
+                fmt::format("--classification-score needs a feature network that is a classifier of the data "
+                            "(diffusion train-features), and {} is Inception-v3",
+                            o.features));
+  const RealSets sets = read_real_sets(o, classifier ? std::optional(classifier->class_names) : std::nullopt);
+  const std::vector<std::string>& class_names =
+      classifier ? classifier->class_names : sets.images.class_names;
   std::optional<Model> model;
   if (!o.model.empty()) model = read_pipeline(find_pipeline(o.model));
-  check_classification(o, model, sets, config.class_names);
+  check_classification(o, model, sets, class_names);
   set_threads(o.machine.threads);
   std::optional<BitsPerDimension> bits;  // first, because it says at once if the model is not for such images
   if (model && o.likelihood.wanted)
     bits = evaluate_likelihood(*model, sets.test(), *make_cpu_device(Precision::f32), o.likelihood, o.quiet);
-  const Samples samples = model ? make_samples(o, *model, config.class_names)
-                                : read_samples(o, app.count("--count") > 0, config.class_names);
+  const Samples samples =
+      model ? make_samples(o, *model, class_names) : read_samples(o, app.count("--count") > 0, class_names);
   if (o.classification_score && samples.images.labels.empty())
     throw Error(
         ErrorKind::usage,
@@ -119,10 +116,12 @@ std::function<int()> add_eval(CLI::App& app) {
   app.add_option("--data", o->data, "Real images: a data set, a folder of images, or .npy")
       ->required()
       ->type_name("B");
-  app.add_option("--features", o->features,
-                 "Directory of a feature network (diffusion train-features); one for\nfashion-mnist comes "
-                 "with the program")
-      ->type_name("DIR");
+  app.add_option(
+         "--features", o->features,
+         "Network to compare images in: directory of diffusion train-features (one for\nfashion-mnist "
+         "comes with the program), or weights of Inception-v3 for FID\n(.safetensors; "
+         "docs/evaluation.md)")
+      ->type_name("PATH");
   app.add_option("--split", o->split, "Which real images: test or train")
       ->type_name("SPLIT")
       ->capture_default_str();
@@ -157,7 +156,8 @@ std::function<int()> add_eval(CLI::App& app) {
   app.footer(
       "Examples:\n"
       "  diffusion eval runs/fashion --data fashion-mnist --steps 20\n"
-      "  diffusion eval --samples others.npy --data fashion-mnist --json");
+      "  diffusion eval --samples others.npy --data fashion-mnist --json\n"
+      "  diffusion eval --samples others.npy --data cifar10 --features inception.safetensors");
   return [&app, o] { return run(app, *o); };
 }
 

@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 
+#include "base/error.h"
 #include "base/progress.h"
+#include "cli/eval_features.h"
 #include "cli/neighbor_sheet.h"
 #include "cli/picture_output.h"
 #include "eval/class_parts.h"
@@ -19,22 +21,6 @@ namespace {
 // Scores of so many samples are reported, too, where there are more: what others have published is often of few.
 constexpr int kFewer = 2048;
 constexpr int kNeighbors = 5;  // of a sample in the picture
-
-// The feature network, and what it says of images.
-class Extractor {
- public:
-  Extractor(FeatureNetwork& net, bool quiet) : net_(net), quiet_(quiet) {}
-
-  Extracted of(const Dataset& images, const char* what) {
-    Progress progress(what, images.count(), quiet_, "images");
-    return extract_features(net_.classifier, images, *device_, [&](double share) { progress.update(share); });
-  }
-
- private:
-  FeatureNetwork& net_;
-  bool quiet_;
-  std::unique_ptr<Device> device_ = make_cpu_device(Precision::f32);
-};
 
 // Features of all real images, with their classes if these are known.
 struct RealFeatures {
@@ -81,18 +67,27 @@ FeatureSet fewer_samples(const FeatureSet& features, const Dataset& samples) {
 }
 
 std::vector<EvalReport::AtCount> scores_of(const FeatureSet& generated, const Dataset& samples,
-                                           const RealFeatures& real) {
-  const FeatureSet& images = real.images.features;
-  std::vector<EvalReport::AtCount> counts{{evaluate(generated, images), floor_of(generated.count, real)}};
-  if (generated.count > kFewer)
-    counts.push_back({evaluate(fewer_samples(generated, samples), images), floor_of(kFewer, real)});
+                                           const RealFeatures& real, bool quiet) {
+  std::vector<FeatureSet> sets{generated};
+  if (generated.count > kFewer) sets.push_back(fewer_samples(generated, samples));
+  Progress progress("scores", 0, quiet);  // of many features they take minutes
+  std::vector<EvalReport::AtCount> counts;
+  for (const FeatureSet& set : sets) {
+    const double done = double(counts.size());
+    progress.update(done / double(sets.size()), fmt::format("of {} samples", set.count));
+    Evaluation scores = evaluate(set, real.images.features);
+    progress.update((done + 0.5) / double(sets.size()), "real against real");
+    counts.push_back({std::move(scores), floor_of(set.count, real)});
+  }
   return counts;
 }
 
 std::optional<EvalReport::Classes> class_scores(const Dataset& samples, const Extracted& extracted,
                                                 const RealFeatures& real) {
   if (samples.labels.empty()) return std::nullopt;
-  return EvalReport::Classes{samples.class_names, accuracy(extracted.predicted, samples),
+  std::optional<double> agreement;
+  if (!extracted.predicted.empty()) agreement = accuracy(extracted.predicted, samples);
+  return EvalReport::Classes{samples.class_names, agreement,
                              score_classes({extracted.features, samples.labels}, extracted.predicted,
                                            real.labeled_images ? &*real.labeled_images : nullptr,
                                            real.labeled_others ? &*real.labeled_others : nullptr,
@@ -150,23 +145,41 @@ ClassificationScore classify(const EvalOptions& o, const ClassifierConfig& confi
                               });
 }
 
+// A classifier says so itself; Inception-v3 takes images of any size.
+void check_same_form(const Dataset& samples, const Dataset& real) {
+  if (samples.height == real.height && samples.width == real.width && samples.channels == real.channels)
+    return;
+  throw Error(ErrorKind::usage,
+              fmt::format("the images of {} are {} x {} x {} and those of {} {} x {} x {} (height, width, "
+                          "channels); images to compare must agree in them",
+                          samples.name, samples.height, samples.width, samples.channels, real.name,
+                          real.height, real.width, real.channels));
+}
+
 }  // namespace
 
-EvalReport measure(const EvalOptions& o, FeatureNetwork& net, const Samples& samples, const RealSets& sets) {
-  const ClassifierConfig& config = net.classifier.config;
-  EvalReport report{o.model + o.samples,    sets.images.name, net.sha256,
-                    config.feature_width(), samples.steps,    samples.sampler};
+EvalReport measure(const EvalOptions& o, EvalNetwork& net, const Samples& samples, const RealSets& sets) {
+  const ClassifierConfig* classifier = classifier_of(net);
+  if (!classifier) check_same_form(samples.images, sets.images);
+  EvalReport report{.samples = o.model + o.samples,
+                    .data = sets.images.name,
+                    .network = std::string(name_of(net)),
+                    .features_sha256 = sha256_of(net),
+                    .steps = samples.steps,
+                    .sampler = samples.sampler};
   // First, because it says at once if a class is missing.
-  if (o.classification_score) report.classification = classify(o, config, samples.images, sets);
+  if (classifier && o.classification_score)
+    report.classification = classify(o, *classifier, samples.images, sets);
   set_threads(o.machine.threads);
   Extractor extractor(net, o.quiet);
   const Extracted generated = extractor.of(samples.images, "features of samples");
   const RealFeatures real(sets, extractor);
 
-  report.counts = scores_of(generated.features, samples.images, real);
+  report.feature_width = generated.features.width;
+  report.counts = scores_of(generated.features, samples.images, real, o.quiet);
   report.copies = look_for_copies(o, samples.images, generated.features, sets, real);
   report.classes = class_scores(samples.images, generated, real);
-  if (!sets.test().labels.empty())
+  if (classifier && !sets.test().labels.empty())
     report.network_accuracy =
         accuracy(sets.images_are_for_training && real.others ? real.others->predicted : real.images.predicted,
                  sets.test());

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "cli/eval_features.h"
 #include "cli/eval_report.h"
 #include "cli/eval_sets.h"
-#include "eval/classifier_files.h"
 
 namespace diffusion {
 
 // All scores that the options ask for. Writes the picture of --neighbors.
-EvalReport measure(const EvalOptions& o, FeatureNetwork& net, const Samples& samples, const RealSets& sets);
+EvalReport measure(const EvalOptions& o, EvalNetwork& net, const Samples& samples, const RealSets& sets);
 
 }  // namespace diffusion

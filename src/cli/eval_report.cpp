@@ -39,10 +39,14 @@ Json or_null(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+std::string agreement_missing(const std::string& network) {
+  return fmt::format("{} was not trained to tell these classes apart", network);
+}
+
 Json to_json(const ClassScores& s) {
   Json::Object object{{"images", s.generated},
                       {"real_images", s.real},
-                      {"agreement", s.agreement},
+                      {"agreement", or_null(s.agreement)},
                       {"precision", or_null(s.precision)},
                       {"recall", or_null(s.recall)},
                       {"frechet_distance", or_null(s.frechet)},
@@ -85,8 +89,8 @@ void print_classes(const EvalReport::Classes& classes) {
   for (std::size_t k = 0; k < classes.names.size(); ++k) {
     const ClassScores& s = classes.scores[k];
     if (s.generated == 0) continue;
-    print_line(fmt::format("{:<20} {:>9}  {:>9.5f}  {:>9}  {:>9}  {:>16}  {:>17}", classes.names[k],
-                           s.generated, s.agreement, cell(s.precision), cell(s.recall), cell(s.frechet),
+    print_line(fmt::format("{:<20} {:>9}  {:>9}  {:>9}  {:>9}  {:>16}  {:>17}", classes.names[k], s.generated,
+                           cell(s.agreement), cell(s.precision), cell(s.recall), cell(s.frechet),
                            cell(s.frechet_of_real)));
   }
   // The first reason stands for all: it is the number of images.
@@ -103,6 +107,7 @@ void print_classes(const EvalReport::Classes& classes) {
 Json to_json(const EvalReport& r, const Json& samples) {
   Json::Object json{{"samples", samples},
                     {"data", r.data},
+                    {"feature_network", r.network},
                     {"features_sha256", r.features_sha256},
                     {"scores", to_json(r.counts.front().scores)},
                     {"real_against_real", to_json(r.counts.front().floor)}};
@@ -123,7 +128,8 @@ Json to_json(const EvalReport& r, const Json& samples) {
     Json::Object by_class;
     for (std::size_t k = 0; k < r.classes->names.size(); ++k)
       by_class[r.classes->names[k]] = to_json(r.classes->scores[k]);
-    json["class_agreement"] = r.classes->agreement;
+    json["class_agreement"] = or_null(r.classes->agreement);
+    if (!r.classes->agreement) json["class_agreement_missing"] = agreement_missing(r.network);
     json["classes"] = std::move(by_class);
   }
   if (r.network_accuracy) json["feature_network_accuracy"] = *r.network_accuracy;
@@ -138,8 +144,8 @@ Json to_json(const EvalReport& r, const Json& samples) {
 void print_report(const EvalReport& r) {
   const Evaluation& all = r.counts.front().scores;
   const std::string how = r.steps > 0 ? fmt::format(" ({}, {} steps)", r.sampler, r.steps) : "";
-  print_line(fmt::format("{} images of {}{} against {} real ones of {}; {} features, sha256 {}",
-                         all.generated, r.samples, how, all.real, r.data, r.feature_width,
+  print_line(fmt::format("{} images of {}{} against {} real ones of {}; {} features of {}, sha256 {}",
+                         all.generated, r.samples, how, all.real, r.data, r.feature_width, r.network,
                          r.features_sha256.substr(0, 12)));
   for (const EvalReport::AtCount& at : r.counts) {
     print_line("");
@@ -153,8 +159,9 @@ void print_report(const EvalReport& r) {
   if (!r.classes && !r.classification) return;
   print_line("");
   if (r.classes)
-    print_line(fmt::format("{:<20} {:>9.5f}  samples that the feature network takes for their class",
-                           "class_agreement", r.classes->agreement));
+    print_line(fmt::format("{:<20} {:>9}  {}", "class_agreement", cell(r.classes->agreement),
+                           r.classes->agreement ? "samples that the feature network takes for their class"
+                                                : agreement_missing(r.network)));
   if (r.classification) {
     const Score& s = r.classification->accuracy;
     print_line(

@@ -16,7 +16,8 @@
 namespace diffusion {
 
 struct EvalReport {
-  std::string samples, data, features_sha256;
+  std::string samples, data;
+  std::string network, features_sha256;  // network: "classifier" or "inception-v3"
   int feature_width = 0;
   int steps = 0;  // 0: samples that were made already
   std::string sampler = {};
@@ -36,7 +37,7 @@ struct EvalReport {
   // None if nobody knows of which class each sample was to be.
   struct Classes {
     std::vector<std::string> names;
-    double agreement = 0;
+    std::optional<double> agreement;  // none if the feature network knows no classes
     std::vector<ClassScores> scores;
   };
   std::optional<Classes> classes = {};

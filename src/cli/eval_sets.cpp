@@ -20,7 +20,7 @@ bool is_array(const std::string& path) {
   return path.ends_with(".npy");
 }
 
-// Without labels if these are not classes of the feature network.
+// Without labels if these are not among the classes.
 Dataset with_classes(Dataset data, const std::vector<std::string>& class_names) {
   if (std::optional<Dataset> same = relabeled(data, class_names)) return std::move(*same);
   data.labels.clear();
@@ -75,7 +75,7 @@ const Dataset& RealSets::test() const {
   return others && images_are_for_training ? *others : images;
 }
 
-RealSets read_real_sets(const EvalOptions& o, const std::vector<std::string>& class_names) {
+RealSets read_real_sets(const EvalOptions& o, const std::optional<std::vector<std::string>>& class_names) {
   if (is_array(o.data)) return {read_image_array(o.data), std::nullopt};
   if (o.split != "test" && o.split != "train")
     throw Error(ErrorKind::usage, fmt::format("--split is \"{}\"; accepted are: test, train", o.split));
@@ -87,8 +87,9 @@ RealSets read_real_sets(const EvalOptions& o, const std::vector<std::string>& cl
   source.split = for_training ? Split::test : Split::train;
   Dataset others = load_dataset(o.data, source);
   const bool two = others.fingerprint() != images.fingerprint();
-  RealSets sets{with_classes(std::move(images), class_names), std::nullopt, for_training};
-  if (two) sets.others = with_classes(std::move(others), class_names);
+  const std::vector<std::string> names = class_names.value_or(images.class_names);
+  RealSets sets{with_classes(std::move(images), names), std::nullopt, for_training};
+  if (two) sets.others = with_classes(std::move(others), names);
   return sets;
 }
 

@@ -28,12 +28,12 @@ struct EvalOptions {
 };
 
 struct Samples {
-  Dataset images;  // with labels if each was made to be of a class of the feature network
+  Dataset images;  // with labels if each was made to be of a class that is known
   int steps = 0;   // 0: not made here
   std::string sampler = {};
 };
 
-// --count images of the model; `class_names` are those of the feature network. They are written to --save-samples before
+// --count images of the model; `class_names` are those of the feature network or of the real images. They are written to --save-samples before
 // anything else is done with them.
 Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::string>& class_names);
 // Those of --samples; `counted`: only --count of them, at random.
@@ -49,7 +49,7 @@ struct RealSets {
   const Dataset& test() const;
 };
 
-// Labels are those of the feature network, if there are labels and they can be.
-RealSets read_real_sets(const EvalOptions& o, const std::vector<std::string>& class_names);
+// Labels are those of the feature network's `class_names`, if there are labels and they can be; without such names the data's own.
+RealSets read_real_sets(const EvalOptions& o, const std::optional<std::vector<std::string>>& class_names);
 
 }  // namespace diffusion

@@ -19,6 +19,21 @@ double mean(std::span<const double> values) {
   return sum / double(values.size());
 }
 
+// Of resamples around their mean.
+Interval spread(std::span<const double> values) {
+  constexpr std::size_t kFew = 20;
+  const double center = mean(values);
+  if (values.size() >= kFew) {
+    const std::vector<double> all(values.begin(), values.end());
+    return {quantile(all, kLow) - center, quantile(all, kHigh) - center};
+  }
+  double squares = 0;
+  for (const double v : values) squares += (v - center) * (v - center);
+  constexpr double kNormal = 1.6449;  // 95% of a normal distribution are below so many standard deviations
+  const double reach = kNormal * std::sqrt(squares / std::max(1.0, double(values.size()) - 1));
+  return {-reach, reach};
+}
+
 }  // namespace
 
 std::vector<int> resample(int count, std::uint64_t seed, std::uint32_t number, std::uint32_t set) {
@@ -59,10 +74,8 @@ Score bootstrap_frechet(const FeatureSet& generated, const FeatureSet& real, int
   std::vector<double> distances;
   for (int b = 0; b < resamples; ++b)
     distances.push_back(frechet_distance(resampled(generated, b, 0), resampled(real, b, 1)));
-  const double center = mean(distances);
-  return {distance,
-          {std::max(0.0, distance + quantile(distances, kLow) - center),
-           distance + quantile(distances, kHigh) - center}};
+  const auto [low, high] = spread(distances);
+  return {distance, {std::max(0.0, distance + low), distance + high}};
 }
 
 }  // namespace diffusion

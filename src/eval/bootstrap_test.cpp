@@ -71,6 +71,15 @@ TEST(Bootstrap, FrechetIntervalIsThatOfFreshSets) {
   }
   EXPECT_NEAR(mean_width, width, 0.35 * width);
   EXPECT_GE(covered, 14);
+  // Of few resamples, which is all that wide features get, it is as wide on average.
+  double mean_width_of_few = 0;
+  for (std::uint32_t i = 0; i < kTried; ++i) {
+    const Score score =
+        bootstrap_frechet(random_features(300, 4, 2 * i), random_features(300, 4, 2 * i + 1, 0.3), 10, i);
+    EXPECT_EQ(score.value, fresh[i]);
+    mean_width_of_few += (score.interval.high - score.interval.low) / kTried;
+  }
+  EXPECT_NEAR(mean_width_of_few, mean_width, 0.2 * mean_width);
 }
 
 }  // namespace

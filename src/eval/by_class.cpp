@@ -38,7 +38,7 @@ double mean(const std::vector<double>& values) {
 
 // All but agreement and frechet_of_real.
 ClassScores score(const FeatureSet& generated, const FeatureSet& real) {
-  ClassScores scores{generated.count, real.count, 0, {}, {}, {}, {}, {}};
+  ClassScores scores{.generated = generated.count, .real = real.count};
   const int least = std::min(generated.count, real.count), width = real.width;
   const PrdcOptions options;
   const int neighbors = std::max(options.precision_k, options.density_k) + 1;
@@ -60,7 +60,7 @@ ClassScores score(const FeatureSet& generated, const FeatureSet& real) {
 std::vector<ClassScores> score_classes(const LabeledFeatures& generated, std::span<const int> predicted,
                                        const LabeledFeatures* real, const LabeledFeatures* others,
                                        int classes, std::uint64_t seed) {
-  if (predicted.size() != generated.labels.size())
+  if (!predicted.empty() && predicted.size() != generated.labels.size())
     throw Error(ErrorKind::usage, fmt::format("{} images have {} predicted classes; each needs one",
                                               generated.labels.size(), predicted.size()));
   const std::vector<FeatureSet> samples = split(generated, classes);
@@ -74,16 +74,17 @@ std::vector<ClassScores> score_classes(const LabeledFeatures& generated, std::sp
     if (real)
       scores = score(samples[k], real_parts[k]);
     else
-      scores = {count, 0, 0, {}, {}, {}, {}, "the classes of the real images are not known"};
+      scores = {.generated = count, .missing = "the classes of the real images are not known"};
     if (scores.frechet && others && other_parts[k].count >= count)
       scores.frechet_of_real = frechet_distance(random_part(other_parts[k], count, 0, seed), real_parts[k]);
     result.push_back(std::move(scores));
   }
+  if (predicted.empty()) return result;
   std::vector<int> agreed(result.size());
   for (std::size_t i = 0; i < predicted.size(); ++i)
     if (predicted[i] == int(generated.labels[i])) ++agreed[generated.labels[i]];
   for (std::size_t k = 0; k < result.size(); ++k)
-    if (result[k].generated > 0) result[k].agreement = double(agreed[k]) / result[k].generated;
+    result[k].agreement = result[k].generated > 0 ? double(agreed[k]) / result[k].generated : 0;
   return result;
 }
 

@@ -63,7 +63,7 @@ TEST(ByClass, ScrambledLabelsAreSeen) {
   for (std::size_t i = 0; i < generated.labels.size(); ++i)
     generated.labels[i] = std::uint16_t(uniform_below({7, Stream::init, 0, 0}, 3, std::uint32_t(i)));
   for (const ClassScores& s : score_classes(generated.labeled(), predicted, &real_labeled, nullptr, 3, 1)) {
-    EXPECT_NEAR(s.agreement, 1.0 / 3, 0.2);  // chance
+    EXPECT_NEAR(s.agreement.value(), 1.0 / 3, 0.2);  // chance
     EXPECT_NEAR(*s.precision, 1.0 / 3, 0.2);
     EXPECT_GT(*s.frechet, 1000);
     EXPECT_FALSE(s.frechet_of_real);
@@ -79,7 +79,7 @@ TEST(ByClass, SaysWhatTooFewImagesLackAndWhy) {
   ASSERT_EQ(scores.size(), 4u);
   EXPECT_TRUE(scores[0].frechet);  // 4 images, 3 features
   EXPECT_FALSE(scores[0].precision);
-  EXPECT_NEAR(scores[1].agreement, 2.0 / 3, 1e-15);
+  EXPECT_NEAR(scores[1].agreement.value(), 2.0 / 3, 1e-15);
   EXPECT_FALSE(scores[1].frechet);
   for (const char* word : {"3 samples", "40 real", "more than 3", "precision and recall", "6"})
     EXPECT_NE(scores[1].missing.find(word), std::string::npos) << scores[1].missing;
@@ -89,13 +89,25 @@ TEST(ByClass, SaysWhatTooFewImagesLackAndWhy) {
   EXPECT_NE(unknown[0].missing.find("not known"), std::string::npos);
 }
 
+TEST(ByClass, WithoutAClassifierThereIsNoAgreement) {
+  const Set generated(90, 1), real(120, 2);
+  const LabeledFeatures real_labeled = real.labeled();
+  const std::vector<int> predicted = as_asked_for(generated);
+  const auto with = score_classes(generated.labeled(), predicted, &real_labeled, nullptr, 3, 1),
+             without = score_classes(generated.labeled(), {}, &real_labeled, nullptr, 3, 1);
+  for (std::size_t k = 0; k < 3; ++k) {
+    EXPECT_FALSE(without[k].agreement);
+    EXPECT_EQ(without[k].frechet, with[k].frechet);
+    EXPECT_EQ(without[k].recall, with[k].recall);
+  }
+}
+
 TEST(ByClass, Refusals) {
   Set generated(9, 1);
   const std::vector<int> predicted = as_asked_for(generated);
   const auto kind = [](const std::function<void()>& action) { return fixtures::error_of(action).kind(); };
   EXPECT_EQ(kind([&] { score_classes(generated.labeled(), predicted, nullptr, nullptr, 2, 1); }),
             ErrorKind::usage);
-  EXPECT_EQ(kind([&] { score_classes(generated.labeled(), {}, nullptr, nullptr, 3, 1); }), ErrorKind::usage);
   generated.labels.pop_back();
   EXPECT_EQ(kind([&] {
               score_classes(generated.labeled(), std::span(predicted).first(8), nullptr, nullptr, 3, 1);

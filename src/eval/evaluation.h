@@ -10,7 +10,8 @@
 namespace diffusion {
 
 struct EvaluationOptions {
-  int resamples = 100;  // of each interval
+  int resamples = 100;      // of each interval, but
+  int wide_resamples = 10;  // of a Frechet distance of more than 512 features: 2,048 take seconds each
   KidOptions kid = {};
   PrdcOptions prdc = {};
   std::uint64_t seed = 0;

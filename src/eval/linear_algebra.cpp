@@ -169,13 +169,19 @@ SymmetricMatrix congruence(const Factor& l, const SymmetricMatrix& s) {
   for (int i = 0; i < n; ++i)
     for (int j = 0; j < i; ++j) full.at(j, i) = full.at(i, j);
   SymmetricMatrix result(l.rank);
+  const auto row_of_l = [&](int i) { return &l.rows[std::size_t(i) * std::size_t(n)]; };
+  constexpr int kRows = 8;  // that share what is read of S and of L
 #pragma omp parallel for schedule(dynamic) num_threads(thread_count()) if (n >= 64)
-  for (int i = 0; i < l.rank; ++i) {
-    const double* li = &l.rows[std::size_t(i) * std::size_t(n)];
-    std::vector<double> product(static_cast<std::size_t>(n));  // row i of L S
-    for (int k = 0; k < n; ++k) add_multiple(li[k], &full.at(k, 0), product.data(), n);
-    for (int j = 0; j <= i; ++j)
-      result.at(i, j) = dot(product.data(), &l.rows[std::size_t(j) * std::size_t(n)], n);
+  for (int first = 0; first < l.rank; first += kRows) {
+    const int end = std::min(first + kRows, l.rank);
+    std::vector<std::vector<double>> products(std::size_t(end - first),
+                                              std::vector<double>(std::size_t(n)));  // of L S
+    for (int k = 0; k < n; ++k)
+      for (int i = first; i < end; ++i)
+        add_multiple(row_of_l(i)[k], &full.at(k, 0), products[std::size_t(i - first)].data(), n);
+    for (int j = 0; j < end; ++j)
+      for (int i = std::max(first, j); i < end; ++i)
+        result.at(i, j) = dot(products[std::size_t(i - first)].data(), row_of_l(j), n);
   }
   return result;
 }

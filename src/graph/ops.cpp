@@ -24,6 +24,20 @@ bool is_channel_vector(const Shape& s, std::int64_t channels) {
   return s == Shape{1, channels, 1, 1};
 }
 
+// Windows of kernel x kernel pixels, each of which has at least one of the image.
+Shape pooled(std::string_view op, std::span<const Shape> in, int kernel, int stride, int pad) {
+  if (kernel < 1 || stride < 1 || pad < 0 || pad > kernel / 2)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{}: no windows of {} pixels with stride {} and padding {}; the padding is at most "
+                    "half of the window",
+                    op, kernel, stride, pad));
+  require(in.size() == 1, op, in, "takes x");
+  const std::int64_t height = in[0].h + 2 * pad - kernel, width = in[0].w + 2 * pad - kernel;
+  require(height >= 0 && width >= 0, op, in, "the padded input is smaller than the window");
+  return {in[0].n, in[0].c, height / stride + 1, width / stride + 1};
+}
+
 }  // namespace
 
 std::string_view to_string(Activation activation) {
@@ -149,8 +163,11 @@ Shape Upsample::infer(std::span<const Shape> in) const {
 }
 
 Shape AvgPool::infer(std::span<const Shape> in) const {
-  require(in.size() == 1 && in[0].h > 1 && in[0].w > 1, kind, in, "takes x of at least 2 x 2 pixels");
-  return {in[0].n, in[0].c, in[0].h / 2, in[0].w / 2};
+  return pooled(kind, in, kernel, stride, pad);
+}
+
+Shape MaxPool::infer(std::span<const Shape> in) const {
+  return pooled(kind, in, kernel, stride, pad);
 }
 
 Shape TimestepEmbedding::infer(std::span<const Shape> in) const {

@@ -142,10 +142,23 @@ struct Upsample {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// 2x2 mean, stride 2; an odd last row or column is dropped, as in PyTorch. in: x.
+// The mean of each window, as PyTorch's avg_pool2d with count_include_pad=False: of the pixels that are there, without padding.
+// What no window reaches at the lower and right end is dropped. pad <= kernel / 2. in: x; out: [N,C,(H + 2 pad - kernel) / stride
+// + 1, ...].
 struct AvgPool {
+  int kernel = 2, stride = 2, pad = 0;
+
   static constexpr std::string_view kind = "avg_pool";
   static constexpr BackwardReads backward_reads{};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// The largest value of each window, of equal ones the first in rows, which gets the gradient. Windows as those of AvgPool. in: x.
+struct MaxPool {
+  int kernel = 2, stride = 2, pad = 0;
+
+  static constexpr std::string_view kind = "max_pool";
+  static constexpr BackwardReads backward_reads{.inputs = true};
   Shape infer(std::span<const Shape> in) const;
 };
 
@@ -196,8 +209,8 @@ struct Dropout {
 RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::int64_t n);
 
 using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, LinearAttention,
-                        Activate, Add, Affine, DivideBy, Concat, Upsample, AvgPool, TimestepEmbedding,
-                        FourierEmbedding, Embedding, Dropout>;
+                        Activate, Add, Affine, DivideBy, Concat, Upsample, AvgPool, MaxPool,
+                        TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
 
 std::string_view kind(const Op& op);
 BackwardReads backward_reads(const Op& op);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "device/cpu/cpu_device.h"
+#include "golden_uniform.h"
 #include "io/fs.h"
 #include "nn/network.h"
 #include "plan/plan.h"
@@ -20,17 +21,9 @@ namespace {
 
 constexpr std::uint32_t kSample = 1000, kLabels = 1001, kPerCase = 2000;  // numbers of tensors
 
-double uniform_value(std::uint32_t tensor, std::size_t i) {
-  std::uint32_t x = std::uint32_t(i) * 0x9E3779B1u + tensor * 0x85EBCA77u + 1;
-  x = (x ^ (x >> 16)) * 0x85EBCA6Bu;
-  x = (x ^ (x >> 13)) * 0xC2B2AE35u;
-  x ^= x >> 16;
-  return double(x >> 8) / (1 << 23) - 1;
-}
-
 std::vector<float> uniforms(std::uint32_t tensor, std::size_t count, double scale) {
   std::vector<float> values(count);
-  for (std::size_t i = 0; i < count; ++i) values[i] = float(uniform_value(tensor, i) * scale);
+  for (std::size_t i = 0; i < count; ++i) values[i] = float(golden_uniform(tensor, i) * scale);
   return values;
 }
 
@@ -63,7 +56,7 @@ void fill_weights(ParamStore& params, std::uint32_t first, double gain) {
     const std::span<float> values = params.values(entry);
     for (std::size_t i = 0; i < values.size(); ++i) {
       // In two statements: a fused multiplication and addition would round otherwise than Python.
-      const volatile double scaled = uniform_value(first + std::uint32_t(number), i) * scale;
+      const volatile double scaled = golden_uniform(first + std::uint32_t(number), i) * scale;
       values[i] = float((offset + scaled) * more);
     }
   }

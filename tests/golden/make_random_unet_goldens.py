@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes unet_random.json: 48 randomly drawn UNet2DModels of Hugging Face diffusers and a part of their outputs. Weights
-and inputs are not stored: both sides compute them with the formula of `uniform` below. The C++ test only reads the file; it
+and inputs are not stored: both sides compute them with the formula in golden_uniform.py. The C++ test only reads the file; it
 needs no Python.
 
     python3 -m venv /tmp/golden-venv
@@ -26,23 +26,12 @@ import numpy as np
 import torch
 from diffusers.models import embeddings
 
+from golden_uniform import uniform
 from make_unet_goldens import ATTN_DOWN, ATTN_UP, DOWN, UP, sinusoids_in_double
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES, VALUES = 48, 24
 SAMPLE, LABELS, PER_CASE = 1000, 1001, 2000  # numbers of tensors
-
-
-def uniform(tensor, count):
-    """`count` numbers in [-1, 1), exact in f32, of the tensor of that number: the finalizer of MurmurHash3."""
-    x = np.arange(count, dtype=np.uint64) * 0x9E3779B1 + np.uint64(tensor * 0x85EBCA77 + 1)
-    x = x.astype(np.uint32)
-    x ^= x >> np.uint32(16)
-    x *= np.uint32(0x85EBCA6B)
-    x ^= x >> np.uint32(13)
-    x *= np.uint32(0xC2B2AE35)
-    x ^= x >> np.uint32(16)
-    return (x >> np.uint32(8)).astype(np.float64) / 2**23 - 1
 
 
 def weights(key, shape, number, gain):

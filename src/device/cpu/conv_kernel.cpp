@@ -9,7 +9,7 @@ namespace diffusion::cpu {
 
 namespace {
 
-// Between blocked tensors: oneDNN.
+// Between blocked tensors, or from a plain one: oneDNN.
 class BlockedConv final : public Kernel {
  public:
   BlockedConv(const Conv2d& op, const KernelSpec& spec, const Environment& env)
@@ -238,6 +238,9 @@ std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, cons
   if (is_blocked(x, env) && is_blocked(y, env)) return std::make_unique<BlockedConv>(op, spec, env);
   const bool narrow = (is_plain_f32(x) && is_blocked(y, env)) || (is_blocked(x, env) && is_plain_f32(y));
   if (narrow && op.stride == 1) return std::make_unique<NarrowConv>(op, spec, env);
+  // oneDNN reads plain images, too, if no conversion between f32 and bf16 is asked of it.
+  if (is_plain_f32(x) && is_blocked(y, env) && !is_bf16(y))
+    return std::make_unique<BlockedConv>(op, spec, env);
   return nullptr;
 }
 

@@ -75,7 +75,8 @@ class CpuDevice final : public Device {
                    [&](const Add& op) { return cpu::make_add(op, spec, env_); },
                    [&](const Concat&) { return cpu::make_concat(spec, env_); },
                    [&](const Upsample&) { return cpu::make_upsample(spec, env_); },
-                   [&](const AvgPool&) { return cpu::make_avg_pool(spec, env_); },
+                   [&](const AvgPool& op) { return cpu::make_avg_pool(op, spec, env_); },
+                   [&](const MaxPool& op) { return cpu::make_max_pool(op, spec, env_); },
                    // Rare: the plain form will do.
                    [](const Affine&) { return std::unique_ptr<Kernel>(); },
                    [](const DivideBy&) { return std::unique_ptr<Kernel>(); },

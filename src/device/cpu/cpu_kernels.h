@@ -33,7 +33,9 @@ std::unique_ptr<Kernel> make_activate(const Activate& op, const KernelSpec& spec
 std::unique_ptr<Kernel> make_add(const Add& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_concat(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_upsample(const KernelSpec& spec, const Environment& env);
-std::unique_ptr<Kernel> make_avg_pool(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_max_pool(const MaxPool& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_avg_pool(const AvgPool& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_halving(const AvgPool& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_timestep_embedding(const TimestepEmbedding& op, const KernelSpec& spec);
 std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec);
 std::unique_ptr<Kernel> make_dropout(const Dropout& op, const KernelSpec& spec, const Environment& env);

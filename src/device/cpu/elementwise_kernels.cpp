@@ -247,9 +247,10 @@ std::unique_ptr<Kernel> make_upsample(const KernelSpec& spec, const Environment&
   return std::make_unique<ResampleKernel>(spec, env, true);
 }
 
-std::unique_ptr<Kernel> make_avg_pool(const KernelSpec& spec, const Environment& env) {
-  const bool even = spec.in[0].shape.h % 2 == 0 && spec.in[0].shape.w % 2 == 0;
-  if (!even || !is_blocked(spec.out, env) || !(spec.in[0].format == spec.out.format)) return nullptr;
+std::unique_ptr<Kernel> make_halving(const AvgPool& op, const KernelSpec& spec, const Environment& env) {
+  const bool halves = op.kernel == 2 && op.stride == 2 && op.pad == 0 && spec.in[0].shape.h % 2 == 0 &&
+                      spec.in[0].shape.w % 2 == 0;
+  if (!halves || !is_blocked(spec.out, env) || !(spec.in[0].format == spec.out.format)) return nullptr;
   return std::make_unique<ResampleKernel>(spec, env, false);
 }
 

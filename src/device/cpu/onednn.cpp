@@ -4,90 +4,20 @@
 
 #include <algorithm>
 #include <array>
-#include <dnnl.hpp>
 #include <optional>
 
 #include "base/buffer.h"
-#include "base/error.h"
+#include "device/cpu/onednn_call.h"
 
 namespace diffusion::onednn {
 
 namespace {
-
-using dnnl::memory;
-using tag = memory::format_tag;
-using data_type = memory::data_type;
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
-// Each thread that runs a plan has a stream of its own.
-dnnl::stream& stream() {
-  thread_local dnnl::stream s(engine());
-  return s;
-}
-
-[[noreturn]] void rethrow(const dnnl::error& e, std::string_view what) {
-  if (e.status == dnnl_out_of_memory)
-    throw Error(ErrorKind::memory, fmt::format("not enough memory for {}", what));
-  throw Error(ErrorKind::internal, fmt::format("oneDNN refused {}: {}", what, e.what()));
-}
-
-data_type type_of(DType dtype) {
-  return dtype == DType::bf16 ? data_type::bf16 : data_type::f32;
-}
-
-memory::desc activation_desc(const TensorDesc& t) {
-  const tag layout = t.format.channel_block == 16  ? tag::nChw16c
-                     : t.format.channel_block == 8 ? tag::nChw8c
-                                                   : tag::nchw;
-  return {{t.shape.n, t.shape.c, t.shape.h, t.shape.w}, type_of(t.format.dtype), layout};
-}
-
-constexpr int kMaxArguments = 8;
-
-// A primitive with its argument list laid out once. Running it allocates nothing here: only addresses change.
-class Call {
- public:
-  Call(dnnl::primitive primitive) : primitive_(std::move(primitive)) {}
-
-  void argument(int index, const memory::desc& desc) {
-    memories_[std::size_t(count_)] = memory(desc, engine(), DNNL_MEMORY_NONE);
-    arguments_[std::size_t(count_)] = {index, memories_[std::size_t(count_)].get()};
-    ++count_;
-  }
-  // Addresses in the order in which arguments were added.
-  void run(std::initializer_list<const void*> addresses) {
-    int i = 0;
-    for (const void* address : addresses)
-      memories_[std::size_t(i++)].set_data_handle(const_cast<void*>(address));
-    const dnnl_status_t status =
-        dnnl_primitive_execute(primitive_.get(), stream().get(), count_, arguments_.data());
-    if (status != dnnl_success)
-      throw Error(status == dnnl_out_of_memory ? ErrorKind::memory : ErrorKind::internal,
-                  fmt::format("oneDNN failed to run a primitive (status {})", int(status)));
-  }
-
- private:
-  dnnl::primitive primitive_;
-  std::array<memory, kMaxArguments> memories_;
-  std::array<dnnl_exec_arg_t, kMaxArguments> arguments_{};
-  int count_ = 0;
-};
 
 struct Geometry {
   memory::desc x, y, bias;
   memory::desc weight_any, dweight_any;  // layout left to oneDNN
   memory::dims strides, pad_low, pad_high;
 };
-
-dnnl::primitive_attr user_scratchpad() {
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attr;
-}
 
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;  // Winograd is our own
 using Forward = dnnl::convolution_forward::primitive_desc;
@@ -233,13 +163,11 @@ struct Convolution::Impl {
     backward_weights->argument(DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc());
     if (s.has_bias) backward_weights->argument(DNNL_ARG_DIFF_BIAS, g.bias);
     use_scratch(desc.scratchpad_desc());
-    dweight_bytes = (desc.diff_weights_desc().get_size() + 63) / 64 * 64;
+    dweight_bytes = padded_bytes(desc.diff_weights_desc());
     unpack_dweight = reorder(desc.diff_weights_desc(), plain_weight, true);
   }
 
-  void use_scratch(const memory::desc& desc) {
-    scratch_bytes = std::max(scratch_bytes, (desc.get_size() + 63) / 64 * 64);
-  }
+  void use_scratch(const memory::desc& desc) { scratch_bytes = std::max(scratch_bytes, padded_bytes(desc)); }
 
   // Copies between layouts; `add` adds to what is there.
   static Call reorder(const memory::desc& from, const memory::desc& to, bool add) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// The only door to oneDNN (2.x and 3.x): no dnnl type leaves onednn.cpp.
+// The only door to oneDNN (2.x and 3.x): no dnnl type leaves the files onednn*.cpp.
 
 #include <cstddef>
 #include <memory>
@@ -42,6 +42,34 @@ class Convolution {
   void backward_data(const void* dy, void* dx, std::byte* workspace);                 // overwrites dx
   void backward_weights(const void* x, const void* dy, float* dweight, float* dbias,  // adds to both
                         std::byte* workspace);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+enum class PoolingKind { max, mean };  // mean: of the pixels that are there, without padding
+
+struct PoolingSpec {
+  PoolingKind kind = PoolingKind::max;
+  int kernel = 2, stride = 2, pad = 0;
+  TensorDesc in, out;  // channel-blocked, of one format
+  bool training = false;
+};
+
+// Largest values or means of windows.
+class Pooling {
+ public:
+  // Throws Error(internal) with oneDNN's reason if it cannot.
+  explicit Pooling(const PoolingSpec& spec);
+  ~Pooling();
+
+  std::size_t saved_bytes() const;  // what forward leaves for backward
+  std::size_t workspace_bytes() const;
+  std::string_view implementation() const;  // of the forward
+
+  void forward(const void* x, void* y, std::byte* saved, std::byte* workspace);
+  void backward(const void* dy, void* dx, const std::byte* saved, std::byte* workspace);  // overwrites dx
 
  private:
   struct Impl;

@@ -63,27 +63,6 @@ class UpsampleKernel final : public ReferenceKernel {
   }
 };
 
-class AvgPoolKernel final : public ReferenceKernel {
- public:
-  void forward(const ForwardArgs& args) override {
-    const Array x(args.in[0]);
-    Array out(args.out.shape());
-    for_each_fine_pixel(out.shape(), x.shape().w, [&](auto n, auto c, auto fine, auto coarse) {
-      out(n, c, coarse) += x(n, c, fine) / 4;
-    });
-    out.store_to(args.out);
-  }
-
-  void backward(const BackwardArgs& args) override {
-    const Array dout(args.dout);
-    Array dx(args.in[0].shape());
-    for_each_fine_pixel(dout.shape(), dx.shape().w, [&](auto n, auto c, auto fine, auto coarse) {
-      dx(n, c, fine) = dout(n, c, coarse) / 4;
-    });
-    dx.store_to(args.din[0], args.mode[0]);
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<Kernel> make_kernel(const Concat&, Mode) {
@@ -91,9 +70,6 @@ std::unique_ptr<Kernel> make_kernel(const Concat&, Mode) {
 }
 std::unique_ptr<Kernel> make_kernel(const Upsample&, Mode) {
   return std::make_unique<UpsampleKernel>();
-}
-std::unique_ptr<Kernel> make_kernel(const AvgPool&, Mode) {
-  return std::make_unique<AvgPoolKernel>();
 }
 
 }  // namespace diffusion::reference
