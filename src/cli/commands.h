@@ -18,6 +18,7 @@ struct Command {
 };
 
 std::function<int()> add_train(CLI::App& app);
+std::function<int()> add_distill(CLI::App& app);
 std::function<int()> add_sample(CLI::App& app);
 std::function<int()> add_compare_samplers(CLI::App& app);
 std::function<int()> add_noise(CLI::App& app);

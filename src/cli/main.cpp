@@ -27,6 +27,7 @@ namespace {
 
 constexpr std::array kCommands{
     Command{"train", "Train a model on a data set, or go on with a run", add_train},
+    Command{"distill", "Tune a trained model so that one to four steps make a good picture", add_distill},
     Command{"sample", "Make pictures with a model", add_sample},
     Command{"compare-samplers", "Make the same pictures with several samplers, and compare them",
             add_compare_samplers},

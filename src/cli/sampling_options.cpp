@@ -18,7 +18,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr int kDefaultSteps = 50;
+constexpr int kDefaultSteps = 50, kConsistencySteps = 4;
 constexpr const char* kGroup = "Sampling";
 
 // How the model's own scheduler samples, as far as the options do not say otherwise. DDPM would need every timestep, so it
@@ -30,6 +30,7 @@ SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
   std::optional<Spacing> spacing = s.levels.spacing;
   if (sampler != s.sampler && find_sampler(sampler).small_steps && !model.preconditioner.edm())
     spacing = Spacing::logsnr;
+  if (sampler != s.sampler && find_sampler(sampler).consistency) spacing = Spacing::angle;
   if (o.spacing) spacing = parse_spacing(*o.spacing);
   if (sampler != s.sampler || o.spacing)
     s.levels = {.spacing = spacing,
@@ -95,8 +96,8 @@ void add_sampler_options(CLI::App& app, SamplingOptions& o) {
          "--steps", o.steps,
          fmt::format(
              "Noise levels to visit; most samplers call the network once for each\n(default: {}; ddpm: all "
-             "timesteps)",
-             kDefaultSteps))
+             "timesteps; consistency: {})",
+             kDefaultSteps, kConsistencySteps))
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->group(kGroup);
@@ -113,7 +114,7 @@ void add_sampler_options(CLI::App& app, SamplingOptions& o) {
 void add_spacing_option(CLI::App& app, SamplingOptions& o) {
   std::string help =
       "Which noise levels to visit (default: as the model's scheduler says; logsnr for\nheun, dpm2, edm and "
-      "pndm if it is not their own):";
+      "pndm if it is not their own, angle for consistency):";
   for (const SpacingEntry& spacing : spacings())
     help += fmt::format("\n  {}: {}", spacing.name, spacing.description);
   app.add_option("--spacing", o.spacing, help)->type_name("NAME")->group(kGroup);
@@ -168,7 +169,8 @@ void apply_sampling_options(const SamplingOptions& o, const Model& model, Model*
   sample_as_configured(settings_of(o, model), g);
   const NoiseSchedule* schedule = model.preconditioner.schedule();
   const int most = schedule ? schedule->num_train_timesteps : std::numeric_limits<int>::max();
-  g.steps = o.steps.value_or(g.sampler == "ddpm" && schedule ? most : std::min(kDefaultSteps, most));
+  const bool all = g.sampler == "ddpm" && schedule, few = find_sampler(g.sampler).consistency;
+  g.steps = o.steps.value_or(all ? most : std::min(few ? kConsistencySteps : kDefaultSteps, most));
   g.sampler_options.eta = o.eta;
   g.sampler_options.s_churn = o.s_churn;
   g.sampler_options.s_tmin = o.s_tmin;

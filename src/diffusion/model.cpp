@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "diffusion/weights.h"
 #include "io/fs.h"
+#include "io/sha256.h"
 
 namespace diffusion {
 
@@ -13,6 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
+constexpr const char* kConsistency = "consistency";
+
 Json read_json(const fs::path& path) {
   return parse_json(read_text_file(path, kMaxConfigBytes), path.string());
 }
@@ -46,7 +49,7 @@ Json read_scheduler(const fs::path& path, const PipelineIndex& index) {
   return json;
 }
 
-// Class names and null class, where we wrote them.
+// What we wrote of class names, null class and sampler.
 void read_extras(const fs::path& path, Model& model) {
   if (!fs::exists(path)) return;
   const Json json = read_json(path);
@@ -61,6 +64,13 @@ void read_extras(const fs::path& path, Model& model) {
                   fmt::format("{} is {}, expected the last row of the class table, {}", where("null_class"),
                               null_class, model.traits().num_class_embeds - 1));
     model.null_class = int(null_class);
+  }
+  if (const Json* sampler = json.find("sampler")) {
+    if (const std::string& name = to_string(*sampler, where("sampler")); name != kConsistency)
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{} is \"{}\"; accepted is \"{}\", and without it the scheduler decides",
+                              where("sampler"), name, kConsistency));
+    model.sampling = consistency_sampling(model.sampling);
   }
   if (!model.class_names.empty() && int(model.class_names.size()) != model.class_count())
     throw Error(ErrorKind::bad_input, fmt::format("{} has {} names for {} classes", where("class_names"),
@@ -80,6 +90,17 @@ Json scheduler_config_of(const Model& model) {
                                 : scheduler_to_json(model.preconditioner, model.clip_x0);
 }
 
+std::string fingerprint_of(const Model& model) {
+  std::string text = dump_json(to_json(model.network)) + dump_json(scheduler_config_of(model));
+  for (const ParamLayout::Entry& entry : model.params.layout().entries())
+    text += entry.name + sha256(std::as_bytes(model.params.values().subspan(entry.offset, entry.size)));
+  return sha256(std::as_bytes(std::span(text)));
+}
+
+SamplingSettings consistency_sampling(const SamplingSettings& scheduler) {
+  return {.sampler = kConsistency, .levels = {.spacing = Spacing::angle}, .limit = scheduler.limit};
+}
+
 fs::path component_directory(const fs::path& directory, const char* component) {
   return fs::is_directory(directory / component) ? directory / component : directory;
 }
@@ -92,8 +113,9 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   const bool in_diffusers = std::holds_alternative<UNetConfig>(model.network);
   Json::Array names;
   for (const std::string& name : model.class_names) names.emplace_back(name);
-  const Json::Object extras{{"class_names", std::move(names)},
-                            {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)}};
+  Json::Object extras{{"class_names", std::move(names)},
+                      {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)}};
+  if (model.sampling.sampler == kConsistency) extras["sampler"] = kConsistency;
 
   std::vector<TensorToWrite> tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())

@@ -62,6 +62,7 @@ TEST(Objectives, EverySamplerReproducesGaussianDataOfEveryObjective) {
         Preconditioner(Objective::x0, schedule), Preconditioner(EdmParameters{}),
         Preconditioner(FlowParameters{})})
     for (const SamplerEntry& sampler : samplers()) {
+      if (sampler.consistency) continue;  // needs another D
       const std::string name =
           std::string(to_string(model.objective())) + " with " + std::string(sampler.name);
       LevelSettings settings{.convention = sampler.convention};

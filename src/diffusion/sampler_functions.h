@@ -16,6 +16,8 @@ void euler_ancestral(const Denoiser&, std::span<const double> sigmas, const Nois
                      const SamplerOptions&, std::span<double> x, const StepCallback&);
 void edm(const Denoiser&, std::span<const double> sigmas, const NoiseSource&, const SamplerOptions&,
          std::span<double> x, const StepCallback&);
+void consistency(const Denoiser&, std::span<const double> sigmas, const NoiseSource&, const SamplerOptions&,
+                 std::span<double> x, const StepCallback&);
 
 // sampler_single_step.cpp
 void euler(const Denoiser&, std::span<const double> sigmas, const NoiseSource&, const SamplerOptions&,

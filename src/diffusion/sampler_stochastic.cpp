@@ -93,4 +93,20 @@ void edm(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSou
   }
 }
 
+// Song et al. 2023, algorithm 1.
+void consistency(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise,
+                 const SamplerOptions& /*options*/, std::span<double> x, const StepCallback& on_step) {
+  std::vector<double> denoised(x.size()), fresh(x.size());
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    const double sigma = sigmas[i], sigma_next = sigmas[i + 1];
+    denoise(x, sigma, denoised);
+    if (sigma_next < sigma) std::ranges::copy(denoised, x.begin());
+    if (sigma_next < sigma && sigma_next > 0) {
+      noise(int(i) + 1, fresh);
+      for (std::size_t k = 0; k < x.size(); ++k) x[k] += sigma_next * fresh[k];
+    }
+    if (on_step) on_step({int(i), int(sigmas.size()) - 1, sigma, sigma_next, denoised, x});
+  }
+}
+
 }  // namespace diffusion::sampling

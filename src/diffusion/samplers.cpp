@@ -27,27 +27,28 @@ constexpr LevelConvention kDdpm = LevelConvention::ddpm, kK = LevelConvention::k
                           kDpm = LevelConvention::dpm_solver, kUni = LevelConvention::unipc;
 
 // clang-format off
-constexpr std::array<SamplerEntry, 19> kSamplers{{
-    // name, function, reference, convention, stochastic, small steps, order, evaluations, extra evaluations, options
-    {"ddpm", sampling::ddpm, "ancestral sampling, Ho et al. 2020 (arXiv 2006.11239), Algorithm 2", kDdpm, true, false, 0, 1, 0, kVariance},
-    {"ddim", sampling::ddim, "Song et al. 2020 (arXiv 2010.02502), eq. 12; eta 0 is deterministic", kDdpm, false, false, 1, 1, 0, kEtaAndLimit},
-    {"pndm", sampling::pndm, "pseudo linear multistep (PLMS), Liu et al. 2022 (arXiv 2202.09778)", kDdpm, false, true, 2, 1, 1, kMiddles},
-    {"euler", sampling::euler, "Euler's method on the ODE", kK, false, false, 1, 1, 0, {}},
-    {"euler_ancestral", sampling::euler_ancestral, "Euler down, fresh noise up; eta 1 is ddpm", kK, true, false, 0, 1, 0, kEta},
-    {"heun", sampling::heun, "Heun's method, Karras et al. 2022 (arXiv 2206.00364), Algorithm 1", kK, false, true, 2, 2, 0, {}},
-    {"dpm2", sampling::dpm2, "DPM-Solver-2, Lu et al. 2022 (arXiv 2206.00927), over sigma", kK, false, true, 2, 2, 0, {}},
-    {"edm", sampling::edm, "Heun with churn, Karras et al. 2022, Algorithm 2", kK, true, true, 0, 2, 0, kChurn},
-    {"lms", sampling::lms, "Adams-Bashforth over sigma with 4 values", kK, false, false, 4, 1, 0, {}},
-    {"ipndm", sampling::ipndm, "4 values as if steps were equal, Zhang & Chen 2022 (arXiv 2204.13902)", kK, false, false, 2, 1, 0, {}},
-    {"dpmpp_2m", sampling::dpmpp_2m, "DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095)", kDpm, false, false, 2, 1, 0, kEnd},
-    {"dpmpp_3m", sampling::dpmpp_3m, "the same with 3 values", kDpm, false, false, 2, 1, 0, kEnd},
-    {"dpmpp_2m_sde", sampling::dpmpp_2m_sde, "the same on the SDE, 2 values; eta 0 is dpmpp_2m", kDpm, true, false, 0, 1, 0, kEtaAndEnd},
-    {"dpmpp_3m_sde", sampling::dpmpp_3m_sde, "the same on the SDE, 3 values; eta 0 is dpmpp_3m", kDpm, true, false, 0, 1, 0, kEtaAndEnd},
-    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kUni, false, false, 3, 1, 0, kLowerOrder},
-    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kUni, false, false, 4, 1, 0, kLowerOrder},
-    {"deis", sampling::deis_3, "DEIS over log sigma with 3 values, Zhang & Chen 2022 (arXiv 2204.13902)", kDpm, false, false, 3, 1, 0, kLowerOrder},
-    {"deis_2", sampling::deis_2, "the same with 2 values", kDpm, false, false, 2, 1, 0, kLowerOrder},
-    {"flow_heun", sampling::flow_heun, "Heun over the time of a rectified flow (Euler over it is euler)", kK, false, false, 2, 2, 0, {}},
+constexpr std::array<SamplerEntry, 20> kSamplers{{
+    // name, function, reference, convention, stochastic, small steps, consistency, order, evaluations, extra evaluations, options
+    {"ddpm", sampling::ddpm, "ancestral sampling, Ho et al. 2020 (arXiv 2006.11239), Algorithm 2", kDdpm, true, false, false, 0, 1, 0, kVariance},
+    {"ddim", sampling::ddim, "Song et al. 2020 (arXiv 2010.02502), eq. 12; eta 0 is deterministic", kDdpm, false, false, false, 1, 1, 0, kEtaAndLimit},
+    {"pndm", sampling::pndm, "pseudo linear multistep (PLMS), Liu et al. 2022 (arXiv 2202.09778)", kDdpm, false, true, false, 2, 1, 1, kMiddles},
+    {"euler", sampling::euler, "Euler's method on the ODE", kK, false, false, false, 1, 1, 0, {}},
+    {"euler_ancestral", sampling::euler_ancestral, "Euler down, fresh noise up; eta 1 is ddpm", kK, true, false, false, 0, 1, 0, kEta},
+    {"heun", sampling::heun, "Heun's method, Karras et al. 2022 (arXiv 2206.00364), Algorithm 1", kK, false, true, false, 2, 2, 0, {}},
+    {"dpm2", sampling::dpm2, "DPM-Solver-2, Lu et al. 2022 (arXiv 2206.00927), over sigma", kK, false, true, false, 2, 2, 0, {}},
+    {"edm", sampling::edm, "Heun with churn, Karras et al. 2022, Algorithm 2", kK, true, true, false, 0, 2, 0, kChurn},
+    {"lms", sampling::lms, "Adams-Bashforth over sigma with 4 values", kK, false, false, false, 4, 1, 0, {}},
+    {"ipndm", sampling::ipndm, "4 values as if steps were equal, Zhang & Chen 2022 (arXiv 2204.13902)", kK, false, false, false, 2, 1, 0, {}},
+    {"dpmpp_2m", sampling::dpmpp_2m, "DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095)", kDpm, false, false, false, 2, 1, 0, kEnd},
+    {"dpmpp_3m", sampling::dpmpp_3m, "the same with 3 values", kDpm, false, false, false, 2, 1, 0, kEnd},
+    {"dpmpp_2m_sde", sampling::dpmpp_2m_sde, "the same on the SDE, 2 values; eta 0 is dpmpp_2m", kDpm, true, false, false, 0, 1, 0, kEtaAndEnd},
+    {"dpmpp_3m_sde", sampling::dpmpp_3m_sde, "the same on the SDE, 3 values; eta 0 is dpmpp_3m", kDpm, true, false, false, 0, 1, 0, kEtaAndEnd},
+    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kUni, false, false, false, 3, 1, 0, kLowerOrder},
+    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kUni, false, false, false, 4, 1, 0, kLowerOrder},
+    {"deis", sampling::deis_3, "DEIS over log sigma with 3 values, Zhang & Chen 2022 (arXiv 2204.13902)", kDpm, false, false, false, 3, 1, 0, kLowerOrder},
+    {"deis_2", sampling::deis_2, "the same with 2 values", kDpm, false, false, false, 2, 1, 0, kLowerOrder},
+    {"flow_heun", sampling::flow_heun, "Heun over the time of a rectified flow (Euler over it is euler)", kK, false, false, false, 2, 2, 0, {}},
+    {"consistency", sampling::consistency, "D as the result, then noise again; Song et al. 2023 (arXiv 2303.01469), Algorithm 1", kDdpm, true, false, true, 0, 1, 0, {}},
 }};
 // clang-format on
 

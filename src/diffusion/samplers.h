@@ -84,6 +84,7 @@ struct SamplerEntry {
   LevelConvention convention;  // that of its counterpart in diffusers
   bool stochastic;             // draws noise with default options
   bool small_steps;            // goes wrong where sigma falls by a large factor in a step, see below
+  bool consistency;            // D must be a consistency function, see below
   int order;        // the error of the ODE's solution falls as steps^-order, see below; 0: not of the ODE
   int evaluations;  // of D in a step; one in a step to 0
   int extra_evaluations;                      // in the first of several steps
@@ -97,6 +98,9 @@ struct SamplerEntry {
 // small_steps: these average slopes at both ends of a step over sigma. Where the first sigma is 1000 times the second, as
 // it can be for timesteps of the cosine schedule or with zero terminal SNR, an error at the second counts 500-fold.
 // Spacing::logsnr suits them on every model.
+//
+// consistency: D must tell where the ODE ends that passes through x, as models of `diffusion distill` do, not the mean of
+// all images that x can come from. Spacing::angle suits it.
 std::span<const SamplerEntry> samplers();
 const SamplerEntry& find_sampler(std::string_view name);  // throws Error(usage) that lists the names
 

@@ -14,7 +14,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr std::array<SpacingEntry, 8> kSpacings{{
+constexpr std::array<SpacingEntry, 9> kSpacings{{
     {"leading", Spacing::leading, true, "multiples of floor(T / steps); ends at timestep 0"},
     {"trailing", Spacing::trailing, true, "equal steps from timestep T - 1"},
     {"linspace", Spacing::linspace, true, "equal steps from timestep T - 1 to 0"},
@@ -26,6 +26,8 @@ constexpr std::array<SpacingEntry, 8> kSpacings{{
      "log sigma in equal steps from sigma_max to sigma_min, then 0"},
     {"beta", Spacing::beta, false, "sigma at quantiles of Beta(0.6, 0.6): dense at both ends"},
     {"logsnr", Spacing::logsnr, false, "log sigma in equal steps, the last of which goes to 0"},
+    {"angle", Spacing::angle, false,
+     "arctan sigma in equal steps, for the sampler consistency; Lu & Song 2024 (arXiv 2410.11081)"},
 }};
 
 // Sabour et al. 2024, Stable Diffusion 1.5; the last is the end of the tenth step.
@@ -131,7 +133,8 @@ std::vector<double> spaced_sigmas(Spacing spacing, int steps, double sigma_min, 
       rho >= 1 && std::isfinite(rho),
       fmt::format("The exponent rho of Karras noise levels is {}; it must be finite and at least 1.", rho));
   const double high = std::pow(sigma_max, 1 / rho), low = std::pow(sigma_min, 1 / rho);
-  const int intervals = spacing == Spacing::logsnr ? steps : steps - 1;
+  const bool ends_below = spacing == Spacing::logsnr || spacing == Spacing::angle;
+  const int intervals = ends_below ? steps : steps - 1;
   std::vector<double> sigmas{sigma_max};
   for (int i = 1; i < steps; ++i) {
     const double share = double(i) / intervals;
@@ -139,6 +142,8 @@ std::vector<double> spaced_sigmas(Spacing spacing, int steps, double sigma_min, 
       sigmas.push_back(sigma_min);  // not off by a rounding: an end at sigma_min must not lie above
     else if (spacing == Spacing::karras)
       sigmas.push_back(std::pow(high + share * (low - high), rho));
+    else if (spacing == Spacing::angle)
+      sigmas.push_back(std::tan(std::atan(sigma_max) * (1 - share)));
     else if (spacing == Spacing::beta)
       sigmas.push_back(sigma_min + beta_quantile(1 - share) * (sigma_max - sigma_min));
     else
@@ -230,12 +235,12 @@ NoiseLevels levels_of_flow(const Preconditioner& preconditioner, int steps, Spac
       spacing != Spacing::leading && spacing != Spacing::ays,
       fmt::format(
           "The spacing {} is for models with a noise schedule, and a flow has none; accepted are: trailing, "
-          "linspace, karras, exponential, beta, logsnr.",
+          "linspace, karras, exponential, beta, logsnr, angle.",
           to_string(spacing)));
   const int T = preconditioner.flow()->num_train_timesteps;
   const auto time_of = [](double sigma) { return sigma / (1 + sigma); };
   NoiseLevels levels{{}, {}, 0};
-  if (spacing == Spacing::logsnr) {
+  if (spacing == Spacing::logsnr || spacing == Spacing::angle) {
     levels.sigmas = spaced_sigmas(spacing, steps, settings.sigma_min.value_or(preconditioner.sigma_min()),
                                   settings.sigma_max.value_or(preconditioner.sigma_max()), settings.rho);
     for (const double sigma : levels.sigmas) levels.timesteps.push_back(T * time_of(sigma));
@@ -309,7 +314,7 @@ NoiseLevels noise_levels(const Preconditioner& preconditioner, int steps, const 
     require(!needs_timesteps(spacing),
             fmt::format("The spacing {} is about timesteps, and an edm model has none; accepted are: karras, "
                         "exponential, "
-                        "beta, logsnr.",
+                        "beta, logsnr, angle.",
                         to_string(spacing)));
     levels.sigmas = spaced_sigmas(spacing, steps, settings.sigma_min.value_or(preconditioner.sigma_min()),
                                   settings.sigma_max.value_or(preconditioner.sigma_max()), settings.rho);

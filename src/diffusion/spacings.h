@@ -25,15 +25,17 @@ namespace diffusion {
 //                et al. 2024, arXiv 2407.12173): dense at both ends
 //   logsnr       log sigma equally spaced, with a last step from above sigma_min to the end (Lu et al. 2022, arXiv
 //                2206.00927): sigma_min itself is not visited
+//   angle        arctan sigma equally spaced from sigma_max to 0: 2 steps visit sigma 1, 4 steps 2.4, 1 and 0.41. For the
+//                sampler consistency (the time of Lu & Song 2024, arXiv 2410.11081)
 // After these levels comes the end, 0 unless LevelSettings say otherwise.
 //
 // A rectified flow has no table of timesteps, but times t = sigma / (1 + sigma), as the network is told: T t.
 //   linspace     equal steps from t = 1 to 1 / T (this is what diffusers' flow schedulers do; see LevelConvention)
 //   trailing     t = 1 - i / steps
 //   karras, exponential, beta   the same formulas, but over t from the first to the last time of linspace, as in diffusers
-//   logsnr       as above, over sigma from T - 1 to 1 / (T - 1)
+//   logsnr, angle   as above, over sigma from T - 1 (logsnr: to 1 / (T - 1))
 // leading and ays are refused.
-enum class Spacing { leading, trailing, linspace, ays, karras, exponential, beta, logsnr };
+enum class Spacing { leading, trailing, linspace, ays, karras, exponential, beta, logsnr, angle };
 
 struct SpacingEntry {
   std::string_view name;
@@ -72,8 +74,9 @@ struct LevelSettings {
   TimestepRounding rounding = TimestepRounding::none;
   InitialStd initial_std = InitialStd::of_model;
   std::optional<double> sigma_min = {},
-                        sigma_max = {};  // range of karras, exponential, beta and logsnr; none: the model's
-  double rho = 7;                        // of karras
+                        sigma_max =
+                            {};  // range of karras, exponential, beta, logsnr, angle; none: the model's
+  double rho = 7;                // of karras
   std::optional<double> smallest_half_log_snr =
       {};  // dpm_solver: no timestep with -log sigma below (lambda_min_clipped)
   // Of a discrete model: NoiseLevels::middles, at floor(T / steps / 2) timesteps below the first three (PNDM of diffusers

@@ -139,6 +139,9 @@ TEST(Spacings, LevelsOfSigmaFollowTheirFormulas) {
   expect_equal_steps(levels(Spacing::karras), [](double sigma) { return std::pow(sigma, 1 / 7.0); });
   expect_equal_steps(levels(Spacing::exponential), [](double sigma) { return std::log(sigma); });
   expect_equal_steps(levels(Spacing::logsnr), [](double sigma) { return std::log(sigma); });
+  expect_equal_steps(levels(Spacing::angle), [](double sigma) { return std::atan(sigma); });
+  EXPECT_EQ(levels(Spacing::angle).front(), 80);
+  EXPECT_NEAR(levels(Spacing::angle).back(), std::tan(std::atan(80) / 18), 1e-12);
   EXPECT_NEAR(levels(Spacing::logsnr).back(), 0.002 * std::pow(80 / 0.002, 1.0 / 18), 1e-12);
   EXPECT_EQ(karras_sigmas(1, 0.002, 80), (std::vector<double>{80, 0}));
   for (const double bad : {0.0, -1.0, 80.0, std::nan("")})

@@ -155,7 +155,7 @@ TrainConfig preset_config(std::string_view name) {
 }
 
 Json to_json(const TrainConfig& c) {
-  return Json::Object{
+  Json::Object object{
       {"preset", c.preset},
       {"data", c.data},
       {"size", c.form.size ? Json(Json::Array{(*c.form.size)[0], (*c.form.size)[1]}) : Json(nullptr)},
@@ -196,6 +196,11 @@ Json to_json(const TrainConfig& c) {
       {"label_dropout", c.label_dropout},
       {"clip_samples", c.clip_samples},
   };
+  if (c.consistency) {  // absent otherwise, as in the runs of older versions
+    for (const char* unused : {"loss", "weight", "p2_k", "p2_gamma", "min_snr_gamma"}) object.erase(unused);
+    object["consistency"] = to_json(*c.consistency);
+  }
+  return object;
 }
 
 void validate(const TrainConfig& c) {
@@ -230,6 +235,7 @@ void validate(const TrainConfig& c) {
     require(*c.preview_every >= 0, "--preview-every", double(*c.preview_every), "0 (never) or more");
   if (c.held_out_every)
     require(*c.held_out_every >= 0, "--held-out-every", double(*c.held_out_every), "0 (never) or more");
+  if (c.consistency) validate(*c.consistency);
   validate(c.network);
 }
 

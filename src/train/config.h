@@ -11,8 +11,10 @@
 #include "device/cpu/cpu_device.h"
 #include "diffusion/loss.h"
 #include "diffusion/precondition.h"
+#include "diffusion/spacings.h"
 #include "io/json.h"
 #include "nn/network.h"
+#include "train/consistency.h"
 
 namespace diffusion {
 
@@ -35,7 +37,8 @@ struct Previews {
   int images = 40, columns = 10;
   std::string sampler = "ddim";
   int steps = 20;
-  bool each_epoch = false;  // else at every quarter of the run
+  std::optional<Spacing> spacing = {};  // none: the default of the objective
+  bool each_epoch = false;              // else at every quarter of the run
 };
 
 // Everything that decides what a run computes, a line per choice. docs/training.md explains them.
@@ -54,6 +57,8 @@ struct TrainConfig {
   FlowParameters flow;  // its num_train_timesteps is `timesteps`
   LossKind loss = LossKind::mse;
   Weighting weighting;
+  // Tunes a trained model instead: noise levels, loss and its weight are then as said there.
+  std::optional<ConsistencyTuning> consistency;
 
   int batch = 64;
   int accumulate = 1;  // parts that a batch is computed in, one after the other, to save memory

@@ -11,6 +11,7 @@
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
 #include "io/fs.h"
+#include "train/teacher.h"
 
 namespace diffusion {
 
@@ -21,18 +22,31 @@ namespace fs = std::filesystem;
 constexpr double kSecondsBetweenSaves = 60;
 
 // The configuration with what the data decide filled in.
-TrainConfig complete(TrainConfig c, const Dataset& dataset) {
+TrainConfig complete(TrainConfig c, const Dataset& dataset, const std::optional<Model>& teacher) {
+  if (c.precision == Precision::automatic) c.precision = fastest_precision();
+  if (teacher) {
+    check_teacher(*teacher, dataset);
+    if (teacher->class_count() > 0 && !teacher->null_class && c.label_dropout > 0)
+      throw Error(ErrorKind::usage,
+                  fmt::format("--label-dropout is {}, and the model has no null class; accepted is 0",
+                              c.label_dropout));
+    validate(c);
+    return c;
+  }
   const bool conditional = c.conditional && !dataset.labels.empty();
   const int class_rows = conditional ? int(dataset.class_names.size()) + 1 : 0;  // the last: no class
   const std::array size{dataset.example_height(), dataset.example_width()};
   c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows);
-  if (c.precision == Precision::automatic) c.precision = fastest_precision();
   validate(c);
   validate_image_size(c.network, size[0], size[1]);
   return c;
 }
 
-Model make_model(const TrainConfig& c, const Dataset& dataset) {
+Model make_model(const TrainConfig& c, const Dataset& dataset, std::optional<Model> teacher) {
+  if (teacher) {
+    teacher->sampling = consistency_sampling(teacher->sampling);
+    return std::move(*teacher);
+  }
   Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};
   if (const int rows = model.traits().num_class_embeds; rows > 0) {
     model.class_names = dataset.class_names;
@@ -51,9 +65,9 @@ std::string differences(const Json& there, const Json& here) {
   };
   for (const auto& [name, value] : to_object(here, "the configuration")) {
     const Json* other = there.find(name);
-    if (name == "network" && other) {
+    if ((name == "network" || name == "consistency") && other) {
       const std::string inner = differences(*other, value);
-      if (!inner.empty()) list += (list.empty() ? "network: " : ", network: ") + inner;
+      if (!inner.empty()) list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", name, inner);
     } else if (!other || !(*other == value)) {
       note(name, other, &value);
     }
@@ -76,12 +90,12 @@ void check_same_run(const fs::path& run, const TrainingState& found, const Train
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run, Talk talk,
-                 std::optional<Dataset> held_out)
-    : config_(complete(config, dataset)),
+                 std::optional<Dataset> held_out, std::optional<Model> teacher)
+    : config_(complete(config, dataset, teacher)),
       dataset_(std::move(dataset)),
       run_(run),
       talk_(std::move(talk)),
-      model_(make_model(config_, dataset_)),
+      model_(make_model(config_, dataset_, std::move(teacher))),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       net_(make_network(config_.network, config_.batch / config_.accumulate, dataset_.example_height(),
                         dataset_.example_width())),
@@ -119,6 +133,7 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
     read_arrays(*checkpoint, model_, optimizer_);
     talk_(fmt::format("resuming {} after step {}", run_.string(), state_.step));
   }
+  if (config_.consistency) lower_.emplace(*config_.consistency, model_.preconditioner);
   if (held_out) held_out_.emplace(std::move(*held_out), config_, model_.preconditioner);
   log_.emplace(run_, state_.step, config_.tensorboard);
 }
@@ -157,27 +172,42 @@ double Trainer::learning_rate(std::uint32_t step) const {
   return config_.learning_rate;
 }
 
+// The loss of one of the parts of the batch that are computed after one another. Leaves the gradient of it in grad_.
+double Trainer::evaluate_part(std::size_t part, const RunContext& context) {
+  const auto slice = [&](const auto& all) {
+    const std::size_t size = all.size() / std::size_t(config_.accumulate);
+    return std::span(all).subspan(part * size, size);
+  };
+  const auto forward = [&](std::span<const float> input, std::span<const float> timesteps) {
+    plan_.write_input(net_.sample, input);
+    plan_.write_input(net_.timestep, timesteps);
+    if (net_.class_labels) plan_.write_input(*net_.class_labels, slice(batch_.labels));
+    plan_.forward(context);
+    plan_.read_output(output_);
+  };
+  if (lower_) {  // first, as the backward needs what the other evaluation leaves; dropout is the same in both
+    forward(slice(lower_->input()), slice(lower_->timesteps()));
+    lower_->set_targets(part * batch_.sigmas.size() / std::size_t(config_.accumulate), output_, batch_);
+  }
+  forward(slice(batch_.input), slice(batch_.timesteps));
+  if (lower_)
+    return consistency_loss(config_.consistency->huber, output_, slice(batch_.target),
+                            slice(lower_->error_scale()), slice(batch_.weights), grad_);
+  return loss_and_grad(config_.loss, output_, slice(batch_.target), slice(batch_.weights), grad_);
+}
+
 // Algorithm 1 of Ho et al. 2020, with gradient accumulation, clipping, AdamW and EMA.
 StepReport Trainer::train_step() {
   const auto step = std::uint32_t(state_.step);
   const RunContext context{config_.seed, step};
   const double rate = learning_rate(step);
   batches_.make(step, batch_);
+  if (lower_) lower_->make(batch_, progress());
   std::ranges::fill(model_.params.grads(), 0.f);
 
   double loss = 0;
   for (int a = 0; a < config_.accumulate; ++a) {
-    const auto slice = [&](const auto& all) {
-      const std::size_t size = all.size() / std::size_t(config_.accumulate);
-      return std::span(all).subspan(std::size_t(a) * size, size);
-    };
-    plan_.write_input(net_.sample, slice(batch_.input));
-    plan_.write_input(net_.timestep, slice(batch_.timesteps));
-    if (net_.class_labels) plan_.write_input(*net_.class_labels, slice(batch_.labels));
-    plan_.forward(context);
-    plan_.read_output(output_);
-    loss += loss_and_grad(config_.loss, output_, slice(batch_.target), slice(batch_.weights), grad_) /
-            config_.accumulate;
+    loss += evaluate_part(std::size_t(a), context) / config_.accumulate;
     if (!std::isfinite(loss)) fail_non_finite("loss", loss);
     plan_.backward(grad_, context);
   }
@@ -216,6 +246,7 @@ void Trainer::preview() {
   GenerateOptions options;
   options.count = options.batch = config_.previews.images;
   options.sampler = config_.previews.sampler;
+  options.levels.spacing = config_.previews.spacing;
   options.seed = config_.seed;
   options.steps = std::min(config_.previews.steps, config_.timesteps);
   const std::vector<Image> images = generate(model, *device_, options);

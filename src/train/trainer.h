@@ -15,6 +15,7 @@
 #include "plan/plan.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/consistency_batch.h"
 #include "train/held_out.h"
 #include "train/optimizer.h"
 #include "train/run_log.h"
@@ -27,6 +28,7 @@ namespace diffusion {
 //   RUN/checkpoints/step-<N>/  checkpoints (checkpoint.h)      RUN/latest  a link to the newest
 //   RUN/log.jsonl              one line per step (run_log.h)   RUN/previews/step-<N>.png
 //   RUN/lock                   held while a process trains there
+// It trains a new model, or tunes one for few steps if TrainConfig::consistency is set.
 // The same configuration in the same directory goes on where the newest whole checkpoint stopped, and ends with the
 // same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and build).
 class Trainer {
@@ -36,8 +38,10 @@ class Trainer {
 
   // Opens or resumes the run. Error(usage) naming every difference if the directory holds a run of another
   // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must accept it.
+  // `teacher` is the model to tune, and `config` then tuning_config(teacher); Error(usage) if it makes images of another
+  // size, other channels or classes than the data set's.
   Trainer(const TrainConfig& config, Dataset dataset, const std::filesystem::path& run, Talk talk,
-          std::optional<Dataset> held_out = {});
+          std::optional<Dataset> held_out = {}, std::optional<Model> teacher = {});
   ~Trainer();
 
   // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is complete.
@@ -52,6 +56,7 @@ class Trainer {
 
  private:
   StepReport train_step();
+  double evaluate_part(std::size_t part, const RunContext& context);
   double progress() const;
   double learning_rate(std::uint32_t step) const;
   void tell(const StepReport& report, bool epoch_ends);
@@ -72,6 +77,7 @@ class Trainer {
   Plan plan_;
   BatchMaker batches_;
   TrainingBatch batch_;
+  std::optional<ConsistencyBatch> lower_;  // if this is consistency tuning
   std::vector<float> output_, grad_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;

@@ -25,10 +25,14 @@ void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
   batch.timesteps.resize(count);
   batch.labels.resize(conditional_ ? count : 0);
   batch.weights.resize(count);
+  batch.sigmas.resize(count);
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < count; ++i) {
     const auto key = [&](Stream stream) { return RandomKey{config_.seed, stream, std::uint32_t(i), step}; };
-    const double sigma = preconditioner_.draw_sigma(key(Stream::noise_level));
+    const RandomKey level = key(Stream::noise_level);
+    const double sigma = config_.consistency ? draw_level(*config_.consistency, preconditioner_, level)
+                                             : preconditioner_.draw_sigma(level);
+    batch.sigmas[i] = sigma;
     const auto part = [&](std::vector<float>& v) {
       return std::span(v).subspan(i * image_size_, image_size_);
     };

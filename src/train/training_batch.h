@@ -13,7 +13,7 @@ namespace diffusion {
 struct TrainingBatch {
   std::vector<float> input, target;      // [N, C, H, W]
   std::vector<float> timesteps, labels;  // [N]; labels empty if there are no classes
-  std::vector<double> weights;           // [N]
+  std::vector<double> weights, sigmas;   // [N]
 };
 
 // Makes the batches of a run: a pure function of (seed, step), computed on all cores.
