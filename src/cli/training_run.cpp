@@ -32,6 +32,12 @@ Precision parse_precision(const std::string& name) {
   throw Error(ErrorKind::usage, fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", name));
 }
 
+OptimizerKind parse_optimizer(const std::string& name) {
+  for (OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::muon})
+    if (to_string(kind) == name) return kind;
+  throw Error(ErrorKind::usage, fmt::format("--optimizer is \"{}\"; accepted are: adamw, muon", name));
+}
+
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 std::string note(const StepReport& report, double held_out) {
@@ -84,11 +90,13 @@ void add_optimization_options(CLI::App& app, RunOptions& o) {
   app.add_option("--batch", o.config.batch, "Images per step")->group(group);
   app.add_option("--accumulate", o.config.accumulate, "Compute a batch in so many parts, to save memory")
       ->group(group);
+  app.add_option("--optimizer", o.optimizer, "adamw, or muon: Muon for matrices and AdamW for the rest")
+      ->group(group);
   app.add_option("--lr", o.config.learning_rate, "Highest learning rate")->group(group);
   app.add_option("--warmup", o.config.warmup,
                  "Share of the run in which the rate rises; then it falls as a cosine")
       ->group(group);
-  app.add_option("--weight-decay", o.config.weight_decay, "AdamW's decoupled decay")->group(group);
+  app.add_option("--weight-decay", o.config.weight_decay, "Decoupled weight decay")->group(group);
   app.add_option("--clip", o.config.clip, "Largest gradient norm; 0: no limit")->group(group);
 }
 
@@ -138,6 +146,7 @@ void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c)
   if (given("--drop-last")) c.drop_last = o.drop_last;
   if (given("--batch")) c.batch = over.batch;
   if (given("--accumulate")) c.accumulate = over.accumulate;
+  if (given("--optimizer")) c.optimizer = parse_optimizer(o.optimizer);
   if (given("--lr")) c.learning_rate = over.learning_rate;
   if (given("--warmup")) c.warmup = over.warmup;
   if (given("--weight-decay")) c.weight_decay = over.weight_decay;

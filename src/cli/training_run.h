@@ -15,7 +15,7 @@ namespace diffusion {
 
 // As given on the command line.
 struct RunOptions {
-  std::string data = "fashion-mnist", out, precision;
+  std::string data = "fashion-mnist", out, optimizer, precision;
   DataArguments source;
   TrainConfig config;
   double minutes = 0, epochs = 0;

@@ -142,7 +142,7 @@ void train_classifier(Classifier& classifier, const Dataset& data, const Device&
 
   const ClassifierGraph net = make_classifier_graph(classifier.config, options.batch);
   Plan plan(net.graph, net.logit_maps, device, Mode::training, classifier.params);
-  AdamW optimizer(classifier.params, {.beta2 = 0.99, .weight_decay = options.weight_decay});
+  Optimizer optimizer(classifier.params, {.beta2 = 0.99, .weight_decay = options.weight_decay});
   const Shape& shape = net.graph.shape(net.logit_maps);
   const auto pixels = std::size_t(shape.pixels()), classes = std::size_t(shape.c);
   std::vector<float> images(std::size_t(options.batch) * batches.example_size()),

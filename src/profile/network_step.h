@@ -46,7 +46,7 @@ class NetworkStep {
   Network net_;
   ParamStore params_;
   Plan plan_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
   StepData data_;
   std::vector<float> output_, grad_;
   std::vector<double> weights_;

@@ -81,8 +81,8 @@ void point_latest(const fs::path& run, const fs::path& target) {
 
 }  // namespace
 
-void write_checkpoint(const fs::path& run, const Model& model, AdamW& optimizer, const TrainingState& state,
-                      int keep) {
+void write_checkpoint(const fs::path& run, const Model& model, Optimizer& optimizer,
+                      const TrainingState& state, int keep) {
   const fs::path all = run / "checkpoints", name = fmt::format("step-{:09}", state.step);
   fs::create_directories(all);
   AtomicDirectory directory(all / name);
@@ -145,7 +145,7 @@ TrainingState read_training_state(const fs::path& checkpoint) {
           member(json, "environment", path)};
 }
 
-void read_arrays(const fs::path& checkpoint, Model& model, AdamW& optimizer) {
+void read_arrays(const fs::path& checkpoint, Model& model, Optimizer& optimizer) {
   const auto read = [&](const fs::path& path, const std::string& prefix, std::span<float> block) {
     const SafetensorsFile file = SafetensorsFile::open(path);
     for (const ParamLayout::Entry& e : model.params.layout().entries()) {

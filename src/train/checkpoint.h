@@ -29,7 +29,7 @@ struct TrainingState {
 };
 
 // Writes RUN/checkpoints/step-<N>, points RUN/latest to it, and only then removes all but the newest `keep`.
-void write_checkpoint(const std::filesystem::path& run, const Model& model, AdamW& optimizer,
+void write_checkpoint(const std::filesystem::path& run, const Model& model, Optimizer& optimizer,
                       const TrainingState& state, int keep);
 
 // The newest checkpoint whose manifest verifies; none if there are no checkpoints at all. `report` is told of every one
@@ -40,6 +40,6 @@ std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path
 TrainingState read_training_state(const std::filesystem::path& checkpoint);
 
 // Restores weights, moments and EMA exactly.
-void read_arrays(const std::filesystem::path& checkpoint, Model& model, AdamW& optimizer);
+void read_arrays(const std::filesystem::path& checkpoint, Model& model, Optimizer& optimizer);
 
 }  // namespace diffusion

@@ -14,7 +14,7 @@ namespace diffusion {
 
 namespace {
 
-// 28x28 gray: most of the work at 14x14 and 7x7, attention where it is cheap.
+// 28x28 gray: most of the work at 14x14 and 7x7, attention where it is cheap. docs/recipe.md has the experiments.
 void small_images(TrainConfig& c) {
   UNetConfig unet;
   unet.block_out_channels = {32, 64, 128};
@@ -24,6 +24,9 @@ void small_images(TrainConfig& c) {
   unet.norm_num_groups = 8;
   unet.attention_head_dim = 32;
   c.network = unet;
+  c.batch = 128;
+  c.optimizer = OptimizerKind::muon;
+  c.learning_rate = 5e-3;
 }
 
 // The reference network of the benchmarks: 6.5 million parameters.
@@ -180,6 +183,7 @@ Json to_json(const TrainConfig& c) {
       {"accumulate", c.accumulate},
       {"precision", std::string(to_string(c.precision))},
       {"seed", std::int64_t(c.seed)},
+      {"optimizer", to_string(c.optimizer)},
       {"learning_rate", c.learning_rate},
       {"rate", to_string(c.rate)},
       {"warmup", c.warmup},

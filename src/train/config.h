@@ -15,6 +15,7 @@
 #include "io/json.h"
 #include "nn/network.h"
 #include "train/consistency.h"
+#include "train/optimizer.h"
 
 namespace diffusion {
 
@@ -64,12 +65,13 @@ struct TrainConfig {
   int accumulate = 1;  // parts that a batch is computed in, one after the other, to save memory
   Precision precision = Precision::automatic;
   std::uint64_t seed = 0;
+  OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 2e-3;
   RateShape rate = RateShape::warmup_cosine;
   double warmup = 0.03;
   double min_learning_rate = 0;
   int rate_epochs = 10;
-  double beta1 = 0.9, beta2 = 0.99;
+  double beta1 = 0.9, beta2 = 0.99;  // of AdamW
   double weight_decay = 0;
   double clip = 1;  // largest gradient norm; 0: no limit
   std::optional<double> ema_exponent =

@@ -5,10 +5,15 @@
 
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/kernel_table.h"
+#include "train/muon.h"
 
 namespace diffusion {
 
-AdamW::AdamW(const ParamStore& params, const AdamWOptions& options)
+std::string_view to_string(OptimizerKind kind) {
+  return kind == OptimizerKind::muon ? "muon" : "adamw";
+}
+
+Optimizer::Optimizer(const ParamStore& params, const OptimizerOptions& options)
     : options_(options),
       moment1_(params.layout().block_size()),
       moment2_(params.layout().block_size()),
@@ -16,8 +21,8 @@ AdamW::AdamW(const ParamStore& params, const AdamWOptions& options)
   std::ranges::copy(params.values(), ema_.data());
 }
 
-void AdamW::update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale,
-                   double ema_decay) {
+void Optimizer::update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale,
+                       double ema_decay) {
   const AdamWSpec spec{.learning_rate = learning_rate,
                        .beta1 = options_.beta1,
                        .beta2 = options_.beta2,
@@ -33,9 +38,13 @@ void AdamW::update(ParamStore& params, std::int64_t step, double learning_rate, 
                              params.values().data() + begin, moment1_.data() + begin, moment2_.data() + begin,
                              ema_.data() + begin, thread_count());
   };
-  std::size_t begin = 0;  // of a run of trainable parameters, gaps included
+  const bool muon = options_.kind == OptimizerKind::muon;
+  if (muon)
+    muon_update(params, moment1_.span(), ema_.span(), learning_rate, gradient_scale, ema_decay,
+                {.weight_decay = options_.weight_decay});
+  std::size_t begin = 0;  // of a run of parameters for AdamW, gaps included
   for (const ParamLayout::Entry& entry : params.layout().entries()) {
-    if (entry.trainable) continue;
+    if (entry.trainable && !(muon && is_muon_matrix(entry))) continue;
     update_range(begin, entry.offset);
     begin = entry.offset + entry.size;
   }

@@ -99,7 +99,10 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       net_(make_network(config_.network, config_.batch / config_.accumulate, dataset_.example_height(),
                         dataset_.example_width())),
-      optimizer_(model_.params, {config_.beta1, config_.beta2, 1e-8, config_.weight_decay}),
+      optimizer_(model_.params, {.kind = config_.optimizer,
+                                 .beta1 = config_.beta1,
+                                 .beta2 = config_.beta2,
+                                 .weight_decay = config_.weight_decay}),
       plan_(net_.graph, net_.output, *device_, Mode::training, model_.params),
       batches_(dataset_, config_, model_.preconditioner, model_.null_class.value_or(-1)),
       output_(std::size_t(net_.graph.shape(net_.output).elements())),
@@ -196,7 +199,7 @@ double Trainer::evaluate_part(std::size_t part, const RunContext& context) {
   return loss_and_grad(config_.loss, output_, slice(batch_.target), slice(batch_.weights), grad_);
 }
 
-// Algorithm 1 of Ho et al. 2020, with gradient accumulation, clipping, AdamW and EMA.
+// Algorithm 1 of Ho et al. 2020, with gradient accumulation, clipping, optimizer and EMA.
 StepReport Trainer::train_step() {
   const auto step = std::uint32_t(state_.step);
   const RunContext context{config_.seed, step};

@@ -73,7 +73,7 @@ class Trainer {
   Model model_;
   std::unique_ptr<Device> device_;
   Network net_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
   Plan plan_;
   BatchMaker batches_;
   TrainingBatch batch_;
