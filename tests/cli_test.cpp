@@ -91,8 +91,8 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
       {"diffusion sample: unknown option \"--step\"", "did you mean --steps?", "diffusion sample --help"});
   expect_error(2, {"sample", model(), "-o", file("x.png"), "--qqqqqq=3"}, {"unknown option \"--qqqqqq\""});
   expect_error(2, {"info", model(), "second"}, {"unexpected argument \"second\""});
-  expect_error(2, {"sample", "-o", file("x.png")}, {"MODEL is required"});
-  expect_error(2, {"sample", model()}, {"--out is required"});
+  expect_error(2, {"info"}, {"MODEL is required"});
+  expect_error(2, {"convert", model()}, {"OUT is required"});
   for (const auto& [option, value, accepted] :
        std::vector<std::array<std::string, 3>>{{"--steps", "0", "1 to"},
                                                {"--steps", "1.5", "1 to"},

@@ -247,10 +247,7 @@ int run(const CompareOptions& o) {
 std::function<int()> add_compare_samplers(CLI::App& app) {
   const auto o = std::make_shared<CompareOptions>();
   const auto most = std::numeric_limits<int>::max();
-  app.add_option("MODEL", o->model,
-                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
-      ->required()
-      ->type_name("");
+  add_model_option(app, o->model)->required();
   app.add_option("-o,--out", o->out,
                  "Picture to write, .png or .jpg: a row for each sampler, a column for each\nnumber of steps")
       ->type_name("FILE");

@@ -39,10 +39,7 @@ int run(const CLI::App& app, const DistillOptions& o) {
 
 std::function<int()> add_distill(CLI::App& app) {
   const auto o = std::make_shared<DistillOptions>();
-  app.add_option("MODEL", o->model,
-                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
-      ->required()
-      ->type_name("");
+  add_model_option(app, o->model)->required();
   add_place_options(app, o->run);
   add_budget_options(app, o->run, "15");
   add_optimization_options(app, o->run);

@@ -106,9 +106,7 @@ int run(const CLI::App& app, const EvalOptions& o) {
 
 std::function<int()> add_eval(CLI::App& app) {
   const auto o = std::make_shared<EvalOptions>();
-  app.add_option("MODEL", o->model,
-                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
-      ->type_name("");
+  add_model_option(app, o->model);
   app.add_option("--samples", o->samples,
                  "Images that are made already, instead of a MODEL:\na folder of images, or .npy with uint8 "
                  "[N, H, W, C]")

@@ -273,10 +273,7 @@ int run(const InfoOptions& o) {
 
 std::function<int()> add_info(CLI::App& app) {
   const auto o = std::make_shared<InfoOptions>();
-  app.add_option("MODEL", o->model,
-                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
-      ->required()
-      ->type_name("");
+  add_model_option(app, o->model)->required();
   add_json_flag(app, o->json);
   return [o] { return run(*o); };
 }

@@ -19,17 +19,32 @@ bool is_there(const fs::path& path) {
 }
 
 [[noreturn]] void refuse(const fs::path& model, const std::string& reason) {
-  throw Error(ErrorKind::bad_input,
-              fmt::format("{} {}; a model is the directory of a training run or of a diffusers pipeline",
-                          model.string(), reason));
+  throw Error(
+      ErrorKind::bad_input,
+      fmt::format("{} {}; a model is the directory of a training run or of a diffusers pipeline, or the "
+                  "name of one that comes with the program",
+                  model.string(), reason));
 }
 
 }  // namespace
 
+CLI::Option* add_model_option(CLI::App& app, std::string& model) {
+  return app
+      .add_option(
+          "MODEL", model,
+          "Directory of a training run (its newest checkpoint) or of a diffusers pipeline,\nor the name "
+          "of a model that comes with the program: fashion-mnist")
+      ->type_name("");
+}
+
 fs::path find_pipeline(const fs::path& model) {
   std::error_code error;
   const fs::file_status status = fs::status(model, error);
-  if (status.type() == fs::file_type::not_found) refuse(model, "does not exist");
+  if (status.type() == fs::file_type::not_found) {
+    const bool is_name = !model.empty() && model == model.filename();
+    if (const auto shipped = is_name ? find_shipped(model.native()) : std::nullopt) return *shipped;
+    refuse(model, "does not exist");
+  }
   if (status.type() == fs::file_type::none)
     throw Error(ErrorKind::io, fmt::format("Cannot open {}: {}.", model.string(), error.message()));
   if (!fs::is_directory(status)) refuse(model, "is not a directory");

@@ -1,13 +1,18 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace diffusion {
 
-// The pipeline directory that a person means by `model`: that directory itself, or RUN/latest of a training run.
-// Error(bad_input) naming what was looked for if it is neither.
+// Adds MODEL, what find_pipeline() accepts; not required.
+CLI::Option* add_model_option(CLI::App& app, std::string& model);
+
+// The pipeline directory that a person means by `model`: that directory itself, RUN/latest of a training run, or, where there is no
+// such file, the model of that name that comes with the program. Error(bad_input) naming what was looked for if it is none of these.
 std::filesystem::path find_pipeline(const std::filesystem::path& model);
 
 // Where a model or feature network is that comes with the program: a directory `name` in DIFFUSION_MODELS_DIR if that is set, else

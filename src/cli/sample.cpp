@@ -27,7 +27,7 @@ namespace {
 constexpr int kDefaultFrames = 100;
 
 struct SampleOptions {
-  std::string model, out, gif, raw;
+  std::string model = "fashion-mnist", out = "samples.png", gif, raw;
   GenerateOptions generate;
   SamplingOptions sampling;
   int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
@@ -178,18 +178,15 @@ int run(const CLI::App& app, const SampleOptions& o) {
 
 std::function<int()> add_sample(CLI::App& app) {
   const auto o = std::make_shared<SampleOptions>();
-  app.add_option("MODEL", o->model,
-                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
-      ->required()
-      ->type_name("");
+  add_model_option(app, o->model)->capture_default_str();
   app.add_option("-o,--out", o->out,
                  "What to write:\n"
                  "  .png  all images in a grid (or .jpg)\n"
                  "  .gif  the grid, from noise to images\n"
                  "  .npy  uint8 array [N, H, W, C]\n"
                  "  else  a directory with one PNG each, 000000.png ...")
-      ->required()
-      ->type_name("OUT");
+      ->type_name("OUT")
+      ->capture_default_str();
   app.add_option("-n,--count", o->generate.count, "Images to make")
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
@@ -235,6 +232,7 @@ std::function<int()> add_sample(CLI::App& app) {
   add_machine_options(app, o->machine);
   app.footer(
       "Examples:\n"
+      "  diffusion sample\n"
       "  diffusion sample runs/fashion -n 100 -o grid.png --gif film.gif\n"
       "  diffusion sample runs/fashion -n 10000 --label sneaker --sampler dpmpp_2m --steps 20 -o "
       "sneakers.npy");

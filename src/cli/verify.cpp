@@ -164,10 +164,7 @@ int run(const VerifyOptions& o) {
 
 std::function<int()> add_verify(CLI::App& app) {
   const auto o = std::make_shared<VerifyOptions>();
-  app.add_option("MODEL", o->model,
-                 "Directory of a training run (its newest checkpoint) or of a diffusers pipeline")
-      ->required()
-      ->type_name("");
+  add_model_option(app, o->model)->required();
   add_json_flag(app, o->json);
   app.footer(
       "Checks that files are what was recorded (SHA-256), that they fit each other, that every parameter is "
