@@ -5,32 +5,13 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu_kernels.h"
+#include "device/cpu/instruction_set.h"
 #include "device/cpu/kernel_table.h"
 #include "device/cpu/onednn.h"
 
 namespace diffusion {
 
 namespace {
-
-using onednn::Isa;
-
-const KernelTable& table_for(Isa isa) {
-#if defined(__x86_64__)
-  switch (isa) {
-    case Isa::avx512_bf16:
-      return avx512_bf16::kernel_table();
-    case Isa::avx512:
-      return avx512::kernel_table();
-    case Isa::avx2:
-      return avx2::kernel_table();
-    case Isa::baseline:
-      break;
-  }
-#else
-  static_cast<void>(isa);
-#endif
-  return baseline::kernel_table();
-}
 
 template <class... Visitors>
 struct Overloaded : Visitors... {
@@ -41,9 +22,10 @@ constexpr std::int64_t kNarrow = 4;  // channels up to which an image stays plai
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice(Isa isa, Precision precision, bool winograd)
-      : env_{&table_for(isa), thread_count(), winograd},
-        activation_{precision == Precision::bf16 ? DType::bf16 : DType::f32, isa >= Isa::avx512 ? 16 : 8} {}
+  CpuDevice(Precision precision, bool winograd)
+      : env_{&instruction_set().kernel_table(), thread_count(), winograd},
+        activation_{precision == Precision::bf16 ? DType::bf16 : DType::f32,
+                    instruction_set().channel_block} {}
 
   std::string_view name() const override { return "cpu"; }
 
@@ -109,7 +91,7 @@ std::string_view to_string(Precision precision) {
 }
 
 Precision fastest_precision() {
-  return onednn::effective_isa() == Isa::avx512_bf16 ? Precision::bf16 : Precision::f32;
+  return instruction_set().multiplies_bf16 ? Precision::bf16 : Precision::f32;
 }
 
 namespace {
@@ -119,8 +101,8 @@ std::unique_ptr<Device> make(Precision precision, bool winograd) {
   if (precision == Precision::bf16 && fastest_precision() != Precision::bf16)
     throw Error(ErrorKind::usage,
                 fmt::format("precision bf16 needs a CPU with AVX512-BF16; this one has {}. Use f32 or auto",
-                            onednn::description()));
-  return std::make_unique<CpuDevice>(onednn::effective_isa(), precision, winograd);
+                            cpu_description()));
+  return std::make_unique<CpuDevice>(precision, winograd);
 }
 
 }  // namespace
@@ -142,11 +124,11 @@ int thread_count() {
 }
 
 std::string cpu_description() {
-  return onednn::description();
+  return fmt::format("{}, {}", instruction_set().name, onednn::version());
 }
 
 const KernelTable& cpu_kernel_table() {
-  return table_for(onednn::effective_isa());
+  return instruction_set().kernel_table();
 }
 
 }  // namespace diffusion

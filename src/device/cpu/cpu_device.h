@@ -27,7 +27,7 @@ Precision fastest_precision();
 void set_threads(int threads);
 int thread_count();
 
-// For the record of a run: effective instruction set and library ("avx512_core_bf16, oneDNN 2.6.3").
+// For the record of a run: effective instruction set and library ("avx512_bf16, oneDNN 2.6.3").
 std::string cpu_description();
 
 }  // namespace diffusion

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "base/buffer.h"
@@ -79,32 +78,65 @@ BackwardWeights make_backward_weights(const Geometry& g, bool bias, const Forwar
 
 #endif
 
-}  // namespace
-
-Isa effective_isa() {
-#if defined(__x86_64__)
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  if (isa == dnnl::cpu_isa::sse41 || isa == dnnl::cpu_isa::avx) return Isa::baseline;
-  if (isa == dnnl::cpu_isa::avx2) return Isa::avx2;
-  if (isa == dnnl::cpu_isa::avx512_core || isa == dnnl::cpu_isa::avx512_core_vnni) return Isa::avx512;
-  return __builtin_cpu_supports("avx512bf16") ? Isa::avx512_bf16
-         : __builtin_cpu_supports("avx512bw") ? Isa::avx512
-         : __builtin_cpu_supports("avx2")     ? Isa::avx2
-                                              : Isa::baseline;
-#else
-  return Isa::baseline;
-#endif
+// Copies between layouts; `add` adds to what is there.
+Call reorder(const memory::desc& from, const memory::desc& to, bool add) {
+  dnnl::primitive_attr attr;
+  if (add) {
+    dnnl::post_ops sum;
+    sum.append_sum(1.f);
+    attr.set_post_ops(sum);
+  }
+  Call call(dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to, attr)));
+  call.argument(DNNL_ARG_FROM, from);
+  call.argument(DNNL_ARG_TO, to);
+  return call;
 }
 
-std::string description() {
-  constexpr std::array<std::string_view, 4> kNames{"baseline", "avx2", "avx512", "avx512_bf16"};
+// An activation or its gradient, in our layout and as the convolution wants it: the same, or a copy with channels last.
+class Operand {
+ public:
+  explicit Operand(const TensorDesc& t) : ours_(activation_desc(t)), wanted_(ours_) {}
+
+  void want_channels_last(const TensorDesc& t) {
+    wanted_ = memory::desc({t.shape.n, t.shape.c, t.shape.h, t.shape.w}, type_of(t.format.dtype), tag::nhwc);
+    copy_in_ = reorder(ours_, wanted_, false);
+    copy_out_ = reorder(wanted_, ours_, false);
+  }
+
+  const memory::desc& desc() const { return wanted_; }
+  std::size_t copy_bytes() const { return copy_in_ ? padded_bytes(wanted_) : 0; }
+
+  // Where the convolution finds what `ours` holds.
+  const void* read(const void* ours, std::byte* copy) {
+    if (!copy_in_) return ours;
+    copy_in_->run({ours, copy});
+    return copy;
+  }
+  // Where the convolution writes; written() brings that to `ours`.
+  void* write(void* ours, std::byte* copy) { return copy_out_ ? copy : ours; }
+  void written(void* ours, const std::byte* copy) {
+    if (copy_out_) copy_out_->run({copy, ours});
+  }
+
+ private:
+  memory::desc ours_, wanted_;
+  std::optional<Call> copy_in_, copy_out_;
+};
+
+bool is_plain_loop(const Forward& forward) {
+  return std::string_view(forward.impl_info_str()).starts_with("ref");
+}
+
+}  // namespace
+
+std::string version() {
   const dnnl_version_t* v = dnnl_version();
-  return fmt::format("{}, oneDNN {}.{}.{}", kNames[std::size_t(effective_isa())], v->major, v->minor,
-                     v->patch);
+  return fmt::format("oneDNN {}.{}.{}", v->major, v->minor, v->patch);
 }
 
 struct Convolution::Impl {
   ConvolutionSpec spec;
+  Operand x, y;
   memory::desc plain_weight;
   std::string implementation;
   std::size_t scratch_bytes = 0, dweight_bytes = 0;
@@ -112,14 +144,14 @@ struct Convolution::Impl {
   std::optional<Call> forward, backward_data, backward_weights, pack_forward, pack_backward, unpack_dweight;
   Buffer<std::byte> forward_weight, backward_weight;  // packed; the second is empty if the layouts agree
 
-  explicit Impl(const ConvolutionSpec& s) : spec(s) {
+  explicit Impl(const ConvolutionSpec& s) : spec(s), x(s.in), y(s.out) {
     const Shape& w = s.weight;
     const std::int64_t groups = s.op.groups;
     const memory::dims weight_dims =
         groups == 1 ? memory::dims{w.n, w.c, w.h, w.w} : memory::dims{groups, w.n / groups, w.c, w.h, w.w};
     Geometry g;
-    g.x = activation_desc(s.in);
-    g.y = activation_desc(s.out);
+    g.x = x.desc();
+    g.y = y.desc();
     g.bias = memory::desc({w.n}, data_type::f32, tag::a);
     g.weight_any = memory::desc(weight_dims, type_of(s.in.format.dtype), tag::any);
     g.dweight_any = memory::desc(weight_dims, data_type::f32, tag::any);
@@ -128,7 +160,16 @@ struct Convolution::Impl {
     g.pad_high = {s.op.pad_bottom, s.op.pad_right};
     plain_weight = memory::desc(weight_dims, data_type::f32, groups == 1 ? tag::oihw : tag::goihw);
 
-    const auto forward_desc = make_forward(g, s.training, s.has_bias);
+    auto forward_desc = make_forward(g, s.training, s.has_bias);
+    // On CPUs other than x86-64 oneDNN has but a plain loop for channel blocks, and for channels-last a matrix product,
+    // which is some twenty times as fast.
+    if (is_plain_loop(forward_desc)) {
+      x.want_channels_last(s.in);
+      y.want_channels_last(s.out);
+      g.x = x.desc();
+      g.y = y.desc();
+      forward_desc = make_forward(g, s.training, s.has_bias);
+    }
     implementation = forward_desc.impl_info_str();
     forward.emplace(dnnl::convolution_forward(forward_desc));
     forward->argument(DNNL_ARG_SRC, g.x);
@@ -169,21 +210,12 @@ struct Convolution::Impl {
 
   void use_scratch(const memory::desc& desc) { scratch_bytes = std::max(scratch_bytes, padded_bytes(desc)); }
 
-  // Copies between layouts; `add` adds to what is there.
-  static Call reorder(const memory::desc& from, const memory::desc& to, bool add) {
-    dnnl::primitive_attr attr;
-    if (add) {
-      dnnl::post_ops sum;
-      sum.append_sum(1.f);
-      attr.set_post_ops(sum);
-    }
-    Call call(dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to, attr)));
-    call.argument(DNNL_ARG_FROM, from);
-    call.argument(DNNL_ARG_TO, to);
-    return call;
-  }
-
+  // The workspace: scratch, gradients of weight and bias, copies.
   std::size_t dbias_bytes() const { return (std::size_t(spec.weight.n) * sizeof(float) + 63) / 64 * 64; }
+  std::byte* x_copy(std::byte* workspace) const {
+    return workspace + scratch_bytes + dweight_bytes + dbias_bytes();
+  }
+  std::byte* y_copy(std::byte* workspace) const { return x_copy(workspace) + x.copy_bytes(); }
 };
 
 Convolution::Convolution(const ConvolutionSpec& spec) {
@@ -199,7 +231,8 @@ Convolution::Convolution(const ConvolutionSpec& spec) {
 Convolution::~Convolution() = default;
 
 std::size_t Convolution::workspace_bytes() const {
-  return impl_->scratch_bytes + impl_->dweight_bytes + impl_->dbias_bytes();
+  return impl_->scratch_bytes + impl_->dweight_bytes + impl_->dbias_bytes() + impl_->x.copy_bytes() +
+         impl_->y.copy_bytes();
 }
 
 std::string_view Convolution::implementation() const {
@@ -212,26 +245,35 @@ void Convolution::load_weights(const float* weight) {
 }
 
 void Convolution::forward(const void* x, const float* bias, void* y, std::byte* workspace) {
+  std::byte* y_copy = impl_->y_copy(workspace);
+  const void* source = impl_->x.read(x, impl_->x_copy(workspace));
   const void* weight = impl_->forward_weight.data();
+  void* target = impl_->y.write(y, y_copy);
   if (impl_->spec.has_bias)
-    impl_->forward->run({x, weight, y, workspace, bias});
+    impl_->forward->run({source, weight, target, workspace, bias});
   else
-    impl_->forward->run({x, weight, y, workspace});
+    impl_->forward->run({source, weight, target, workspace});
+  impl_->y.written(y, y_copy);
 }
 
 void Convolution::backward_data(const void* dy, void* dx, std::byte* workspace) {
+  std::byte* x_copy = impl_->x_copy(workspace);
+  const void* source = impl_->y.read(dy, impl_->y_copy(workspace));
   const auto& packed = impl_->pack_backward ? impl_->backward_weight : impl_->forward_weight;
-  impl_->backward_data->run({dy, packed.data(), dx, workspace});
+  impl_->backward_data->run({source, packed.data(), impl_->x.write(dx, x_copy), workspace});
+  impl_->x.written(dx, x_copy);
 }
 
 void Convolution::backward_weights(const void* x, const void* dy, float* dweight, float* dbias,
                                    std::byte* workspace) {
+  const void* input = impl_->x.read(x, impl_->x_copy(workspace));
+  const void* gradient = impl_->y.read(dy, impl_->y_copy(workspace));
   std::byte* packed = workspace + impl_->scratch_bytes;
   auto* bias = reinterpret_cast<float*>(packed + impl_->dweight_bytes);
   if (impl_->spec.has_bias)
-    impl_->backward_weights->run({x, dy, packed, workspace, bias});
+    impl_->backward_weights->run({input, gradient, packed, workspace, bias});
   else
-    impl_->backward_weights->run({x, dy, packed, workspace});
+    impl_->backward_weights->run({input, gradient, packed, workspace});
   impl_->unpack_dweight->run({packed, dweight});
   if (impl_->spec.has_bias)
     for (std::int64_t c = 0; c < impl_->spec.weight.n; ++c) dbias[c] += bias[c];

@@ -1,6 +1,7 @@
 #pragma once
 
-// The only door to oneDNN (2.x and 3.x): no dnnl type leaves the files onednn*.cpp.
+// The only door to oneDNN (2.x and 3.x): no dnnl type leaves the files onednn*.cpp. (instruction_set_x86_64.cpp asks
+// which instruction set it uses.)
 
 #include <cstddef>
 #include <memory>
@@ -11,11 +12,7 @@
 
 namespace diffusion::onednn {
 
-enum class Isa { baseline, avx2, avx512, avx512_bf16 };
-
-// The instruction set that oneDNN will use, after ONEDNN_MAX_CPU_ISA; our kernels follow it.
-Isa effective_isa();
-std::string description();  // "avx512_core_bf16, oneDNN 2.6.3"
+std::string version();  // "oneDNN 2.6.3"
 
 struct ConvolutionSpec {
   Conv2d op;
