@@ -148,6 +148,27 @@ TEST_F(CliData, TrainsAndSamplesWithEveryNumberOfChannels) {
   }
 }
 
+TEST_F(CliData, PresetSaysSizeUnlessTheUserDoes) {
+  write_pictures("photos", 4, 70, 90, 3);
+  const auto train = [&](const std::string& out, const Arguments& more) {
+    Arguments all{"train", "--preset",        "folder-64", "--batch", "2",     "--steps",
+                  "1",     "--preview-every", "0",         "--quiet", "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto size_of = [](const std::string& run) {
+    const Json config = parse_json(read_text_file(run + "/latest/unet/config.json", 1 << 20), "config.json");
+    return field(config, "sample_size");
+  };
+  const Outcome preset = run(train(file("as-preset"), {"--data", file("photos")}));
+  ASSERT_EQ(preset.code, 0) << preset.err;
+  EXPECT_EQ(size_of(file("as-preset")), Json(64));
+  const Outcome user = run(train(file("as-said"), {"--data", file("photos"), "--size", "16x24"}));
+  ASSERT_EQ(user.code, 0) << user.err;
+  EXPECT_EQ(size_of(file("as-said")), Json(Json::Array{16, 24}));
+  expect_error(2, train(file("none"), {}), {"folder-64 needs --data"});
+}
+
 TEST_F(CliData, SizesThatCannotBeHalvedNameTheirNeighbors) {
   write_pictures("photos", 4, 30, 30, 1);
   expect_error(2,

@@ -106,7 +106,7 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
                                                {"--sampler", "oiler", "ddpm, ddim"},
                                                {"--spacing", "even", "leading, trailing, linspace"},
                                                {"--precision", "f8", "auto, f32, bf16"},
-                                               {"--eta", "2", "0 to 1"},
+                                               {"--eta", "1", "dpmpp_3m does not take the option eta"},
                                                {"--eta", "x", "--eta"},
                                                {"--guidance", "nan", "finite"},
                                                {"--scale", "0", "1 to"},
@@ -118,6 +118,7 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
     expect_error(2, {"sample", model(), "-o", file("x.png"), option, value},
                  {"diffusion sample: ", frames ? ".gif" : accepted});
   }
+  expect_error(2, {"sample", model(), "-o", file("x.png"), "--sampler", "ddim", "--eta", "2"}, {"0 to 1"});
   EXPECT_FALSE(fs::exists(file("x.png")));
 }
 
@@ -207,14 +208,14 @@ TEST_F(Cli, ImageKIsTheSameBytesAloneInABatchAndWithAnyThreads) {
 }
 
 TEST_F(Cli, OptionsReachTheSampler) {
-  const std::vector<std::uint8_t> ddim = pixels(1, {});
-  EXPECT_NE(pixels(1, {"--sampler", "ddpm"}), ddim);
-  EXPECT_NE(pixels(1, {"--eta", "1"}), ddim);
-  EXPECT_NE(pixels(1, {"--spacing", "linspace"}), ddim);
-  EXPECT_NE(pixels(1, {"--guidance", "5"}), ddim);
-  EXPECT_EQ(pixels(1, {"--label", "Alpha"}), ddim);
+  const std::vector<std::uint8_t> usual = pixels(1, {});
+  EXPECT_NE(pixels(1, {"--sampler", "ddpm"}), usual);
+  EXPECT_NE(pixels(1, {"--sampler", "ddim", "--eta", "1"}), usual);
+  EXPECT_NE(pixels(1, {"--spacing", "linspace"}), usual);
+  EXPECT_NE(pixels(1, {"--guidance", "5"}), usual);
+  EXPECT_EQ(pixels(1, {"--label", "Alpha"}), usual);
   const std::vector<std::uint8_t> gamma = pixels(1, {"--label", "2"});
-  EXPECT_NE(gamma, ddim);
+  EXPECT_NE(gamma, usual);
   EXPECT_EQ(pixels(1, {"--label", "Gamma Ray"}), gamma);
 }
 
@@ -253,16 +254,19 @@ TEST_F(Cli, SampleReportsInJson) {
   EXPECT_EQ(field("count"), Json(2));
   EXPECT_EQ(field("seed"), Json(9));
   EXPECT_EQ(field("steps"), Json(4));
-  EXPECT_EQ(field("sampler"), Json("ddim"));
+  EXPECT_EQ(field("sampler"), Json("dpmpp_3m"));
   EXPECT_GT(to_double(field("seconds"), "seconds"), 0);
   EXPECT_GT(to_double(field("images_per_second"), "rate"), 0);
   EXPECT_EQ(field("outputs"), Json(Json::Array{file("j.npy"), file("j.gif")}));
 
-  const Json all =
-      json_of(run({"sample", model(), "-n", "1", "--sampler", "ddpm", "-o", file("j.npy"), "--json"}));
-  EXPECT_EQ(member(all, "steps", "stdout"), Json(100));
-  const Json few = json_of(run({"sample", model(), "-n", "1", "-o", file("j.npy"), "--json"}));
-  EXPECT_EQ(member(few, "steps", "stdout"), Json(50));
+  const auto steps_of = [](const Arguments& more) {
+    Arguments all{"sample", model(), "-n", "1", "-o", file("j.npy"), "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    return member(json_of(run(all)), "steps", "stdout");
+  };
+  EXPECT_EQ(steps_of({}), Json(20));
+  EXPECT_EQ(steps_of({"--sampler", "ddim"}), Json(50));
+  EXPECT_EQ(steps_of({"--sampler", "ddpm"}), Json(100));
 }
 
 TEST_F(Cli, ModelsThatDoNotFitTheRequest) {

@@ -111,21 +111,21 @@ void add_data_options(CLI::App& app, DataArguments& a) {
       ->group(data);
 }
 
-FormOptions parse_form(const CLI::App& app, const DataArguments& a) {
-  FormOptions form;
+FormOptions parse_form(const CLI::App& app, const DataArguments& a, FormOptions form) {
   if (app.count("--size") > 0) form.size = parse_size(a.size);
   if (app.count("--channels") > 0) form.channels = a.channels;
-  form.background = parse_background(a.background);
-  form.random_crop = a.random_crop;
+  if (app.count("--background") > 0) form.background = parse_background(a.background);
+  form.random_crop = form.random_crop || a.random_crop;
   return form;
 }
 
-DataLoader::DataLoader(const CLI::App& app, const DataArguments& a, bool quiet) : quiet_(quiet) {
+DataLoader::DataLoader(const CLI::App& app, const DataArguments& a, bool quiet, const FormOptions& form)
+    : quiet_(quiet) {
   options_.data_dir = a.data_dir;
   options_.allow_download = !a.offline;
   options_.shards = a.shards;
   options_.shard = a.shard;
-  options_.prepare.form = parse_form(app, a);
+  options_.prepare.form = parse_form(app, a, form);
   options_.prepare.workers = a.workers;
   if (app.count("--max-broken") > 0) options_.prepare.max_broken = a.max_broken;
   options_.prepare.talk = [](const std::string& message) { stderr_log().warning(message); };

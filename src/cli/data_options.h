@@ -24,13 +24,15 @@ struct DataArguments {
 // --workers.
 void add_data_options(CLI::App& app, DataArguments& arguments);
 
-// "48x64" is 48 rows by 64 columns, "64" a square; "white", "black" or six hexadecimal digits. Error(usage) otherwise.
-FormOptions parse_form(const CLI::App& app, const DataArguments& arguments);
+// The form that is asked for; what is not stays as in `form`. "48x64" is 48 rows by 64 columns, "64" a square; "white",
+// "black" or six hexadecimal digits. Error(usage) otherwise.
+FormOptions parse_form(const CLI::App& app, const DataArguments& arguments, FormOptions form = {});
 
 // Loads a data set while showing on stderr how far it is. Messages appear there, too.
 class DataLoader {
  public:
-  DataLoader(const CLI::App& app, const DataArguments& arguments, bool quiet);
+  // `form`: of the images, where the arguments leave it open.
+  DataLoader(const CLI::App& app, const DataArguments& arguments, bool quiet, const FormOptions& form = {});
   // Test images are those of the whole set, whatever --shards says.
   LoadedData load(const std::string& name_or_path, Split split = Split::train);
 

@@ -40,7 +40,7 @@ int run(const CLI::App& app, const DistillOptions& o) {
 std::function<int()> add_distill(CLI::App& app) {
   const auto o = std::make_shared<DistillOptions>();
   add_model_option(app, o->model)->required();
-  add_place_options(app, o->run);
+  add_place_options(app, o->run, "fashion-mnist");
   add_budget_options(app, o->run, "15");
   add_optimization_options(app, o->run);
   app.add_option("--stages", o->stages,

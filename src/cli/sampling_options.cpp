@@ -18,14 +18,15 @@ namespace diffusion {
 
 namespace {
 
-constexpr int kDefaultSteps = 50, kConsistencySteps = 4;
+constexpr int kFirstOrderSteps = 50, kHigherOrderSteps = 20, kConsistencySteps = 4;
+constexpr const char* kSamplerInsteadOfDdpm = "dpmpp_3m";
 constexpr const char* kGroup = "Sampling";
 
 // How the model's own scheduler samples, as far as the options do not say otherwise. DDPM would need every timestep, so it
 // says where to step, but not how. With another sampler or spacing go the peculiarities of the scheduler's levels.
 SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
   SamplingSettings s = model.sampling;
-  const std::string otherwise = s.sampler == "ddpm" ? "ddim" : s.sampler;
+  const std::string otherwise = s.sampler == "ddpm" ? kSamplerInsteadOfDdpm : s.sampler;
   const std::string sampler = o.sampler.value_or(otherwise);
   std::optional<Spacing> spacing = s.levels.spacing;
   if (sampler != s.sampler && find_sampler(sampler).small_steps && !model.preconditioner.edm())
@@ -46,6 +47,12 @@ SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
     s.euler_at_final = false;
   }
   return s;
+}
+
+// Many steps do not help a sampler of higher order: docs/samplers.md has the distances.
+int default_steps(const SamplerEntry& sampler) {
+  if (sampler.consistency) return kConsistencySteps;
+  return sampler.order > 1 ? kHigherOrderSteps : kFirstOrderSteps;
 }
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -88,16 +95,16 @@ void add_seed_and_label_options(CLI::App& app, std::uint64_t& seed, SamplingOpti
 
 void add_sampler_options(CLI::App& app, SamplingOptions& o) {
   std::string samplers_help =
-      "How to get from noise to image (default: as the model's scheduler says; ddim for DDPM):";
+      fmt::format("How to get from noise to image (default: as the model's scheduler says; {} for DDPM):",
+                  kSamplerInsteadOfDdpm);
   for (const SamplerEntry& sampler : samplers())
     samplers_help += fmt::format("\n  {}: {}", sampler.name, sampler.reference);
   app.add_option("--sampler", o.sampler, samplers_help)->type_name("NAME")->group(kGroup);
-  app.add_option(
-         "--steps", o.steps,
-         fmt::format(
-             "Noise levels to visit; most samplers call the network once for each\n(default: {}; ddpm: all "
-             "timesteps; consistency: {})",
-             kDefaultSteps, kConsistencySteps))
+  app.add_option("--steps", o.steps,
+                 fmt::format("Noise levels to visit; most samplers call the network once for each\n(default: "
+                             "{}; ddim, euler and "
+                             "stochastic ones: {}; ddpm: all timesteps;\nconsistency: {})",
+                             kHigherOrderSteps, kFirstOrderSteps, kConsistencySteps))
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->group(kGroup);
@@ -169,8 +176,8 @@ void apply_sampling_options(const SamplingOptions& o, const Model& model, Model*
   sample_as_configured(settings_of(o, model), g);
   const NoiseSchedule* schedule = model.preconditioner.schedule();
   const int most = schedule ? schedule->num_train_timesteps : std::numeric_limits<int>::max();
-  const bool all = g.sampler == "ddpm" && schedule, few = find_sampler(g.sampler).consistency;
-  g.steps = o.steps.value_or(all ? most : std::min(few ? kConsistencySteps : kDefaultSteps, most));
+  const bool all = g.sampler == "ddpm" && schedule;
+  g.steps = o.steps.value_or(all ? most : std::min(default_steps(find_sampler(g.sampler)), most));
   g.sampler_options.eta = o.eta;
   g.sampler_options.s_churn = o.s_churn;
   g.sampler_options.s_tmin = o.s_tmin;

@@ -35,10 +35,11 @@ void set_dropout(TrainConfig& c, double probability) {
 // The preset, with everything that was given on the command line in its place.
 TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
-  std::string preset = o.preset;
-  if (preset.empty()) preset = o.run.data == "mnist" ? "mnist" : "fashion-mnist";
-  TrainConfig c = preset_config(preset);
+  TrainConfig c = preset_config(o.preset.empty() ? preset_for(o.run.data) : o.preset);
   apply_run_options(app, o.run, c);
+  if (c.data.empty())
+    throw Error(ErrorKind::usage,
+                fmt::format("the preset {} needs --data, a folder of images for example", c.preset));
   if (!c.budget.minutes && !c.budget.steps && !c.budget.epochs) c.budget.minutes = 15;
   const TrainConfig& over = o.config;
   if (given("--timesteps")) c.timesteps = over.timesteps;
@@ -88,7 +89,7 @@ int run(const CLI::App& app, const TrainOptions& o) {
   if (const NoiseSchedule* schedule = preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
 
-  DataLoader loader(app, o.run.source, o.run.quiet);
+  DataLoader loader(app, o.run.source, o.run.quiet, config.form);
   Dataset dataset = loader.load(config.data).dataset;
   HeldOutImages held_out = load_held_out(loader, config, dataset);
   const std::string summary = summary_of(dataset);
@@ -105,8 +106,10 @@ std::function<int()> add_train(CLI::App& app) {
   std::string preset_names;
   for (const Preset& p : presets()) preset_names += fmt::format("\n  {}: {}", p.name, p.summary);
 
-  add_place_options(app, o->run);
-  app.add_option("--preset", o->preset, "Defaults for everything below:" + preset_names);
+  add_place_options(app, o->run, "that of the preset");
+  app.add_option(
+      "--preset", o->preset,
+      "Defaults for everything below (default: as --data; fashion-mnist if none is for it):" + preset_names);
 
   add_budget_options(app, o->run, "15, or the preset's epochs");
   add_optimization_options(app, o->run);

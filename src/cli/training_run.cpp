@@ -72,8 +72,9 @@ void report(const RunOptions& o, const Trainer& trainer, bool complete, double l
 
 }  // namespace
 
-void add_place_options(CLI::App& app, RunOptions& o) {
-  app.add_option("--data", o.data, data_help())->type_name("DATA")->capture_default_str();
+void add_place_options(CLI::App& app, RunOptions& o, const std::string& default_data) {
+  app.add_option("--data", o.data, fmt::format("{}\n(default: {})", data_help(), default_data))
+      ->type_name("DATA");
   app.add_option("--out", o.out, "Directory of the run; an unfinished run there is resumed")->required();
 }
 
@@ -139,8 +140,8 @@ void add_run_output_options(CLI::App& app, RunOptions& o) {
 void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
   const TrainConfig& over = o.config;
-  c.data = o.data;
-  c.form = parse_form(app, o.source);
+  if (given("--data")) c.data = o.data;
+  c.form = parse_form(app, o.source, c.form);
   c.shards = o.source.shards;
   c.shard = o.source.shard;
   if (given("--drop-last")) c.drop_last = o.drop_last;

@@ -15,7 +15,7 @@ namespace diffusion {
 
 // As given on the command line.
 struct RunOptions {
-  std::string data = "fashion-mnist", out, optimizer, precision;
+  std::string data, out, optimizer, precision;
   DataArguments source;
   TrainConfig config;
   double minutes = 0, epochs = 0;
@@ -23,9 +23,9 @@ struct RunOptions {
   bool drop_last = false, tensorboard = false, json = false, quiet = false;
 };
 
-// --data and --out; how long, with `default_budget` as the help says it; optimization; those of data_options.h and of batches;
+// --data and --out; how long; `default_...` as the help says it; optimization; those of data_options.h and of batches;
 // machine; output.
-void add_place_options(CLI::App& app, RunOptions& options);
+void add_place_options(CLI::App& app, RunOptions& options, const std::string& default_data);
 void add_budget_options(CLI::App& app, RunOptions& options, const std::string& default_budget);
 void add_optimization_options(CLI::App& app, RunOptions& options);
 void add_batch_options(CLI::App& app, RunOptions& options);

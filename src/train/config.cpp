@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -14,12 +16,14 @@ namespace diffusion {
 
 namespace {
 
-// 28x28 gray: most of the work at 14x14 and 7x7, attention where it is cheap. docs/recipe.md has the experiments.
-void small_images(TrainConfig& c) {
+// One residual block a level, attention at the lowest alone, where it is cheap, and Muon. docs/recipe.md has the experiments.
+void recipe(TrainConfig& c, std::vector<int> channels) {
   UNetConfig unet;
-  unet.block_out_channels = {32, 64, 128};
-  unet.down_block_attention = {false, false, true};
-  unet.up_block_attention = {true, false, false};
+  const std::size_t levels = channels.size();
+  unet.block_out_channels = std::move(channels);
+  unet.down_block_attention.assign(levels, false);
+  unet.up_block_attention.assign(levels, false);
+  unet.down_block_attention.back() = unet.up_block_attention.front() = true;
   unet.layers_per_block = 1;
   unet.norm_num_groups = 8;
   unet.attention_head_dim = 32;
@@ -27,6 +31,37 @@ void small_images(TrainConfig& c) {
   c.batch = 128;
   c.optimizer = OptimizerKind::muon;
   c.learning_rate = 5e-3;
+  c.ema_exponent = 16.97;  // relative width 0.05
+}
+
+// 28x28 gray: most of the work at 14x14 and 7x7.
+void fashion_mnist(TrainConfig& c) {
+  recipe(c, {32, 64, 128});
+}
+
+void fashion_mnist_unconditional(TrainConfig& c) {
+  fashion_mnist(c);
+  c.conditional = false;
+}
+
+void mnist(TrainConfig& c) {
+  fashion_mnist(c);
+  c.data = "mnist";
+}
+
+// 32x32 in color, and more to learn than clothes: wider.
+void cifar10(TrainConfig& c) {
+  recipe(c, {48, 96, 192});
+  c.data = "cifar10";
+  c.flip = true;
+}
+
+void folder_64(TrainConfig& c) {
+  recipe(c, {32, 64, 128, 192});
+  c.data.clear();
+  c.form.size = {64, 64};
+  c.batch = 64;
+  c.learning_rate = 4e-3;
 }
 
 // The reference network of the benchmarks: 6.5 million parameters.
@@ -111,9 +146,12 @@ void annotated(TrainConfig& c) {
   c.report_every = 100;
 }
 
-constexpr std::array<Preset, 7> kPresets{{
-    {"fashion-mnist", "28x28 gray images in minutes (default)", small_images},
-    {"mnist", "the same for MNIST", small_images},
+constexpr std::array<Preset, 10> kPresets{{
+    {"fashion-mnist", "28x28 gray images in minutes", fashion_mnist},
+    {"fashion-mnist-unconditional", "the same without the labels", fashion_mnist_unconditional},
+    {"mnist", "the same for MNIST", mnist},
+    {"cifar10", "32x32 color images in hours", cifar10},
+    {"folder-64", "images of a folder, scaled to 64x64", folder_64},
     {"base64", "the 6.5 M network of the benchmarks", base64},
     {"tiny", "a few thousand parameters, for trying things out", tiny},
     {"tutorial", "the DDPM tutorial as it is: ConvNeXt U-Net, T = 200, 10 epochs", tutorial},
@@ -141,6 +179,12 @@ std::string_view to_string(RateShape shape) {
 
 std::span<const Preset> presets() {
   return kPresets;
+}
+
+std::string_view preset_for(std::string_view data) {
+  for (const Preset& preset : kPresets)
+    if (!data.empty() && preset_config(preset.name).data == data) return preset.name;
+  return kPresets.front().name;
 }
 
 TrainConfig preset_config(std::string_view name) {

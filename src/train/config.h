@@ -36,7 +36,7 @@ std::string_view to_string(RateShape shape);
 // The pictures that show how far a run is.
 struct Previews {
   int images = 40, columns = 10;
-  std::string sampler = "ddim";
+  std::string sampler = "dpmpp_3m";
   int steps = 20;
   std::optional<Spacing> spacing = {};  // none: the default of the objective
   bool each_epoch = false;              // else at every quarter of the run
@@ -45,10 +45,10 @@ struct Previews {
 // Everything that decides what a run computes, a line per choice. docs/training.md explains them.
 struct TrainConfig {
   std::string preset = "fashion-mnist";
-  std::string data = "fashion-mnist";
-  FormOptions form;           // size, channels and background of the images, random crop
-  int shards = 1, shard = 0;  // every shards-th image, from number `shard`
-  NetworkConfig network;      // image size, channels and classes come from the data
+  std::string data = "fashion-mnist";  // empty in a preset: must be given
+  FormOptions form;                    // size, channels and background of the images, random crop
+  int shards = 1, shard = 0;           // every shards-th image, from number `shard`
+  NetworkConfig network;               // image size, channels and classes come from the data
 
   Objective objective = Objective::v;
   ScheduleKind schedule = ScheduleKind::cosine;
@@ -99,6 +99,8 @@ struct Preset {
   void (*apply)(TrainConfig& config);
 };
 std::span<const Preset> presets();
+// The first that has this data set for a default, else, and if none is given, the first of all.
+std::string_view preset_for(std::string_view data);
 // The defaults of a preset. Error(usage) listing the names for an unknown one.
 TrainConfig preset_config(std::string_view name);
 

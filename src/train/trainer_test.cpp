@@ -277,6 +277,16 @@ TEST(TrainConfig, StaircaseHasTheTutorialsRates) {
   EXPECT_DOUBLE_EQ(staircase_cosine(1e-7, 1e-4, 10, 25), 1e-7);
 }
 
+TEST(TrainConfig, DataChooseThePreset) {
+  EXPECT_EQ(preset_for(""), "fashion-mnist");
+  EXPECT_EQ(preset_for("fashion-mnist"), "fashion-mnist");
+  EXPECT_EQ(preset_for("mnist"), "mnist");
+  EXPECT_EQ(preset_for("cifar10"), "cifar10");
+  EXPECT_EQ(preset_for("photos"), "fashion-mnist");
+  EXPECT_EQ(preset_config("cifar10").data, "cifar10");
+  EXPECT_TRUE(preset_config("folder-64").data.empty());
+}
+
 TEST(TrainConfig, TutorialIsTheTutorial) {
   const TrainConfig c = preset_config("tutorial");
   ASSERT_TRUE(std::holds_alternative<ConvNextConfig>(c.network));
