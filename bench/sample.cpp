@@ -2,55 +2,29 @@
 // PyTorch.
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <functional>
 #include <string>
-#include <vector>
 
-#include "base/error.h"
 #include "device/cpu/cpu_device.h"
 #include "diffusion/generate.h"
 #include "diffusion/model.h"
 #include "io/npy.h"
 #include "profile/network_step.h"
+#include "timing.h"
 
 namespace diffusion {
 namespace {
 
 struct Options {
-  std::string model, noise, precision = "auto";
-  int batch = 64, steps = 20, runs = 3, evaluations = 10, threads = 0;
-  bool json = false;
+  std::string model, noise;
+  int batch = 64, steps = 20, runs = 3, evaluations = 10;
+  BenchMachine machine;
 };
 
-double median_seconds(int times, const std::function<void()>& call) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> seconds;
-  for (int i = 0; i < times; ++i) {
-    const auto begin = Clock::now();
-    call();
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
-  }
-  std::ranges::sort(seconds);
-  return seconds[seconds.size() / 2];
-}
-
-double peak_rss_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return double(usage.ru_maxrss) / 1024;
-}
-
 void run(const Options& options) {
-  set_threads(options.threads);
-  const Precision precision = options.precision == "bf16"  ? Precision::bf16
-                              : options.precision == "f32" ? Precision::f32
-                                                           : fastest_precision();
+  const Precision precision = prepare(options.machine);
   const auto device = make_cpu_device(precision);
   Model model = read_pipeline(options.model);
 
@@ -69,14 +43,14 @@ void run(const Options& options) {
     });
   };
   sample();
-  const double seconds_per_run = median_seconds(options.runs, sample);
+  const double seconds_per_run = median(sorted_seconds(options.runs, sample));
 
   NetworkStep step(model.network, model.traits().sample_size, options.batch, Mode::inference, *device,
                    std::move(model.params));
   step.run();
-  const double seconds_per_evaluation = median_seconds(options.evaluations, [&] { step.run(); });
+  const double seconds_per_evaluation = median(sorted_seconds(options.evaluations, [&] { step.run(); }));
 
-  if (options.json)
+  if (options.machine.json)
     fmt::print("{}\n", dump_json(Json::Object{{"seconds_per_evaluation", seconds_per_evaluation},
                                               {"seconds_per_run", seconds_per_run},
                                               {"root_mean_square", std::sqrt(mean_square)},
@@ -102,15 +76,6 @@ int main(int argc, char** argv) {
   app.add_option("--runs", options.runs, "Timed sampling runs; the median is reported");
   app.add_option("--evaluations", options.evaluations, "Timed evaluations; the median is reported");
   app.add_option("--noise", options.noise, "f32 [batch, C, H, W] to start from as .npy; default: random");
-  app.add_option("--precision", options.precision, "auto, f32 or bf16");
-  app.add_option("--threads", options.threads, "Threads; 0: all cores");
-  app.add_flag("--json", options.json, "Print one line of JSON");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    diffusion::run(options);
-  } catch (const diffusion::Error& e) {
-    fmt::print(stderr, "{}\n", e.what());
-    return diffusion::exit_code(e.kind());
-  }
-  return 0;
+  diffusion::add_bench_machine_options(app, options.machine);
+  return diffusion::bench_main(app, argc, argv, [&] { diffusion::run(options); });
 }

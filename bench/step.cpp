@@ -2,10 +2,8 @@
 // network. bench/compare.py runs it against PyTorch; `diffusion bench` shows where the time goes.
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string>
@@ -17,6 +15,7 @@
 #include "io/fs.h"
 #include "io/safetensors.h"
 #include "profile/network_step.h"
+#include "timing.h"
 
 namespace diffusion {
 namespace {
@@ -36,9 +35,10 @@ double seconds_of_life(Clock::time_point start) {
 }
 
 struct Options {
-  std::string config, weights, input, precision = "auto";
-  int batch = 64, steps = 10, threads = 0;
-  bool json = false, inference = false;
+  std::string config, weights, input;
+  int batch = 64, steps = 10;
+  bool inference = false;
+  BenchMachine machine;
 };
 
 std::vector<float> read(const SafetensorsFile& file, const std::string& name) {
@@ -72,20 +72,11 @@ ParamStore read_params(const Options& options, const NetworkConfig& config) {
   return params;
 }
 
-double peak_rss_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return double(usage.ru_maxrss) / 1024;
-}
-
 void run(const Options& options) {
   const auto start = Clock::now();
-  set_threads(options.threads);
+  const Precision precision = prepare(options.machine);
   const NetworkConfig config = parse_network_config(
       parse_json(read_text_file(options.config, 1 << 20), options.config), options.config);
-  const Precision precision = options.precision == "bf16"  ? Precision::bf16
-                              : options.precision == "f32" ? Precision::f32
-                                                           : fastest_precision();
   const auto device = make_cpu_device(precision);
   NetworkStep step(config, traits_of(config).sample_size, options.batch,
                    options.inference ? Mode::inference : Mode::training, *device,
@@ -95,16 +86,9 @@ void run(const Options& options) {
   const double loss = step.run();
   const double first = seconds_of_life(start);
   step.run();
-  std::vector<double> seconds;
-  for (int i = 0; i < options.steps; ++i) {
-    const auto begin = Clock::now();
-    step.run();
-    seconds.push_back(seconds_since(begin));
-  }
-  std::ranges::sort(seconds);
-  const double median = seconds[seconds.size() / 2];
-  if (options.json)
-    fmt::print("{}\n", dump_json(Json::Object{{"seconds_per_step", median},
+  const std::vector<double> seconds = sorted_seconds(options.steps, [&] { step.run(); });
+  if (options.machine.json)
+    fmt::print("{}\n", dump_json(Json::Object{{"seconds_per_step", median(seconds)},
                                               {"first_step_seconds", first},
                                               {"peak_rss_mib", peak_rss_mib()},
                                               {"loss", loss},
@@ -113,8 +97,8 @@ void run(const Options& options) {
     fmt::print(
         "{} {}: {:.4f} s/step (min {:.4f}), {:.1f} images/s, first step after {:.2f} s, arena {:.0f} MiB, "
         "peak {:.0f} MiB, loss {:.6f}, {} parameters, {}\n",
-        to_string(precision), options.inference ? "inference" : "training", median, seconds[0],
-        options.batch / median, first, double(step.arena_bytes()) / (1 << 20), peak_rss_mib(), loss,
+        to_string(precision), options.inference ? "inference" : "training", median(seconds), seconds[0],
+        options.batch / median(seconds), first, double(step.arena_bytes()) / (1 << 20), peak_rss_mib(), loss,
         step.params().layout().parameter_count(), cpu_description());
 }
 
@@ -126,20 +110,11 @@ int main(int argc, char** argv) {
   CLI::App app("Times training steps of a U-Net");
   app.add_option("--config", options.config, "config.json of a network")->required();
   app.add_option("--batch", options.batch, "Images per step");
-  app.add_option("--precision", options.precision, "auto, f32 or bf16");
   app.add_option("--steps", options.steps, "Timed steps; the median is reported");
-  app.add_option("--threads", options.threads, "Threads; 0: all cores");
   app.add_option("--weights", options.weights, "Weights as safetensors; default: random");
   app.add_option("--input", options.input,
                  "sample, timestep, target, class_labels as safetensors; default: random");
   app.add_flag("--inference", options.inference, "Forward only, with an inference plan");
-  app.add_flag("--json", options.json, "Print one line of JSON");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    diffusion::run(options);
-  } catch (const diffusion::Error& e) {
-    fmt::print(stderr, "{}\n", e.what());
-    return diffusion::exit_code(e.kind());
-  }
-  return 0;
+  diffusion::add_bench_machine_options(app, options.machine);
+  return diffusion::bench_main(app, argc, argv, [&] { diffusion::run(options); });
 }

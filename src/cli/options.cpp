@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <cstdio>
 
@@ -38,14 +37,9 @@ void add_machine_options(CLI::App& app, MachineOptions& options) {
 }
 
 std::unique_ptr<Device> make_device(const MachineOptions& options) {
-  constexpr std::array kPrecisions{Precision::automatic, Precision::f32, Precision::bf16};
-  for (const Precision precision : kPrecisions)
-    if (to_string(precision) == options.precision) {
-      set_threads(options.threads);
-      return make_cpu_device(precision);
-    }
-  throw Error(ErrorKind::usage,
-              fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", options.precision));
+  const Precision precision = parse_precision(options.precision);
+  set_threads(options.threads);
+  return make_cpu_device(precision);
 }
 
 void add_json_flag(CLI::App& app, bool& json) {

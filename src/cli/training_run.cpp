@@ -26,12 +26,6 @@ extern "C" void on_signal(int) {
   if (stop_requested.exchange(true)) std::_Exit(130);
 }
 
-Precision parse_precision(const std::string& name) {
-  for (Precision p : {Precision::automatic, Precision::f32, Precision::bf16})
-    if (to_string(p) == name) return p;
-  throw Error(ErrorKind::usage, fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", name));
-}
-
 OptimizerKind parse_optimizer(const std::string& name) {
   for (OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::muon})
     if (to_string(kind) == name) return kind;

@@ -12,6 +12,11 @@ double flops(const Conv2d& op, std::span<const Shape> in) {
   return 2 * double(op.infer(in).elements()) * double(in[1].c * in[1].pixels());
 }
 
+// Those of the convolution, without the savings.
+double flops(const UpsampleConv2d& op, std::span<const Shape> in) {
+  return 2 * double(op.infer(in).elements()) * double(in[1].c * in[1].pixels());
+}
+
 // Every input element goes to all output channels and kernel positions.
 double flops(const ConvTranspose2d&, std::span<const Shape> in) {
   return 2 * double(in[0].elements()) * double(in[1].c * in[1].pixels());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -160,6 +161,14 @@ Shape Concat::infer(std::span<const Shape> in) const {
 Shape Upsample::infer(std::span<const Shape> in) const {
   require(in.size() == 1, kind, in, "takes x");
   return {in[0].n, in[0].c, 2 * in[0].h, 2 * in[0].w};
+}
+
+Shape UpsampleConv2d::infer(std::span<const Shape> in) const {
+  require(in.size() >= 2 && in[1].h == 3 && in[1].w == 3, kind, in,
+          "takes x, a 3x3 weight and an optional bias");
+  std::vector<Shape> enlarged(in.begin(), in.end());
+  enlarged[0] = Upsample{}.infer(in.first(1));
+  return Conv2d{1, 1, 1, 1, 1}.infer(enlarged);
 }
 
 Shape AvgPool::infer(std::span<const Shape> in) const {

@@ -142,6 +142,14 @@ struct Upsample {
   Shape infer(std::span<const Shape> in) const;
 };
 
+// Upsample, then a 3x3 convolution with stride 1 and a border of 1: together they need fewer multiplications. in: x, weight
+// [Cout,Cin,3,3], optional bias [1,Cout,1,1].
+struct UpsampleConv2d {
+  static constexpr std::string_view kind = "upsample_conv2d";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
 // The mean of each window, as PyTorch's avg_pool2d with count_include_pad=False: of the pixels that are there, without padding.
 // What no window reaches at the lower and right end is dropped. pad <= kernel / 2. in: x; out: [N,C,(H + 2 pad - kernel) / stride
 // + 1, ...].
@@ -209,7 +217,7 @@ struct Dropout {
 RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::int64_t n);
 
 using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, LinearAttention,
-                        Activate, Add, Affine, DivideBy, Concat, Upsample, AvgPool, MaxPool,
+                        Activate, Add, Affine, DivideBy, Concat, Upsample, UpsampleConv2d, AvgPool, MaxPool,
                         TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
 
 std::string_view kind(const Op& op);

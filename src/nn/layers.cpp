@@ -39,6 +39,12 @@ Value conv(Graph& g, const std::string& name, Value x, int out_channels, int ker
   return g.add(geometry, {x, w, bias(g, name, out, in * k * k)}, name);
 }
 
+Value upsample_conv3x3(Graph& g, const std::string& name, Value x, int out_channels) {
+  const std::int64_t in = g.shape(x).c, out = out_channels;
+  const Value w = weight(g, name, {out, in, 3, 3}, {out, in, 3, 3});
+  return g.add(UpsampleConv2d{}, {x, w, bias(g, name, out, in * 9)}, name);
+}
+
 Value plain_conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel,
                  const Conv2d& geometry) {
   const std::int64_t in = g.shape(x).c, out = out_channels, k = kernel;

@@ -10,6 +10,8 @@ namespace diffusion {
 
 Value conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel, const Conv2d& geometry);
 Value conv3x3(Graph& g, const std::string& name, Value x, int out_channels);
+// Enlarges x to twice its height and width by nearest neighbor first.
+Value upsample_conv3x3(Graph& g, const std::string& name, Value x, int out_channels);
 // Without a bias.
 Value plain_conv(Graph& g, const std::string& name, Value x, int out_channels, int kernel,
                  const Conv2d& geometry);

@@ -107,7 +107,7 @@ class UNetBuilder {
     const int channels = int(g_.shape(x).c);
     if (block_has_attention && c_.upsample_type == Resampling::resnet)
       return resnet(name, x, channels, 1, Resize::up);
-    return conv3x3(g_, name + ".conv", g_.add(Upsample{}, {x}, name), channels);
+    return upsample_conv3x3(g_, name + ".conv", x, channels);
   }
 
   Value layer(const std::string& block, int m, Value x, int out_channels, bool with_attention) {

@@ -17,7 +17,8 @@ namespace {
 constexpr double kSecondsEach = 0.1;
 
 bool is_convolution(const Op& op) {
-  return std::holds_alternative<Conv2d>(op) || std::holds_alternative<ConvTranspose2d>(op);
+  return std::holds_alternative<Conv2d>(op) || std::holds_alternative<UpsampleConv2d>(op) ||
+         std::holds_alternative<ConvTranspose2d>(op);
 }
 
 // Layers of one description take the same time.

@@ -57,6 +57,7 @@ class CpuDevice final : public Device {
                    [&](const Add& op) { return cpu::make_add(op, spec, env_); },
                    [&](const Concat&) { return cpu::make_concat(spec, env_); },
                    [&](const Upsample&) { return cpu::make_upsample(spec, env_); },
+                   [&](const UpsampleConv2d&) { return cpu::make_upsample_conv(spec, env_); },
                    [&](const AvgPool& op) { return cpu::make_avg_pool(op, spec, env_); },
                    [&](const MaxPool& op) { return cpu::make_max_pool(op, spec, env_); },
                    // Rare: the plain form will do.
@@ -88,6 +89,12 @@ std::string_view to_string(Precision precision) {
       return "bf16";
   }
   return "?";
+}
+
+Precision parse_precision(std::string_view name) {
+  for (const Precision precision : {Precision::automatic, Precision::f32, Precision::bf16})
+    if (to_string(precision) == name) return precision;
+  throw Error(ErrorKind::usage, fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", name));
 }
 
 Precision fastest_precision() {

@@ -10,7 +10,8 @@ namespace diffusion {
 
 enum class Precision { automatic, f32, bf16 };
 
-std::string_view to_string(Precision precision);
+std::string_view to_string(Precision precision);  // "auto", "f32", "bf16"
+Precision parse_precision(std::string_view name);  // Error(usage) listing the names
 
 // oneDNN convolutions and our own fused kernels. Activations are channel-blocked (16 channels with AVX-512,
 // else 8) in f32 or bf16; parameters, their gradients, statistics and accumulation are f32. `automatic` is

@@ -14,7 +14,8 @@ namespace {
 // what the products save. And from so many tiles: packed weights are four times as many as weights, and have to be read. In
 // inference tiles count per image, so that an image is the same bytes alone and in any batch.
 constexpr std::int64_t kLeastChannelsF32 = 16, kLeastTilesInference = 4, kLeastTilesTraining = 128;
-constexpr std::int64_t kLeastChannelsBf16 = 48, kLeastChannelsBf16WeightGrad = 32;
+constexpr std::int64_t kLeastChannelsBf16 = 48, kLeastChannelsBf16WeightGrad = 32,
+                       kLeastChannelsBf16Upsample = 32;
 
 // 3x3, stride 1, border 1, f32.
 class WinogradF32 final : public Kernel {
@@ -74,23 +75,28 @@ class WinogradF32 final : public Kernel {
   std::vector<float> padded_bias_;
 };
 
-// The same for bf16; oneDNN has no Winograd for it. With few channels only for the gradient of the weights, where the direct
-// form is slowest.
+// The same for bf16, also of enlarged images; oneDNN has no Winograd for it. With few channels only for the gradient of the
+// weights, where the direct form is slowest.
 class WinogradBf16 final : public Kernel {
  public:
-  WinogradBf16(const Conv2d& op, const KernelSpec& spec, const Environment& env)
+  WinogradBf16(const KernelSpec& spec, bool enlarges, const Environment& env)
       : env_(env),
         has_bias_(spec.in.size() == 3),
         training_(spec.mode == Mode::training),
-        forward_{blocked_shape(spec.in[0]), blocked_shape(spec.out), spec.out.shape.h, spec.out.shape.w,
-                 env.threads},
-        backward_{forward_.y, forward_.x, forward_.height, forward_.width, env.threads},
+        forward_{blocked_shape(spec.in[0]),
+                 blocked_shape(spec.out),
+                 spec.out.shape.h,
+                 spec.out.shape.w,
+                 env.threads,
+                 enlarges ? WinogradForm::enlarging : WinogradForm::plain},
+        backward_{forward_.y,     forward_.x,  forward_.height,
+                  forward_.width, env.threads, enlarges ? WinogradForm::shrinking : WinogradForm::plain},
         in_(spec.in[0]),
         padded_bias_(std::size_t(forward_.y.stored_channels())) {
     const bool needs_input_grad = training_ && spec.needs_grad[0];
-    if (std::min(forward_.x.channels, forward_.y.channels) < kLeastChannelsBf16) {
+    if (!enlarges && std::min(forward_.x.channels, forward_.y.channels) < kLeastChannelsBf16) {
       direct_ =
-          std::make_unique<onednn::Convolution>(onednn::ConvolutionSpec{.op = op,
+          std::make_unique<onednn::Convolution>(onednn::ConvolutionSpec{.op = Conv2d{1, 1, 1, 1, 1},
                                                                         .in = spec.in[0],
                                                                         .out = spec.out,
                                                                         .weight = spec.in[1].shape,
@@ -177,12 +183,20 @@ std::unique_ptr<Kernel> make_winograd_conv(const Conv2d& op, const KernelSpec& s
   if (is_bf16(x)) {
     const bool pays = channels >= (training ? kLeastChannelsBf16WeightGrad : kLeastChannelsBf16);
     if (!pays || !env.table->winograd_bf16_forward) return nullptr;
-    return std::make_unique<WinogradBf16>(op, spec, env);
+    return std::make_unique<WinogradBf16>(spec, false, env);
   }
   const std::int64_t tiles = ((x.shape.h + 3) / 4) * ((x.shape.w + 3) / 4);
   const bool pays = channels >= kLeastChannelsF32 &&
                     (training ? x.shape.n * tiles >= kLeastTilesTraining : tiles >= kLeastTilesInference);
   return pays ? std::make_unique<WinogradF32>(spec, env) : nullptr;
+}
+
+std::unique_ptr<Kernel> make_winograd_upsample_conv(const KernelSpec& spec, const Environment& env) {
+  const TensorDesc &x = spec.in[0], &y = spec.out;
+  const bool format = x.format == y.format && is_blocked(x, env) && is_blocked(y, env) && is_bf16(x);
+  if (!format || !env.winograd || !env.table->winograd_bf16_forward) return nullptr;
+  if (std::min(x.shape.c, y.shape.c) < kLeastChannelsBf16Upsample) return nullptr;
+  return std::make_unique<WinogradBf16>(spec, true, env);
 }
 
 }  // namespace diffusion::cpu

@@ -23,16 +23,17 @@ void for_each_product(const Conv2d& op, const Shape& x, const Shape& weight, con
               }
 }
 
+// With `enlarged`, of x after Upsample.
 class Conv2dKernel final : public ReferenceKernel {
  public:
-  explicit Conv2dKernel(const Conv2d& op) : op_(op) {}
+  explicit Conv2dKernel(const Conv2d& op, bool enlarged = false) : op_(op), enlarged_(enlarged) {}
 
   void forward(const ForwardArgs& args) override {
     const Array x(args.in[0]), weight(args.in[1]);
     Array out(args.out.shape());
-    for_each_product(op_, x.shape(), weight.shape(), out.shape(),
+    for_each_product(op_, seen(x.shape()), weight.shape(), out.shape(),
                      [&](auto n, auto o, auto i, auto c, auto to, auto from, auto tap) {
-                       out(n, o, to) += weight(o, i, tap) * x(n, c, from);
+                       out(n, o, to) += weight(o, i, tap) * x(n, c, stored(x.shape(), from));
                      });
     if (args.in.size() == 3) add_bias(Array(args.in[2]), out);
     out.store_to(args.out);
@@ -41,10 +42,11 @@ class Conv2dKernel final : public ReferenceKernel {
   void backward(const BackwardArgs& args) override {
     const Array x(args.in[0]), weight(args.in[1]), dout(args.dout);
     Array dx(x.shape()), dweight(weight.shape());
-    for_each_product(op_, x.shape(), weight.shape(), dout.shape(),
+    for_each_product(op_, seen(x.shape()), weight.shape(), dout.shape(),
                      [&](auto n, auto o, auto i, auto c, auto to, auto from, auto tap) {
-                       dx(n, c, from) += weight(o, i, tap) * dout(n, o, to);
-                       dweight(o, i, tap) += x(n, c, from) * dout(n, o, to);
+                       const std::int64_t pixel = stored(x.shape(), from);
+                       dx(n, c, pixel) += weight(o, i, tap) * dout(n, o, to);
+                       dweight(o, i, tap) += x(n, c, pixel) * dout(n, o, to);
                      });
     dx.store_to(args.din[0], args.mode[0]);
     dweight.store_to(args.din[1], args.mode[1]);
@@ -52,6 +54,12 @@ class Conv2dKernel final : public ReferenceKernel {
   }
 
  private:
+  // What the convolution takes for the input, and where a pixel of that is.
+  Shape seen(const Shape& x) const { return enlarged_ ? Shape{x.n, x.c, 2 * x.h, 2 * x.w} : x; }
+  std::int64_t stored(const Shape& x, std::int64_t pixel) const {
+    return enlarged_ ? pixel / (2 * x.w) / 2 * x.w + pixel % (2 * x.w) / 2 : pixel;
+  }
+
   static void add_bias(const Array& bias, Array& out) {
     for (std::int64_t n = 0; n < out.shape().n; ++n)
       for (std::int64_t o = 0; o < out.shape().c; ++o)
@@ -67,6 +75,7 @@ class Conv2dKernel final : public ReferenceKernel {
   }
 
   Conv2d op_;
+  bool enlarged_;
 };
 
 // The convolution that maps out to x, backwards.
@@ -109,6 +118,10 @@ std::unique_ptr<Kernel> make_kernel(const ConvTranspose2d& op, Mode) {
 
 std::unique_ptr<Kernel> make_kernel(const Conv2d& op, Mode) {
   return std::make_unique<Conv2dKernel>(op);
+}
+
+std::unique_ptr<Kernel> make_kernel(const UpsampleConv2d&, Mode) {
+  return std::make_unique<Conv2dKernel>(Conv2d{1, 1, 1, 1, 1}, true);
 }
 
 }  // namespace diffusion::reference

@@ -57,6 +57,7 @@ std::unique_ptr<Kernel> make_kernel(const Affine& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const DivideBy& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Concat& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Upsample& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const UpsampleConv2d& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const AvgPool& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const MaxPool& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const TimestepEmbedding& op, Mode mode);

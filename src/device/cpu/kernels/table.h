@@ -90,11 +90,14 @@ struct DepthwiseSpec {
   int threads = 1;
 };
 
-// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked and of this height and width.
+// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked and of this height and width; enlarging: x is half
+// as high and wide, and enlarged before by nearest neighbor; shrinking: the transpose of that, so y is half as high and wide.
+enum class WinogradForm { plain, enlarging, shrinking };
 struct WinogradSpec {
   BlockedShape x, y;
   std::int64_t height = 0, width = 0;
   int threads = 1;
+  WinogradForm form = WinogradForm::plain;
 };
 
 struct AdamWSpec {
@@ -150,7 +153,7 @@ struct KernelTable {
                                 float* dbias, float* workspace);
   std::size_t (*depthwise_workspace)(const DepthwiseSpec&);  // floats
 
-  // Winograd's F(4x4, 3x3) in f32. weight: [y channels, x channels, 3, 3]; mirrored: [x channels, y channels, 3, 3] of the
+  // Winograd's F(4x4, 3x3) in f32, in the plain form. weight: [y channels, x channels, 3, 3]; mirrored: [x channels, y channels, 3, 3] of the
   // convolution from y to x, whose input gradient this one is then.
   std::size_t (*winograd_f32_packed_floats)(const WinogradSpec&);
   void (*winograd_f32_pack)(const WinogradSpec&, const float* weight, bool mirrored, float* packed);
@@ -164,7 +167,7 @@ struct KernelTable {
   void (*winograd_f32_weight_grad)(const WinogradSpec&, const float* x, const float* dy, float* dweight,
                                    float* dbias, float* workspace);
 
-  // The same in F(2x2, 3x3) for bf16 feature maps. All null where the CPU does not multiply pairs of bf16.
+  // The same in F(2x2, 3x3) for bf16 feature maps, in all forms (weight_grad: not shrinking). All null where the CPU does not multiply pairs of bf16.
   std::size_t (*winograd_bf16_packed_pairs)(const WinogradSpec&);
   void (*winograd_bf16_pack)(const WinogradSpec&, const float* weight, bool mirrored, std::uint32_t* packed);
   std::size_t (*winograd_bf16_forward_workspace)(const WinogradSpec&);  // bytes

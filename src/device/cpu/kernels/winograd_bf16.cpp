@@ -1,5 +1,5 @@
 // 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps on CPUs that multiply pairs of bf16
-// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_bf16.h has it.
+// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_bf16.h has it; also of enlarged images, and the transpose of that.
 
 #ifdef __AVX512BF16__
 
@@ -15,19 +15,35 @@ namespace {
 using namespace winograd_bf16;
 
 constexpr std::int64_t kTiles = 48;          // in flight in a thread
-constexpr std::int64_t kPanel = 4 * kLanes;  // output channels whose products are in flight
-constexpr std::int64_t kGroup = 6;  // tiles whose products are in flight: they stay in the first cache
+constexpr std::int64_t kPanel = 4 * kLanes;  // most output channels whose products are in flight
+constexpr std::int64_t kSums =
+    24;  // vectors of products for a position: as many as registers add up; those of all
+         // positions stay in the first cache
 
-// A^T m A
+// A^T m A: 2x2 pixels; of the shrinking form their sum, one pixel.
+template <WinogradForm kForm>
 void transform_output(const Vec* m, Vec* y) {
-  Vec t[8];
-  for (int j = 0; j < 4; ++j) {
-    t[j] = m[j] + m[4 + j] + m[8 + j];
-    t[4 + j] = m[4 + j] - m[8 + j] - m[12 + j];
-  }
-  for (int i = 0; i < 2; ++i) {
-    y[2 * i] = t[4 * i] + t[4 * i + 1] + t[4 * i + 2];
-    y[2 * i + 1] = t[4 * i + 1] - t[4 * i + 2] - t[4 * i + 3];
+  if constexpr (kForm == WinogradForm::shrinking) {
+    Vec t[3];
+    for (int i = 0; i < 3; ++i) t[i] = m[3 * i] + (m[3 * i + 1] + m[3 * i + 1]) - m[3 * i + 2];
+    y[0] = t[0] + (t[1] + t[1]) - t[2];
+  } else if constexpr (kForm == WinogradForm::enlarging) {
+    for (int i = 0; i < 2; ++i) {
+      Vec t[3];
+      for (int j = 0; j < 3; ++j) t[j] = i == 0 ? m[j] + m[3 + j] : m[3 + j] - m[6 + j];
+      y[2 * i] = t[0] + t[1];
+      y[2 * i + 1] = t[1] - t[2];
+    }
+  } else {
+    Vec t[8];
+    for (int j = 0; j < 4; ++j) {
+      t[j] = m[j] + m[4 + j] + m[8 + j];
+      t[4 + j] = m[4 + j] - m[8 + j] - m[12 + j];
+    }
+    for (int i = 0; i < 2; ++i) {
+      y[2 * i] = t[4 * i] + t[4 * i + 1] + t[4 * i + 2];
+      y[2 * i + 1] = t[4 * i + 1] - t[4 * i + 2] - t[4 * i + 3];
+    }
   }
 }
 
@@ -49,10 +65,14 @@ void transform_kernels(const Vec* g, Vec* u) {
   }
 }
 
+template <WinogradForm kForm>
 struct Forward {
+  static constexpr int kCount = kProducts<kForm>;
+  static constexpr bool kShrinking = kForm == WinogradForm::shrinking;
   const WinogradSpec& s;
   Tiles tiles;
   std::int64_t in, out, pairs, count;  // stored channels; pairs of input channels; tiles of all images
+  std::int64_t panel_width, group;     // output channels of a panel; tiles whose products are in flight
 
   explicit Forward(const WinogradSpec& spec)
       : s(spec),
@@ -60,54 +80,72 @@ struct Forward {
         in(spec.x.stored_channels()),
         out(spec.y.stored_channels()),
         pairs(in / 2),
-        count(spec.x.n * tiles.per_image()) {}
+        count(spec.x.n * tiles.per_image()),
+        panel_width(smaller(out, kPanel)),
+        group(kSums / (panel_width / kLanes)) {}
 
   // Elements from one position to the next.
   std::int64_t v_position() const { return position_bytes(kTiles * in * 2) / 2; }
-  static constexpr std::int64_t kMPosition = position_bytes(kGroup * kPanel * 4) / 4;
+  static constexpr std::int64_t kMPosition = position_bytes(kSums * kLanes * 4) / 4;
 
-  std::int64_t v_bytes() const { return kPositions * v_position() * std::int64_t(sizeof(bf16)); }
-  std::int64_t m_bytes() const { return kPositions * kMPosition * std::int64_t(sizeof(float)); }
+  std::int64_t v_bytes() const { return kCount * v_position() * std::int64_t(sizeof(bf16)); }
+  std::int64_t m_bytes() const { return kCount * kMPosition * std::int64_t(sizeof(float)); }
 
   // V: [position][tile][input channel], of a run whose first tile is number `at` of those in flight.
   void fill_v(const bf16* x, const Run& run, std::int64_t at, bf16* v) const {
-    const std::int64_t position = v_position();
+    const std::int64_t distance = v_position();
     const bf16* image = x + run.image * s.x.sample_elements();
     for (std::int64_t c = 0; c < in; c += kLanes) {
-      InputColumns columns(image + channel_offset(s.x, c), s.x, s.height, s.width, run);
+      InputProducts<kForm> products(image + channel_offset(s.x, c), s, run);
       for (std::int64_t k = 0; k < run.count; ++k) {
-        Vec values[kPositions];
-        columns.next(values);
+        Vec values[kCount];
+        products.next(values);
         bf16* to = v + (at + k) * in + c;
-        for (int p = 0; p < kPositions; ++p, to += position) store(to, values[p]);
+        for (int p = 0; p < kCount; ++p, to += distance) store(to, values[p]);
       }
+    }
+  }
+
+  // The last panel can be narrower than panel_width.
+  void multiply_group(const PairProduct& product, std::int64_t vecs) const {
+    switch (group) {
+      case 24:
+        return multiply_tile<24, 1>(product, 0);
+      case 12:
+        return multiply_tile<12, 2>(product, 0);
+      case 8:
+        return multiply_tile<8, 3>(product, 0);
+      default:
+        if (vecs == 4) multiply_tile<6, 4>(product, 0);
+        if (vecs == 3) multiply_tile<6, 3>(product, 0);
+        if (vecs == 2) multiply_tile<6, 2>(product, 0);
+        if (vecs == 1) multiply_tile<6, 1>(product, 0);
     }
   }
 
   // m: [position][tile of the group][channel of the panel]; v: of the group
   void fill_m(const bf16* v, const Pair* packed, std::int64_t panel, float* m) const {
     const std::int64_t vecs = smaller(out - panel, kPanel) / kLanes;
-    for (int p = 0; p < kPositions; ++p) {
+    for (int p = 0; p < kCount; ++p) {
       const PairProduct product{reinterpret_cast<const Pair*>(v + p * v_position()),
                                 pairs,
                                 1,
                                 packed + p * pairs * out + panel * pairs,
                                 vecs * kLanes,
                                 m + p * kMPosition,
-                                kPanel,
+                                panel_width,
                                 pairs,
                                 false};
-      if (vecs == 4) multiply_tile<kGroup, 4>(product, 0);
-      if (vecs == 3) multiply_tile<kGroup, 3>(product, 0);
-      if (vecs == 2) multiply_tile<kGroup, 2>(product, 0);
-      if (vecs == 1) multiply_tile<kGroup, 1>(product, 0);
+      multiply_group(product, vecs);
     }
   }
 
   void store_y(const float* m, const float* bias, std::int64_t panel, const Run& run, std::int64_t at,
                bool accumulate, bf16* y) const {
-    const std::int64_t row = s.width * s.y.block, left = 2 * run.column * s.y.block;
-    bf16* image = y + run.image * s.y.sample_elements() + 2 * run.row * row;
+    constexpr std::int64_t kTileSide = kShrinking ? 1 : 2;
+    const std::int64_t row = (kShrinking ? s.width / 2 : s.width) * s.y.block,
+                       left = kTileSide * run.column * s.y.block;
+    bf16* image = y + run.image * s.y.sample_elements() + kTileSide * run.row * row;
     const bool below = 2 * run.row + 1 < s.height;
     for (std::int64_t c = panel; c < smaller(out, panel + kPanel); c += kLanes) {
       const Vec offset = bias ? load(bias + c) : Vec{};
@@ -117,30 +155,25 @@ struct Forward {
         value += offset;
         store(pixel, accumulate ? load(pixel) + value : value);
       };
-      for (std::int64_t k = 0; k < run.count; ++k, to += 2 * s.y.block) {
-        Vec values[kPositions], pixels[4];
-        const float* from = m + (at + k) * kPanel + c - panel;
-        for (int p = 0; p < kPositions; ++p, from += kMPosition) values[p] = load(from);
-        transform_output(values, pixels);
-        const bool right = to + s.y.block < end;
+      for (std::int64_t k = 0; k < run.count; ++k, to += kTileSide * s.y.block) {
+        Vec values[kCount], pixels[4];
+        const float* from = m + (at + k) * panel_width + c - panel;
+        for (int p = 0; p < kCount; ++p, from += kMPosition) values[p] = load(from);
+        transform_output<kForm>(values, pixels);
         put(to, pixels[0]);
-        if (right) put(to + s.y.block, pixels[1]);
-        if (below) put(to + row, pixels[2]);
-        if (below && right) put(to + row + s.y.block, pixels[3]);
+        if constexpr (!kShrinking) {
+          const bool right = to + s.y.block < end;
+          if (right) put(to + s.y.block, pixels[1]);
+          if (below) put(to + row, pixels[2]);
+          if (below && right) put(to + row + s.y.block, pixels[3]);
+        }
       }
     }
   }
 };
 
-}  // namespace
-
-std::size_t winograd_bf16_packed_pairs(const WinogradSpec& spec) {
-  return std::size_t(kPositions * spec.x.stored_channels() / 2 * spec.y.stored_channels());
-}
-
-// packed: [position][panel of output channels][pair of input channels][output channel of the panel]. Mirrored, the weight
-// belongs to the convolution from y to x.
-void winograd_bf16_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed) {
+template <WinogradForm kForm>
+void pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed) {
   const std::int64_t in = spec.x.stored_channels(), out = spec.y.stored_channels(), pairs = in / 2;
   const std::int64_t from_i = 9 * (mirrored ? spec.y.channels : 1),
                      from_o = 9 * (mirrored ? 1 : spec.x.channels);
@@ -160,21 +193,18 @@ void winograd_bf16_pack(const WinogradSpec& spec, const float* weight, bool mirr
         g[tap] = bits_of<Vec>(_mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, lane_offsets,
                                                        first + (mirrored ? 8 - tap : tap), 4));
       transform_kernels(g, u);
-      for (int p = 0; p < kPositions; ++p)
+      for (int p = 0; p < kProducts<kForm>; ++p)
         _mm256_i32scatter_epi32(packed + p * pairs * out + panel * pairs + i / 2 * width + o - panel,
-                                pair_offsets, bits_of<__m256i>(_mm512_cvtneps_pbh(as_m512(u[p]))), 4);
+                                pair_offsets,
+                                bits_of<__m256i>(_mm512_cvtneps_pbh(as_m512(u[position<kForm>(p)]))), 4);
     }
   }
 }
 
-std::size_t winograd_bf16_forward_workspace(const WinogradSpec& spec) {
-  const Forward f(spec);
-  return std::size_t((f.v_bytes() + f.m_bytes()) * spec.threads);
-}
-
-void winograd_bf16_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed,
-                           const float* bias, void* y, bool accumulate, std::byte* workspace) {
-  const Forward f(spec);
+template <WinogradForm kForm>
+void forward(const WinogradSpec& spec, const bf16* x, const std::uint32_t* packed, const float* bias, bf16* y,
+             bool accumulate, std::byte* workspace) {
+  const Forward<kForm> f(spec);
   const std::int64_t chunks = (f.count + kTiles - 1) / kTiles;
 #pragma omp parallel num_threads(spec.threads)
   {
@@ -184,18 +214,44 @@ void winograd_bf16_forward(const WinogradSpec& spec, const void* x, const std::u
 #pragma omp for schedule(static)
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       const std::int64_t first = chunk * kTiles, tiles = smaller(f.count - first, kTiles);
-      for_runs(f.tiles, first, tiles,
-               [&](const Run& run, std::int64_t at) { f.fill_v(static_cast<const bf16*>(x), run, at, v); });
+      for_runs(f.tiles, first, tiles, [&](const Run& run, std::int64_t at) { f.fill_v(x, run, at, v); });
       for (std::int64_t panel = 0; panel < f.out; panel += kPanel)
-        for (std::int64_t group = 0; group < tiles; group += kGroup) {
+        for (std::int64_t group = 0; group < tiles; group += f.group) {
           f.fill_m(v + group * f.in, packed, panel, m);
-          for_runs(f.tiles, first + group, smaller(tiles - group, kGroup),
-                   [&](const Run& run, std::int64_t at) {
-                     f.store_y(m, bias, panel, run, at, accumulate, static_cast<bf16*>(y));
-                   });
+          for_runs(
+              f.tiles, first + group, smaller(tiles - group, f.group),
+              [&](const Run& run, std::int64_t at) { f.store_y(m, bias, panel, run, at, accumulate, y); });
         }
     }
   }
+}
+
+}  // namespace
+
+std::size_t winograd_bf16_packed_pairs(const WinogradSpec& spec) {
+  const std::int64_t products = with_form(spec.form, []<WinogradForm kForm>() { return kProducts<kForm>; });
+  return std::size_t(products * spec.x.stored_channels() / 2 * spec.y.stored_channels());
+}
+
+// packed: [product][panel of output channels][pair of input channels][output channel of the panel]. Mirrored, the weight
+// belongs to the convolution from y to x.
+void winograd_bf16_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed) {
+  with_form(spec.form, [&]<WinogradForm kForm>() { pack<kForm>(spec, weight, mirrored, packed); });
+}
+
+std::size_t winograd_bf16_forward_workspace(const WinogradSpec& spec) {
+  return with_form(spec.form, [&]<WinogradForm kForm>() {
+    const Forward<kForm> f(spec);
+    return std::size_t((f.v_bytes() + f.m_bytes()) * spec.threads);
+  });
+}
+
+void winograd_bf16_forward(const WinogradSpec& spec, const void* x, const std::uint32_t* packed,
+                           const float* bias, void* y, bool accumulate, std::byte* workspace) {
+  with_form(spec.form, [&]<WinogradForm kForm>() {
+    forward<kForm>(spec, static_cast<const bf16*>(x), packed, bias, static_cast<bf16*>(y), accumulate,
+                   workspace);
+  });
 }
 
 }  // namespace diffusion::DIFFUSION_ISA

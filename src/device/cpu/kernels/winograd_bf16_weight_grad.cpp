@@ -36,7 +36,9 @@ void transform_kernel_grads(const Vec* du, Vec* dg) {
   }
 }
 
+template <WinogradForm kForm>
 struct WeightGrad {
+  static constexpr int kCount = kProducts<kForm>;
   const WinogradSpec& s;
   Tiles tiles;
   std::int64_t in, out, pairs, chunk;  // stored channels; pairs of tiles: the same tile of two images
@@ -47,16 +49,16 @@ struct WeightGrad {
         in(spec.x.stored_channels()),
         out(spec.y.stored_channels()),
         pairs((spec.x.n + 1) / 2 * tiles.per_image()) {
-    const std::int64_t fitting = kChunkBytes / (kPositions * (in + out) * std::int64_t(sizeof(Pair)));
+    const std::int64_t fitting = kChunkBytes / (kCount * (in + out) * std::int64_t(sizeof(Pair)));
     chunk = smaller(fitting < kLeastPairs ? kLeastPairs : fitting, pairs);
   }
 
-  // Pairs from one position to the next.
+  // Pairs from one product to the next.
   std::int64_t v_position() const { return position_bytes(chunk * in * 4) / 4; }
   std::int64_t z_position() const { return position_bytes(chunk * out * 4) / 4; }
-  std::int64_t v_pairs() const { return kPositions * v_position(); }
-  std::int64_t z_pairs() const { return kPositions * z_position(); }
-  std::int64_t du_floats() const { return kPositions * in * out; }
+  std::int64_t v_pairs() const { return kCount * v_position(); }
+  std::int64_t z_pairs() const { return kCount * z_position(); }
+  std::int64_t du_floats() const { return kCount * in * out; }
   // A thread's dU, sums of dy, V and Z.
   std::int64_t thread_floats() const { return du_floats() + out + v_pairs() + z_pairs(); }
 
@@ -65,25 +67,25 @@ struct WeightGrad {
     return image < shape.n ? t + image * shape.sample_elements() + channel_offset(shape, c) : nullptr;
   }
 
-  // V: [position][pair of tiles][input channel], of a run whose first pair is number `at` of those in flight.
+  // V: [product][pair of tiles][input channel], of a run whose first pair is number `at` of those in flight.
   void fill_v(const bf16* x, const Run& run, std::int64_t at, Pair* v) const {
-    const std::int64_t position = v_position();
+    const std::int64_t distance = v_position();
     for (std::int64_t c = 0; c < in; c += kLanes) {
-      InputColumns a(strip(s.x, x, 2 * run.image, c), s.x, s.height, s.width, run);
-      InputColumns b(strip(s.x, x, 2 * run.image + 1, c), s.x, s.height, s.width, run);
+      InputProducts<kForm> a(strip(s.x, x, 2 * run.image, c), s, run);
+      InputProducts<kForm> b(strip(s.x, x, 2 * run.image + 1, c), s, run);
       for (std::int64_t k = 0; k < run.count; ++k) {
-        Vec first[kPositions], second[kPositions];
+        Vec first[kCount], second[kCount];
         a.next(first);
         b.next(second);
         Pair* to = v + (at + k) * in + c;
-        for (int p = 0; p < kPositions; ++p, to += position) store_pairs(to, first[p], second[p]);
+        for (int p = 0; p < kCount; ++p, to += distance) store_pairs(to, first[p], second[p]);
       }
     }
   }
 
-  // Z: [position][pair of tiles][output channel]. Adds dy to `sums` [output channel].
+  // Z: [product][pair of tiles][output channel]. Adds dy to `sums` [output channel].
   void fill_z(const bf16* dy, const Run& run, std::int64_t at, Pair* z, float* sums) const {
-    const std::int64_t position = z_position();
+    const std::int64_t distance = z_position();
     for (std::int64_t c = 0; c < out; c += kLanes) {
       OutputGradTiles a(strip(s.y, dy, 2 * run.image, c), s.y, s.height, s.width, run);
       OutputGradTiles b(strip(s.y, dy, 2 * run.image + 1, c), s.y, s.height, s.width, run);
@@ -93,15 +95,16 @@ struct WeightGrad {
         sum += a.next(first);
         sum += b.next(second);
         Pair* to = z + (at + k) * out + c;
-        for (int p = 0; p < kPositions; ++p, to += position) store_pairs(to, first[p], second[p]);
+        for (int p = 0; p < kCount; ++p, to += distance)
+          store_pairs(to, first[position<kForm>(p)], second[position<kForm>(p)]);
       }
       store(sums + c, sum);
     }
   }
 
-  // dU: [position][input channel][output channel], of `count` pairs in flight.
+  // dU: [product][input channel][output channel], of `count` pairs in flight.
   void multiply(const Pair* v, const Pair* z, std::int64_t count, bool accumulate, float* du) const {
-    for (int p = 0; p < kPositions; ++p)
+    for (int p = 0; p < kCount; ++p)
       for (std::int64_t row = 0; row < in; row += kLanes)
         for (std::int64_t column = 0; column < out;) {
           const std::int64_t vecs = smaller(out - column, 4 * kLanes) / kLanes;
@@ -146,8 +149,8 @@ struct WeightGrad {
     const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const __m512i offsets = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(int(9 * s.x.channels)));
     for (std::int64_t i = 0; i < s.x.channels; ++i) {
-      Vec u[kPositions], dg[9];
-      for (int p = 0; p < kPositions; ++p) u[p] = load(du + (p * in + i) * out + o);
+      Vec u[kPositions] = {}, dg[9];
+      for (int p = 0; p < kCount; ++p) u[position<kForm>(p)] = load(du + (p * in + i) * out + o);
       transform_kernel_grads(u, dg);
       float* to = dweight + (o * s.x.channels + i) * 9;
       for (int tap = 0; tap < 9; ++tap) {
@@ -159,22 +162,16 @@ struct WeightGrad {
   }
 };
 
-}  // namespace
-
-std::size_t winograd_bf16_weight_grad_workspace(const WinogradSpec& spec) {
-  return std::size_t(WeightGrad(spec).thread_floats() * spec.threads) * sizeof(float);
-}
-
 // Every thread sums over tiles of its own; shared sums would move between the caches of the cores.
-void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
-                               float* dbias, std::byte* workspace) {
-  const WeightGrad g(spec);
-  auto* sums = reinterpret_cast<float*>(workspace);
+template <WinogradForm kForm>
+void weight_grad(const WinogradSpec& spec, const bf16* x, const bf16* dy, float* dweight, float* dbias,
+                 float* sums) {
+  const WeightGrad<kForm> g(spec);
 #pragma omp parallel num_threads(spec.threads)
   {
     const std::int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-    g.sum_tiles(static_cast<const bf16*>(x), static_cast<const bf16*>(dy), g.pairs * thread / threads,
-                g.pairs * (thread + 1) / threads, sums + thread * g.thread_floats());
+    g.sum_tiles(x, dy, g.pairs * thread / threads, g.pairs * (thread + 1) / threads,
+                sums + thread * g.thread_floats());
 #pragma omp barrier
 #pragma omp for schedule(static)
     for (std::int64_t i = 0; i < g.du_floats() + g.out; i += kLanes) {
@@ -186,6 +183,29 @@ void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const vo
 #pragma omp for schedule(static)
     for (std::int64_t o = 0; o < g.out; o += kLanes) g.add_to(sums, o, dweight, dbias);
   }
+}
+
+// Not the shrinking form, which has no weights of its own.
+template <class What>
+auto with_weight_form(const WinogradSpec& spec, What what) {
+  return spec.form == WinogradForm::enlarging ? what.template operator()<WinogradForm::enlarging>()
+                                              : what.template operator()<WinogradForm::plain>();
+}
+
+}  // namespace
+
+std::size_t winograd_bf16_weight_grad_workspace(const WinogradSpec& spec) {
+  return with_weight_form(spec, [&]<WinogradForm kForm>() {
+    return std::size_t(WeightGrad<kForm>(spec).thread_floats() * spec.threads) * sizeof(float);
+  });
+}
+
+void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
+                               float* dbias, std::byte* workspace) {
+  with_weight_form(spec, [&]<WinogradForm kForm>() {
+    weight_grad<kForm>(spec, static_cast<const bf16*>(x), static_cast<const bf16*>(dy), dweight, dbias,
+                       reinterpret_cast<float*>(workspace));
+  });
 }
 
 }  // namespace diffusion::DIFFUSION_ISA
