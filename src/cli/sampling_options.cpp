@@ -44,7 +44,7 @@ SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
     s.variance = DdpmVariance::posterior;
     s.limit_spares_noise = false;
     s.lower_order_final = true;
-    s.euler_at_final = false;
+    s.euler_at_final = s.heun = s.bh1 = false;
   }
   return s;
 }

@@ -226,6 +226,8 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     if (sampling.variance != DdpmVariance::posterior) options.variance = sampling.variance;
     if (!sampling.lower_order_final) options.lower_order_final = false;
     if (sampling.euler_at_final) options.euler_at_final = true;
+    if (sampling.heun) options.heun = true;
+    if (sampling.bh1) options.bh1 = true;
     if (sampling.limit_spares_noise) options.limit = limit;
     if (const Json* eta = run.find("eta")) options.eta = to_double(*eta, "eta");
     const bool vp =

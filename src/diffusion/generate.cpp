@@ -85,6 +85,8 @@ void sample_as_configured(const SamplingSettings& settings, GenerateOptions& opt
   if (settings.variance != DdpmVariance::posterior) sampler.variance = settings.variance;
   if (!settings.lower_order_final) sampler.lower_order_final = false;
   if (settings.euler_at_final) sampler.euler_at_final = true;
+  if (settings.heun) sampler.heun = true;
+  if (settings.bh1) sampler.bh1 = true;
 }
 
 void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,

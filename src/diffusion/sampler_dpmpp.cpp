@@ -16,7 +16,7 @@ double slope_weight(double q) {
 // solution is
 //   x_next = exp(-q) x + (1 - exp(-q)) D + slope_weight(q) h D' + ... + noise of sigma_next sqrt(1 - exp(-2 eta h)),
 // where D' and D'' come from differences of earlier D. The weights are the published ones: the second order has
-// (1 - exp(-q)) / 2 for slope_weight(q), and the third has half of what D'' has in the Taylor series, so that its error
+// (1 - exp(-q)) / 2 for slope_weight(q), unless options.heun is set, and the third has half of what D'' has in the Taylor series, so that its error
 // falls as steps^-2, too, though it is smaller.
 void dpmpp(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise, int most,
            double eta, const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
@@ -35,7 +35,7 @@ void dpmpp(const Denoiser& denoise, std::span<const double> sigmas, const NoiseS
     const double keep = std::exp(-q);
     double w0 = 1 - keep, w1 = 0, w2 = 0;  // of D, and of the two before it
     if (order == 2) {
-      w1 = -(1 - keep) / 2 * h / lambda_step(i - 1);
+      w1 = -(options.heun.value_or(false) ? slope_weight(q) : (1 - keep) / 2) * h / lambda_step(i - 1);
       w0 -= w1;
     } else if (order == 3) {
       const double r0 = lambda_step(i - 1) / h, r1 = lambda_step(i - 2) / h;

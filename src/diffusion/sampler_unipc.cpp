@@ -33,13 +33,15 @@ Weights solve_powers(const Weights& r, Weights b, std::size_t count) {
   return b;
 }
 
-// A step of the prediction or the correction (Zhao et al. 2023, arXiv 2302.04867, eq. 3 and 8) that predicts D and has
-// B(h) = exp(-h) - 1 ("bh2"), h the step in lambda = -log sigma:
-//   x_next = exp(-h) x + (1 - exp(-h)) (D + sum_j rho_j (D_j - D) / r_j),
-// D_j at lambda + r_j h, and rho such that the step is exact for polynomial D.
+// A step of the prediction or the correction (Zhao et al. 2023, arXiv 2302.04867, eq. 3 and 8) that predicts D, h the step in
+// lambda = -log sigma:
+//   x_next = exp(-h) x + (1 - exp(-h)) D - B(h) sum_j rho_j (D_j - D) / r_j,    B(h) = exp(-h) - 1 ("bh2") or -h ("bh1"),
+// D_j at lambda + r_j h, and rho such that the step is exact for polynomial D, whatever B. The rho of one value is 1/2 instead,
+// so that B does matter. Here all rho are for bh2.
 class BhStep {
  public:
-  BhStep(double sigma, double sigma_next) : h_(std::log(sigma / sigma_next)), sigma_(sigma) {}
+  BhStep(double sigma, double sigma_next, bool bh1)
+      : h_(std::log(sigma / sigma_next)), sigma_(sigma), bh1_(bh1) {}
 
   // An earlier D, at `sigma`.
   void add_earlier(double sigma, std::span<const double> d) { add(std::log(sigma_ / sigma) / h_, d); }
@@ -63,10 +65,9 @@ class BhStep {
   }
 
   Weights weights() const {
-    // The paper solves the system of one value as 1/2 instead of exactly.
-    if (count_ <= 1) return {0.5};
-    Weights b{};
     const double hh = -h_, b_h = std::expm1(hh);
+    if (count_ <= 1) return {bh1_ ? 0.5 * hh / b_h : 0.5};
+    Weights b{};
     double phi = b_h / hh - 1, factorial = 1;
     for (std::size_t k = 0; k < count_; ++k) {
       b[k] = phi * factorial / b_h;
@@ -77,6 +78,7 @@ class BhStep {
   }
 
   double h_, sigma_;
+  bool bh1_;
   Weights r_{};
   std::array<std::span<const double>, 3> d_;
   std::size_t count_ = 0;
@@ -87,6 +89,7 @@ void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, co
            std::span<double> x, const StepCallback& on_step) {
   const CarefulEnd careful =
       options.lower_order_final.value_or(true) ? CarefulEnd::always : CarefulEnd::never;
+  const bool bh1 = options.bh1.value_or(false);
   const std::size_t steps = sigmas.size() - 1;
   History d(std::size_t(most) + 1, x.size());
   std::vector<double> before(x.size()), corrected(x.size());  // x at the level before, corrected
@@ -94,7 +97,7 @@ void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, co
   for (std::size_t i = 0; i < steps; ++i) {
     denoise(x, sigmas[i], d.push());
     if (i > 0) {
-      BhStep correction(sigmas[i - 1], sigmas[i]);
+      BhStep correction(sigmas[i - 1], sigmas[i], bh1);
       for (int age = 1; age < order; ++age)
         correction.add_earlier(sigmas[i - 1 - std::size_t(age)], d[std::size_t(age) + 1]);
       correction.add_end(d[0]);
@@ -103,7 +106,7 @@ void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, co
       corrected.assign(x.begin(), x.end());
     }
     order = order_of_step(most, i, sigmas, careful);
-    BhStep prediction(sigmas[i], sigmas[i + 1]);
+    BhStep prediction(sigmas[i], sigmas[i + 1], bh1);
     for (int age = 1; age < order; ++age)
       prediction.add_earlier(sigmas[i - std::size_t(age)], d[std::size_t(age)]);
     prediction.apply(corrected, d[0], x);

@@ -19,8 +19,9 @@ constexpr std::array<std::string_view, 1> kEta{"eta"}, kVariance{"variance"};
 constexpr std::array<std::string_view, 1> kMiddles{"middles"};
 constexpr std::array<std::string_view, 1> kLowerOrder{"lower_order_final"};
 constexpr std::array<std::string_view, 2> kEtaAndLimit{"eta", "limit"};
-constexpr std::array<std::string_view, 2> kEnd{"lower_order_final", "euler_at_final"};
-constexpr std::array<std::string_view, 3> kEtaAndEnd{"eta", "lower_order_final", "euler_at_final"};
+constexpr std::array<std::string_view, 2> kLowerOrderAndBh1{"lower_order_final", "bh1"};
+constexpr std::array<std::string_view, 3> kEnd{"lower_order_final", "euler_at_final", "heun"};
+constexpr std::array<std::string_view, 4> kEtaAndEnd{"eta", "lower_order_final", "euler_at_final", "heun"};
 constexpr std::array<std::string_view, 4> kChurn{"s_churn", "s_tmin", "s_tmax", "s_noise"};
 
 constexpr LevelConvention kDdpm = LevelConvention::ddpm, kK = LevelConvention::k_diffusion,
@@ -43,8 +44,8 @@ constexpr std::array<SamplerEntry, 20> kSamplers{{
     {"dpmpp_3m", sampling::dpmpp_3m, "the same with 3 values", kDpm, false, false, false, 2, 1, 0, kEnd},
     {"dpmpp_2m_sde", sampling::dpmpp_2m_sde, "the same on the SDE, 2 values; eta 0 is dpmpp_2m", kDpm, true, false, false, 0, 1, 0, kEtaAndEnd},
     {"dpmpp_3m_sde", sampling::dpmpp_3m_sde, "the same on the SDE, 3 values; eta 0 is dpmpp_3m", kDpm, true, false, false, 0, 1, 0, kEtaAndEnd},
-    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kUni, false, false, false, 3, 1, 0, kLowerOrder},
-    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kUni, false, false, false, 4, 1, 0, kLowerOrder},
+    {"unipc", sampling::unipc_2, "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)", kUni, false, false, false, 3, 1, 0, kLowerOrderAndBh1},
+    {"unipc_3", sampling::unipc_3, "UniPC-3 (bh2)", kUni, false, false, false, 4, 1, 0, kLowerOrderAndBh1},
     {"deis", sampling::deis_3, "DEIS over log sigma with 3 values, Zhang & Chen 2022 (arXiv 2204.13902)", kDpm, false, false, false, 3, 1, 0, kLowerOrder},
     {"deis_2", sampling::deis_2, "the same with 2 values", kDpm, false, false, false, 2, 1, 0, kLowerOrder},
     {"flow_heun", sampling::flow_heun, "Heun over the time of a rectified flow (Euler over it is euler)", kK, false, false, false, 2, 2, 0, {}},
@@ -81,7 +82,7 @@ void check_options(const SamplerEntry& sampler, const NoiseSource& noise, const 
   const auto number = [](std::string_view name, std::optional<double> value, double least, double most) {
     return GivenOption{name, value.has_value(), value.value_or(least), least, most};
   };
-  const std::array<GivenOption, 10> all{
+  const std::array<GivenOption, 12> all{
       {number("eta", options.eta, 0, 1),
        number("s_churn", options.s_churn, 0, std::numeric_limits<double>::max()),
        number("s_tmin", options.s_tmin, 0, kInfinity),
@@ -90,6 +91,8 @@ void check_options(const SamplerEntry& sampler, const NoiseSource& noise, const 
        {"variance", options.variance.has_value(), 0, 0, 0},
        {"lower_order_final", options.lower_order_final.has_value(), 0, 0, 0},
        {"euler_at_final", options.euler_at_final.has_value(), 0, 0, 0},
+       {"heun", options.heun.has_value(), 0, 0, 0},
+       {"bh1", options.bh1.has_value(), 0, 0, 0},
        {"middles", !options.middles.empty(), 0, 0, 0},
        {"limit", bool(options.limit), 0, 0, 0}}};
   for (const GivenOption& option : all) {

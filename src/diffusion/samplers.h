@@ -55,6 +55,11 @@ struct SamplerOptions {
   // steps left.
   std::optional<bool> lower_order_final = {};
   std::optional<bool> euler_at_final = {};  // of dpmpp_*, default false: the last step is of first order
+  // Of dpmpp_*, default false: a step of second order weighs the slope of D by its integral (diffusers: solver_type heun) and
+  // not by that of its middle, (1 - exp(-q)) / 2.
+  std::optional<bool> heun = {};
+  // Of unipc*, default false: B(h) = -h, which matters where a step has one other value of D.
+  std::optional<bool> bh1 = {};
   // Of pndm: sigmas between the first levels, one for each of the first steps, which then are Runge-Kutta steps of fourth
   // order (Liu et al. 2022, the "PRK" of diffusers): 4 evaluations each.
   std::vector<double> middles = {};

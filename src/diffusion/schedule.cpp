@@ -118,10 +118,18 @@ NoiseSchedule make_schedule(ScheduleKind kind, int T, double beta_start, double 
                               "both excluded.",
                               name, value));
 
-  NoiseSchedule schedule{kind, T, beta_start, beta_end, {}, {}, {}};
+  std::vector<double> betas;
+  for (int i = 0; i < T; ++i) betas.push_back(beta_at(kind, i, T, beta_start, beta_end));
+  return with_betas({kind, T, beta_start, beta_end, {}, {}, {}}, betas);
+}
+
+NoiseSchedule with_betas(const NoiseSchedule& named, std::span<const double> betas) {
+  NoiseSchedule schedule{named.kind, named.num_train_timesteps, named.beta_start, named.beta_end, {}, {}, {}};
+  if (betas.size() != std::size_t(schedule.num_train_timesteps))
+    throw Error(ErrorKind::usage, fmt::format("A noise schedule of {} timesteps was given {} betas.",
+                                              schedule.num_train_timesteps, betas.size()));
   double product = 1, previous_sigma = 0;
-  for (int i = 0; i < T; ++i) {
-    const double beta = beta_at(kind, i, T, beta_start, beta_end);
+  for (const double beta : betas) {
     product *= 1 - beta;
     const double sigma = std::sqrt((1 - product) / product);
     if (!(sigma > previous_sigma) || !std::isnormal(product))
@@ -130,7 +138,8 @@ NoiseSchedule make_schedule(ScheduleKind kind, int T, double beta_start, double 
           fmt::format("The {} noise schedule with {} timesteps, beta_start {} and beta_end {} cannot be "
                       "represented: at timestep {} beta is {} and alphas_cumprod is {}, so the noise level "
                       "no longer grows. Use fewer timesteps or less extreme betas.",
-                      to_string(kind), T, beta_start, beta_end, i, beta, product));
+                      to_string(schedule.kind), schedule.num_train_timesteps, schedule.beta_start,
+                      schedule.beta_end, schedule.betas.size(), beta, product));
     schedule.betas.push_back(beta);
     schedule.alphas_cumprod.push_back(product);
     schedule.sigmas.push_back(sigma);

@@ -54,6 +54,10 @@ struct NoiseSchedule {
 NoiseSchedule make_schedule(ScheduleKind kind, int num_train_timesteps, double beta_start = 1e-4,
                             double beta_end = 0.02);
 
+// The schedule with these betas instead, T of them; kind, beta_start and beta_end stay what they are called. Errors as
+// make_schedule.
+NoiseSchedule with_betas(const NoiseSchedule& schedule, std::span<const double> betas);
+
 // 1000 / T. The default betas are made for T = 1000; with beta_start and beta_end times this factor, a
 // schedule of T steps (of any kind but cosine, which needs no help) ends at about the same noise level.
 // Errors as make_schedule.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -124,6 +125,20 @@ TEST(ScheduleTest, RefusesWhatCannotBeASchedule) {
   // alphas_cumprod would underflow to 0; or beta is lost in 1 - beta.
   usage_error([] { make_schedule(ScheduleKind::linear, 1000, 0.9, 0.99); });
   usage_error([] { make_schedule(ScheduleKind::linear, 10, 1e-20, 0.02); });
+}
+
+TEST(ScheduleTest, TakesBetasFromOutside) {
+  const NoiseSchedule linear = make_schedule(ScheduleKind::linear, 10);
+  const NoiseSchedule steep = with_betas(linear, make_schedule(ScheduleKind::linear, 10, 0.1, 0.3).betas);
+  EXPECT_EQ(steep.kind, ScheduleKind::linear);
+  EXPECT_DOUBLE_EQ(steep.beta(9), 0.3);
+  EXPECT_EQ(steep.sigmas, make_schedule(ScheduleKind::linear, 10, 0.1, 0.3).sigmas);
+  usage_error([&] { with_betas(linear, std::vector<double>(9, 0.1)); });
+  for (const double beta : {0.0, -0.1, 1.0, 1.5, std::nan("")}) {
+    std::vector<double> betas = linear.betas;
+    betas[4] = beta;
+    EXPECT_NE(usage_error([&] { with_betas(linear, betas); }).find("timestep 4"), std::string::npos) << beta;
+  }
 }
 
 TEST(ScheduleTest, RefusesTimestepsOutsideTheTable) {

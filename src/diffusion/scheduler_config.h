@@ -19,7 +19,7 @@ struct SamplingSettings {
   LevelSettings levels = {};
   DdpmVariance variance = DdpmVariance::posterior;  // if sampler is ddpm
   // Of the samplers over log sigma; see SamplerOptions.
-  bool lower_order_final = true, euler_at_final = false;
+  bool lower_order_final = true, euler_at_final = false, heun = false, bh1 = false;
   EstimateLimit limit = {};
   bool limit_spares_noise =
       false;  // if sampler is ddim: limit is SamplerOptions::limit, not one of the denoiser

@@ -36,13 +36,14 @@ SchedulerSettings dpm_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
   SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
   constexpr std::array<std::string_view, 2> kAlgorithms{"dpmsolver++", "sde-dpmsolver++"};
-  constexpr std::array<std::string_view, 4> kSolvers{"midpoint", "logrho", "bh1",
-                                                     "bh2"};  // all midpoint in diffusers
+  constexpr std::array<std::string_view, 5> kSolvers{"midpoint", "heun", "logrho", "bh1",
+                                                     "bh2"};  // the last three are midpoint in diffusers
   constexpr std::array<std::array<const char*, 3>, 2> kSamplers{
       {{"ddim", "dpmpp_2m", "dpmpp_3m"}, {"ddpm", "dpmpp_2m_sde", "dpmpp_3m_sde"}}};  // order 1 is these
   const int order = fields.whole_number("solver_order", 2, 1, 3);
   s.sampler = kSamplers[fields.choice("algorithm_type", "dpmsolver++", kAlgorithms)][std::size_t(order - 1)];
-  fields.choice("solver_type", "midpoint", kSolvers);
+  const bool heun = fields.choice("solver_type", "midpoint", kSolvers) == 1;
+  s.heun = heun && order > 1;
   // DPM-Solver adds no variance of its own; configurations made from a DDPM's carry that of the DDPM.
   constexpr std::array<std::string_view, 4> kVariances{"fixed_small", "fixed_small_log", "fixed_large",
                                                        "fixed_large_log"};
@@ -76,10 +77,10 @@ SchedulerSettings dpm_solver(const Fields& fields) {
 SchedulerSettings unipc(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
   SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::unipc);
-  constexpr std::array<std::string_view, 4> kSolvers{"bh2", "midpoint", "heun",
-                                                     "logrho"};  // all bh2 in diffusers
+  constexpr std::array<std::string_view, 5> kSolvers{"bh2", "bh1", "midpoint", "heun",
+                                                     "logrho"};  // the last three are bh2 in diffusers
   s.sampler = fields.whole_number("solver_order", 2, 2, 3) == 2 ? "unipc" : "unipc_3";
-  fields.choice("solver_type", "bh2", kSolvers);
+  s.bh1 = fields.choice("solver_type", "bh2", kSolvers) == 1;
   fields.only_flag("predict_x0", true);
   fields.only_null("solver_p");
   if (preconditioner.flow())

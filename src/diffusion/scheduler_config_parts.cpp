@@ -25,6 +25,12 @@ const Row& row_of(const Fields& fields, std::string_view field, std::string_view
   return *std::ranges::find(rows, name, &Row::diffusers);
 }
 
+std::vector<double> numbers_of(const Json& array, const std::string& where) {
+  std::vector<double> numbers;
+  for (const Json& number : to_array(array, where)) numbers.push_back(to_double(number, where));
+  return numbers;
+}
+
 Spacing timestep_spacing(const Fields& fields, std::string_view otherwise) {
   constexpr std::array<std::string_view, 3> kNames{"leading", "trailing", "linspace"};
   return parse_spacing(kNames[fields.choice("timestep_spacing", otherwise, kNames)]);
@@ -34,12 +40,19 @@ Spacing timestep_spacing(const Fields& fields, std::string_view otherwise) {
 
 Preconditioner discrete_preconditioner(const Fields& fields, bool has_zero_snr, double beta_start,
                                        double beta_end) {
-  fields.only_null("trained_betas");
   constexpr double kMost = std::numeric_limits<double>::max();  // make_schedule knows the range
   NoiseSchedule schedule = make_schedule(row_of(fields, "beta_schedule", "linear", kBetaScheduleNames).kind,
                                          fields.whole_number("num_train_timesteps", 1000, 1, 1'000'000),
                                          fields.number("beta_start", beta_start, -kMost, kMost),
                                          fields.number("beta_end", beta_end, -kMost, kMost));
+  if (const Json* trained = fields.find("trained_betas"); trained && !trained->is_null()) {
+    const std::vector<double> betas = numbers_of(*trained, fields.where("trained_betas"));
+    if (betas.size() != schedule.betas.size())
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{} has {} numbers, but num_train_timesteps is {}.",
+                              fields.where("trained_betas"), betas.size(), schedule.num_train_timesteps));
+    schedule = with_betas(schedule, betas);
+  }
   if (has_zero_snr && fields.flag("rescale_betas_zero_snr", false))
     schedule = rescale_zero_terminal_snr(schedule);
   return {row_of(fields, "prediction_type", "epsilon", kPredictionTypeNames).objective, schedule};

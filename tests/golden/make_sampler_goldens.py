@@ -250,6 +250,15 @@ def more_of_the_classes_above(latent, cosine, v, zero_snr, leading, trailing, th
         yield "UniPCMultistep", config, 0.0
     for config in (full, full | third, latent | beta, v | leading, sample | third):
         yield "DEISMultistep", config, 0.0
+    heun, bh1 = dict(solver_type="heun"), dict(solver_type="bh1")
+    for config in (heun, heun | third, heun | sde, heun | latent | karras, heun | full | sigma_min, heun | dict(solver_order=1)):
+        yield "DPMSolverMultistep", config, 0.0
+    for config in ({}, third, latent | karras, full, v | trailing):  # a last step to 0 is NaN with bh1
+        yield "UniPCMultistep", bh1 | sigma_min | config, 0.0
+    trained = dict(num_train_timesteps=60, trained_betas=[round(2e-3 * 1.08 ** i, 6) for i in range(60)])
+    for name, config in (("DDPM", v | trailing), ("DDIM", dict(clip_sample=False)), ("EulerDiscrete", karras),
+                         ("DPMSolverMultistep", cosine | karras), ("UniPCMultistep", linear_zero_snr)):
+        yield name, config | trained, 0.0
 
 
 def main():
