@@ -7,10 +7,18 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "cli/model_path.h"
+#include "data/cache_folder.h"
 #include "device/cpu/cpu_device.h"
+#include "eval/feature_cache.h"
 #include "eval/inception.h"
 
 namespace diffusion {
+
+namespace {
+
+constexpr int kWorthKeeping = 5000;  // images; features of fewer take but seconds
+
+}  // namespace
 
 EvalNetwork read_eval_network(const EvalOptions& o) {
   if (o.features.empty()) {
@@ -49,6 +57,14 @@ Extracted Extractor::of(const Dataset& images, const char* what) {
   if (auto* inception = std::get_if<InceptionNetwork>(&net_))
     return {inception_features(*inception, images, *device_, show), {}};
   return extract_features(std::get<FeatureNetwork>(net_).classifier, images, *device_, show);
+}
+
+Extracted Extractor::of_real(const Dataset& images, const char* what) {
+  if (images.count() < kWorthKeeping) return of(images, what);
+  const std::filesystem::path cache = cache_folder();
+  return cached_features(cache.empty() ? cache : cache / "features",
+                         fmt::format("{} {}, {}", name_of(net_), sha256_of(net_), cpu_description()), images,
+                         [&] { return of(images, what); });
 }
 
 }  // namespace diffusion

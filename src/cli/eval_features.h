@@ -32,6 +32,8 @@ class Extractor {
 
   // `what` is the title of its progress. Of Inception-v3 nothing is `predicted`.
   Extracted of(const Dataset& images, const char* what);
+  // The same; of large sets it is kept in the cache (eval/feature_cache.h) for the next time.
+  Extracted of_real(const Dataset& images, const char* what);
 
  private:
   EvalNetwork& net_;

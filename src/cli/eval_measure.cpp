@@ -30,9 +30,9 @@ struct RealFeatures {
   int classes;
 
   RealFeatures(const RealSets& sets, Extractor& extractor)
-      : images(extractor.of(sets.images, "features of real images")),
+      : images(extractor.of_real(sets.images, "features of real images")),
         classes(int(sets.images.class_names.size())) {
-    if (sets.others) others = extractor.of(*sets.others, "features of other real images");
+    if (sets.others) others = extractor.of_real(*sets.others, "features of other real images");
     if (!sets.images.labels.empty())
       labeled_images.emplace(LabeledFeatures{images.features, sets.images.labels});
     if (others && !sets.others->labels.empty())
