@@ -253,7 +253,7 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
                 });
   }
   EXPECT_EQ(classes.size(), 14u);
-  EXPECT_EQ(compared, 567);
+  EXPECT_EQ(compared, 615);
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ void write_entry(const fs::path& entry, const std::string& key, const Extracted&
 Extracted cached_features(const fs::path& folder, const std::string& network, const Dataset& images,
                           const std::function<Extracted()>& compute) {
   if (folder.empty()) return compute();
-  const std::string key = fmt::format("{} on {} images {:016x}", network, images.count(), images.fingerprint());
+  const std::string key =
+      fmt::format("{} on {} images {:016x}", network, images.count(), images.fingerprint());
   const fs::path entry = folder / sha256(std::as_bytes(std::span(key))).substr(0, 16);
   if (std::optional<Extracted> kept = read_entry(entry, key, images.count())) return std::move(*kept);
   Extracted computed = compute();

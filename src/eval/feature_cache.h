@@ -13,7 +13,7 @@ namespace diffusion {
 // again and again. The key is everything that decides the numbers: `network` (hash of its weights, CPU) and the fingerprint of
 // the images. An entry that is damaged, or was made from something else, is computed again; a folder that cannot be written
 // (or is empty: "") keeps nothing.
-Extracted cached_features(const std::filesystem::path& folder, const std::string& network, const Dataset& images,
-                          const std::function<Extracted()>& compute);
+Extracted cached_features(const std::filesystem::path& folder, const std::string& network,
+                          const Dataset& images, const std::function<Extracted()>& compute);
 
 }  // namespace diffusion

@@ -10,7 +10,7 @@ namespace diffusion {
 
 enum class Precision { automatic, f32, bf16 };
 
-std::string_view to_string(Precision precision);  // "auto", "f32", "bf16"
+std::string_view to_string(Precision precision);   // "auto", "f32", "bf16"
 Precision parse_precision(std::string_view name);  // Error(usage) listing the names
 
 // oneDNN convolutions and our own fused kernels. Activations are channel-blocked (16 channels with AVX-512,
