@@ -45,6 +45,10 @@ TEST_F(CliShipped, AModelIsKnownByItsName) {
   const Json result = json_of(run({"sample", "other", "-n", "1", "--steps", "1", "--quiet", "--json"}));
   EXPECT_EQ(to_string(*result.find("model"), "model"), "other");
   EXPECT_EQ(run({"verify", "other"}).code, 0);
+  const std::string facts = run({"info", "other"}).out;
+  EXPECT_NE(facts.find("other (" + fs::canonical(folder_ / "models" / "other").string() + ")"),
+            std::string::npos)
+      << facts;
 }
 
 TEST_F(CliShipped, WhatIsInTheWorkingDirectoryComesFirst) {

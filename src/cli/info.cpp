@@ -232,9 +232,12 @@ int run(const InfoOptions& o) {
   const std::uintmax_t bytes = disk_size(pipeline);
 
   if (!o.json) {
-    print_line(found == fs::path(o.model)
-                   ? fmt::format("model      {}", o.model)
-                   : fmt::format("model      {} (latest: {})", o.model, pipeline.filename().string()));
+    std::string meant;
+    if (found == fs::path(o.model) / "latest")
+      meant = fmt::format(" (latest: {})", pipeline.filename().string());
+    else if (found != fs::path(o.model))
+      meant = fmt::format(" ({})", pipeline.string());
+    print_line(fmt::format("model      {}{}", o.model, meant));
     print_network(model);
     print_scheduler(model);
     print_sampling(model);

@@ -1,5 +1,5 @@
-#include <algorithm>
-#include <array>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "device/cpu/cpu_kernels.h"

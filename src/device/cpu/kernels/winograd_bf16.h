@@ -9,6 +9,8 @@
 
 #ifdef __AVX512BF16__
 
+#include <type_traits>
+
 #include "device/cpu/kernels/bf16_pairs.h"
 #include "device/cpu/kernels/winograd_tiles.h"
 
@@ -155,15 +157,7 @@ class InputProducts {
 
  private:
   static constexpr bool kEnlarging = kForm == WinogradForm::enlarging;
-  template <bool kChoice, class A, class B>
-  struct Choose {
-    using Type = A;
-  };
-  template <class A, class B>
-  struct Choose<false, A, B> {
-    using Type = B;
-  };
-  typename Choose<kEnlarging, EnlargedColumns, InputColumns>::Type columns_;
+  std::conditional_t<kEnlarging, EnlargedColumns, InputColumns> columns_;
 };
 
 // The gradient of the output of a run of tiles for a strip of channels.
