@@ -70,6 +70,16 @@ void fill_normal(const RandomKey& key, std::span<double> out) {
   fill_normal_as(key, out);
 }
 
+double normal_quantile(double u) {
+  u = std::clamp(u, 0x1p-33, 1 - 0x1p-33);
+  double low = -7, high = 7;
+  while (true) {
+    const double x = (low + high) / 2;
+    if (x == low || x == high) return x;
+    (std::erfc(-x / std::numbers::sqrt2) / 2 < u ? low : high) = x;
+  }
+}
+
 std::uint64_t permute(const RandomKey& key, std::uint64_t index, std::uint64_t size) {
   if (size < 2) return 0;
   const int half_bits = (std::bit_width(size - 1) + 1) / 2;

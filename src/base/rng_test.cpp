@@ -69,6 +69,19 @@ TEST(Random, NormalsDoNotDependOnHowManyAreAskedFor) {
   EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin()));
 }
 
+// Tabulated quantiles (NIST), and the distribution function as the inverse everywhere.
+TEST(Random, NormalQuantilesAreTheDistributionsInverse) {
+  EXPECT_NEAR(normal_quantile(0.5), 0, 1e-15);
+  EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-14);
+  EXPECT_NEAR(normal_quantile(0.001), -3.090232306167813, 1e-13);
+  for (double u = 1e-9; u < 1; u += 0.0137)
+    EXPECT_NEAR(std::erfc(-normal_quantile(u) / std::sqrt(2)) / 2, u, 1e-15) << u;
+  EXPECT_EQ(normal_quantile(0), normal_quantile(0x1p-33));
+  EXPECT_EQ(normal_quantile(1), normal_quantile(1 - 0x1p-33));
+  EXPECT_NEAR(normal_quantile(1), -normal_quantile(0), 1e-6);  // erfc near 2 has few digits left
+  EXPECT_NEAR(normal_quantile(0), -6.3, 0.1);
+}
+
 TEST(Permute, IsAPermutationForEverySize) {
   for (std::uint64_t size : {1u, 2u, 3u, 5u, 16u, 17u, 1000u, 4097u}) {
     std::vector<bool> seen(size, false);

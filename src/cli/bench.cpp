@@ -109,7 +109,7 @@ void print_text(const BenchOptions& o, const Result& r) {
                          r.peak.bf16_flops > 0 ? fmt::format("{:.0f}", r.peak.bf16_flops * 1e-9) : "no",
                          r.peak.copy_bytes * 1e-9));
   if (r.conv_limit > 0)
-    print_line(fmt::format("convolutions {:.2f} ms if each ran alone at its best: {:.0f}% of the step",
+    print_line(fmt::format("convolutions {:.2f} ms if each ran alone: {:.0f}% of the step",
                            1e3 * r.conv_limit, 100 * r.conv_limit / median));
   print_line(
       fmt::format("memory       {:.0f} MiB of activations and scratch", double(r.arena_bytes) / (1 << 20)));

@@ -98,13 +98,13 @@ double Preconditioner::sigma_max() const {
   return schedule() ? schedule()->sigmas.back() : std::get<EdmParameters>(levels_).sigma_max;
 }
 
-double Preconditioner::draw_sigma(const RandomKey& key) const {
-  if (schedule())
-    return schedule()->sigmas[uniform_below(key, std::uint32_t(schedule()->num_train_timesteps))];
-  std::array<double, 1> normal;
-  fill_normal(key, normal);
-  if (flow()) return std::exp(flow()->logit_mean + flow()->logit_std * normal[0]);
-  return std::exp(edm()->p_mean + edm()->p_std * normal[0]);
+double Preconditioner::sigma_at(double u) const {
+  if (schedule()) {
+    const auto T = std::size_t(schedule()->num_train_timesteps);
+    return schedule()->sigmas[std::min(std::size_t(u * double(T)), T - 1)];  // u T may round to T
+  }
+  if (flow()) return std::exp(flow()->logit_mean + flow()->logit_std * normal_quantile(u));
+  return std::exp(edm()->p_mean + edm()->p_std * normal_quantile(u));
 }
 
 double Preconditioner::initial_std(double sigma) const {

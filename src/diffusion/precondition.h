@@ -70,9 +70,9 @@ class Preconditioner {
   double sigma_min() const;
   double sigma_max() const;
 
-  // The noise level of one training example; a pure function of the key (Stream::noise_level).
+  // The noise level below which a share u of the training examples lies, u in [0, 1); for uniform u, one that is drawn.
   // Discrete: sigma(t), t uniform in [0, T); edm and flow: log-normal.
-  double draw_sigma(const RandomKey& key) const;
+  double sigma_at(double u) const;
 
   // Standard deviation of the x a sampler starts from at `sigma`: x = initial_std n. Discrete models start
   // from N(0, 1) in VP form, so sqrt(1 + sigma^2); edm: sigma; flow: x_t is N(0, 1), so 1 + sigma.

@@ -16,10 +16,6 @@ namespace {
 const NoiseSchedule kSchedule = make_schedule(ScheduleKind::linear, 200);
 constexpr Objective kDiscrete[] = {Objective::epsilon, Objective::v, Objective::x0};
 
-RandomKey level_key(std::uint32_t sample) {
-  return {.seed = 3, .stream = Stream::noise_level, .sample = sample, .step = 9};
-}
-
 // What F must output, from the papers' definitions in terms of alphas_cumprod and not of the scalings.
 double ideal_output(Objective objective, double alpha_cumprod, double y, double n) {
   switch (objective) {
@@ -122,54 +118,37 @@ TEST(PreconditionTest, RangeAndStart) {
   EXPECT_EQ(edm.schedule(), nullptr);
 }
 
-TEST(PreconditionTest, DiscreteDrawsAreUniformOverTheTimesteps) {
-  const int T = 10, draws = 20000;
+TEST(PreconditionTest, DiscreteLevelsAreUniformOverTheTimesteps) {
+  const int T = 10;
   const Preconditioner preconditioner(Objective::epsilon, make_schedule(ScheduleKind::linear, T));
-  std::vector<int> counts(T);
-  for (int i = 0; i < draws; ++i) {
-    const double sigma = preconditioner.draw_sigma(level_key(std::uint32_t(i)));
-    ASSERT_EQ(sigma, preconditioner.draw_sigma(level_key(std::uint32_t(i))));
-    const double t = preconditioner.schedule()->timestep_of_sigma(sigma);
-    ASSERT_EQ(t, std::floor(t));
-    ++counts[std::size_t(t)];
+  const std::vector<double>& sigmas = preconditioner.schedule()->sigmas;
+  for (int t = 0; t < T; ++t) {
+    EXPECT_EQ(preconditioner.sigma_at(t / double(T) + 1e-9), sigmas[std::size_t(t)]);
+    EXPECT_EQ(preconditioner.sigma_at((t + 1) / double(T) - 1e-9), sigmas[std::size_t(t)]);
   }
-  double chi_squared = 0;
-  for (const int count : counts) chi_squared += std::pow(count - draws / T, 2) / (draws / T);
-  EXPECT_LT(chi_squared, 27.9);  // 9 degrees of freedom, p = 0.001
+  EXPECT_EQ(preconditioner.sigma_at(0), sigmas.front());
+  EXPECT_EQ(preconditioner.sigma_at(std::nextafter(1, 0)), sigmas.back());
 }
 
-TEST(PreconditionTest, EdmDrawsAreLogNormal) {
-  const int draws = 20000;
+// 0.158655... is the share of a normal distribution below one deviation under the mean, 0.977249... below two above it.
+TEST(PreconditionTest, EdmLevelsAreLogNormal) {
   const Preconditioner preconditioner(EdmParameters{.p_mean = -0.8, .p_std = 1.5});
-  double sum = 0, sum_of_squares = 0;
-  int below_mean = 0;
-  for (int i = 0; i < draws; ++i) {
-    const double log_sigma = std::log(preconditioner.draw_sigma(level_key(std::uint32_t(i))));
-    sum += log_sigma;
-    sum_of_squares += log_sigma * log_sigma;
-    below_mean += log_sigma < -0.8 - 1.5;
-  }
-  const double mean = sum / draws, variance = sum_of_squares / draws - mean * mean;
-  EXPECT_NEAR(mean, -0.8, 4 * 1.5 / std::sqrt(draws));
-  EXPECT_NEAR(variance, 2.25, 4 * 2.25 * std::sqrt(2.0 / draws));
-  EXPECT_NEAR(below_mean / double(draws), 0.158655, 4 * std::sqrt(0.1587 * 0.8413 / draws));
+  EXPECT_NEAR(std::log(preconditioner.sigma_at(0.15865525393145705)), -0.8 - 1.5, 1e-12);
+  EXPECT_NEAR(std::log(preconditioner.sigma_at(0.5)), -0.8, 1e-12);
+  EXPECT_NEAR(std::log(preconditioner.sigma_at(0.97724986805182079)), -0.8 + 2 * 1.5, 1e-12);
+  EXPECT_GT(preconditioner.sigma_at(0), 0);
+  EXPECT_LT(preconditioner.sigma_at(std::nextafter(1, 0)), 1e6);
 }
 
-TEST(PreconditionTest, FlowDrawsAreLogitNormal) {
-  const int draws = 20000;
+TEST(PreconditionTest, FlowLevelsAreLogitNormal) {
   const Preconditioner preconditioner(FlowParameters{.logit_mean = 0.5, .logit_std = 0.8});
-  int below_half = 0, below_tenth = 0;
-  for (int i = 0; i < draws; ++i) {
-    const double sigma = preconditioner.draw_sigma(level_key(std::uint32_t(i))), t = sigma / (1 + sigma);
-    below_half += t < 0.5;
-    below_tenth += t < 0.1;
-  }
-  const auto expect_share = [&](int count, double t) {  // Phi((logit t - mean) / std)
-    const double share = std::erfc(-(std::log(t / (1 - t)) - 0.5) / 0.8 / std::sqrt(2.0)) / 2;
-    EXPECT_NEAR(count / double(draws), share, 4 * std::sqrt(share * (1 - share) / draws)) << t;
+  const auto logit_of_t = [&](double u) {
+    const double sigma = preconditioner.sigma_at(u), t = sigma / (1 + sigma);
+    return std::log(t / (1 - t));
   };
-  expect_share(below_half, 0.5);
-  expect_share(below_tenth, 0.1);
+  EXPECT_NEAR(logit_of_t(0.15865525393145705), 0.5 - 0.8, 1e-12);
+  EXPECT_NEAR(logit_of_t(0.5), 0.5, 1e-12);
+  EXPECT_NEAR(logit_of_t(0.97724986805182079), 0.5 + 2 * 0.8, 1e-12);
 }
 
 TEST(PreconditionTest, MinSnrWeightsAreThePapers) {

@@ -41,12 +41,13 @@ double seconds_alone(const Op& op, std::span<const TimedInput> inputs, std::span
   of_weights[0] = false;
   for (const Device* device : devices) {
     TimedKernel kernel(op, inputs, *device);
-    forward = std::min(forward, time_calls([&] { kernel.forward(); }, kSecondsEach).best);
+    forward = std::min(forward, time_calls([&] { kernel.forward(); }, kSecondsEach).median);
     if (!training) continue;
     weight_grad =
-        std::min(weight_grad, time_calls([&] { kernel.backward_of(of_weights); }, kSecondsEach).best);
+        std::min(weight_grad, time_calls([&] { kernel.backward_of(of_weights); }, kSecondsEach).median);
     if (inputs[0].needs_grad)
-      input_grad = std::min(input_grad, time_calls([&] { kernel.backward_of(of_input); }, kSecondsEach).best);
+      input_grad =
+          std::min(input_grad, time_calls([&] { kernel.backward_of(of_input); }, kSecondsEach).median);
   }
   if (!training) return forward;
   return forward + weight_grad + (inputs[0].needs_grad ? input_grad : 0);

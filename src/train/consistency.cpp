@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/error.h"
@@ -28,11 +27,8 @@ Json to_json(const ConsistencyTuning& tuning) {
                       {"huber", tuning.huber}};
 }
 
-double draw_level(const ConsistencyTuning& tuning, const Preconditioner& preconditioner,
-                  const RandomKey& key) {
-  std::array<double, 1> normal;
-  fill_normal(key, normal);
-  return std::clamp(std::exp(tuning.p_mean + tuning.p_std * normal[0]), preconditioner.sigma_min(),
+double level_at(const ConsistencyTuning& tuning, const Preconditioner& preconditioner, double u) {
+  return std::clamp(std::exp(tuning.p_mean + tuning.p_std * normal_quantile(u)), preconditioner.sigma_min(),
                     preconditioner.sigma_max());
 }
 

@@ -29,9 +29,8 @@ struct ConsistencyTuning {
 void validate(const ConsistencyTuning& tuning);
 Json to_json(const ConsistencyTuning& tuning);
 
-// The noise level t of one training example; a pure function of the key.
-double draw_level(const ConsistencyTuning& tuning, const Preconditioner& preconditioner,
-                  const RandomKey& key);
+// The noise level t below which a share u in [0, 1) of the training examples lies.
+double level_at(const ConsistencyTuning& tuning, const Preconditioner& preconditioner, double u);
 
 // The lower level r = t max(0, 1 - n(t) / q^a) with n(t) = 1 + k / (1 + exp(b t)) and the stage a = 1, 2, ... stages at
 // `progress`, the share of the run that is done (section 4.1 of the paper). n makes r / t smaller at low t, where the first

@@ -50,16 +50,12 @@ TEST(Consistency, LowerLevelIsBelowTheLevelAndRises) {
   }
 }
 
-TEST(Consistency, LevelsAreDrawnInTheRangeOfTheModel) {
+TEST(Consistency, LevelsAreLogNormalInTheRangeOfTheModel) {
   const Preconditioner edm(EdmParameters{.sigma_min = 0.1, .sigma_max = 2});
-  std::vector<double> draws;
-  for (std::uint32_t i = 0; i < 2001; ++i)
-    draws.push_back(draw_level(kPaper, edm, {.seed = 5, .stream = Stream::noise_level, .sample = i}));
-  std::ranges::sort(draws);
-  EXPECT_EQ(draws.front(), 0.1);
-  EXPECT_EQ(draws.back(), 2);
-  EXPECT_NEAR(std::log(draws[1000]), kPaper.p_mean, 4 * kPaper.p_std * 1.2533 / std::sqrt(2001));
-  EXPECT_EQ(draw_level(kPaper, edm, {.seed = 5}), draw_level(kPaper, edm, {.seed = 5}));
+  EXPECT_EQ(level_at(kPaper, edm, 0.01), 0.1);
+  EXPECT_NEAR(std::log(level_at(kPaper, edm, 0.5)), kPaper.p_mean, 1e-12);
+  EXPECT_NEAR(std::log(level_at(kPaper, edm, 0.69146246127401312)), kPaper.p_mean + kPaper.p_std / 2, 1e-12);
+  EXPECT_EQ(level_at(kPaper, edm, 0.99), 2);
 }
 
 struct LossCase {

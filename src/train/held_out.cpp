@@ -26,15 +26,11 @@ RandomKey key(Stream stream, int sample) {
   return {kSeed, stream, std::uint32_t(sample)};
 }
 
-// Quantiles of the noise levels of training at (k + 1/2) / kImages, from many draws.
+// Those of training, evenly.
 std::vector<double> noise_levels(const Preconditioner& preconditioner) {
-  constexpr int kDraws = 64;
-  std::vector<double> draws(std::size_t(HeldOut::kImages * kDraws));
-  for (std::size_t i = 0; i < draws.size(); ++i)
-    draws[i] = preconditioner.draw_sigma(key(Stream::noise_level, int(i)));
-  std::ranges::sort(draws);
   std::vector<double> levels;
-  for (std::size_t i = kDraws / 2; i < draws.size(); i += kDraws) levels.push_back(draws[i]);
+  for (int k = 0; k < HeldOut::kImages; ++k)
+    levels.push_back(preconditioner.sigma_at((k + 0.5) / HeldOut::kImages));
   return levels;
 }
 

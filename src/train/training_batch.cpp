@@ -1,5 +1,6 @@
 #include "train/training_batch.h"
 
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -26,12 +27,14 @@ void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
   batch.labels.resize(conditional_ ? count : 0);
   batch.weights.resize(count);
   batch.sigmas.resize(count);
+  // The levels of a batch lie evenly in those of all (stratified, Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
+  const double shift = uniform({config_.seed, Stream::noise_level, 0, step});
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < count; ++i) {
     const auto key = [&](Stream stream) { return RandomKey{config_.seed, stream, std::uint32_t(i), step}; };
-    const RandomKey level = key(Stream::noise_level);
-    const double sigma = config_.consistency ? draw_level(*config_.consistency, preconditioner_, level)
-                                             : preconditioner_.draw_sigma(level);
+    const double u = std::fmod(shift + double(i) / double(count), 1.0);
+    const double sigma = config_.consistency ? level_at(*config_.consistency, preconditioner_, u)
+                                             : preconditioner_.sigma_at(u);
     batch.sigmas[i] = sigma;
     const auto part = [&](std::vector<float>& v) {
       return std::span(v).subspan(i * image_size_, image_size_);
