@@ -17,7 +17,7 @@
 #include "profile/convolution_limit.h"
 #include "profile/machine_peak.h"
 #include "profile/network_step.h"
-#include "train/config.h"
+#include "train/presets.h"
 
 namespace diffusion {
 

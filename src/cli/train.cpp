@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/training_run.h"
 #include "train/held_out.h"
+#include "train/presets.h"
 
 namespace diffusion {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "device/cpu/cpu_device.h"
-#include "train/config.h"
+#include "train/presets.h"
 
 namespace diffusion {
 namespace {

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -93,16 +91,6 @@ struct TrainConfig {
   bool tensorboard = false;
   int keep = 2;  // checkpoints
 };
-
-struct Preset {
-  std::string_view name, summary;
-  void (*apply)(TrainConfig& config);
-};
-std::span<const Preset> presets();
-// The first that has this data set for a default, else, and if none is given, the first of all.
-std::string_view preset_for(std::string_view data);
-// The defaults of a preset. Error(usage) listing the names for an unknown one.
-TrainConfig preset_config(std::string_view name);
 
 // The choices that must agree for a run to be resumed, as a flat JSON object.
 Json to_json(const TrainConfig& config);

@@ -11,6 +11,7 @@
 #include "data/shapes.h"
 #include "io/safetensors.h"
 #include "io/scratch.h"
+#include "train/presets.h"
 
 namespace diffusion {
 namespace {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data/shapes.h"
+#include "train/presets.h"
 
 namespace diffusion {
 namespace {

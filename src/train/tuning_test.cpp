@@ -9,6 +9,7 @@
 #include "data/shapes.h"
 #include "io/fs.h"
 #include "io/scratch.h"
+#include "train/presets.h"
 #include "train/teacher.h"
 #include "train/trainer.h"
 

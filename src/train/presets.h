@@ -1,0 +1,21 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "train/config.h"
+
+namespace diffusion {
+
+// A recipe by name, for data of a kind.
+struct Preset {
+  std::string_view name, summary;
+  void (*apply)(TrainConfig& config);
+};
+std::span<const Preset> presets();
+// The first that has this data set for a default, else, and if none is given, the first of all.
+std::string_view preset_for(std::string_view data);
+// The defaults of a preset. Error(usage) listing the names for an unknown one.
+TrainConfig preset_config(std::string_view name);
+
+}  // namespace diffusion
