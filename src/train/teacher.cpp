@@ -29,7 +29,8 @@ TrainConfig tuning_config(const Model& teacher) {
   c.conditional = teacher.class_count() > 0;
   if (!teacher.null_class) c.label_dropout = 0;
   c.clip_samples = teacher.clip_x0;
-  c.learning_rate = 1e-3;
+  c.optimizer = OptimizerKind::muon;
+  c.learning_rate = 2e-3;
   c.held_out_every = 0;
   c.previews = {.sampler = "consistency", .steps = 2, .spacing = Spacing::angle};
   return c;
