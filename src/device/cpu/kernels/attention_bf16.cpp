@@ -12,27 +12,95 @@ namespace {
 
 using namespace pair_attention;
 
-struct RowSum {
-  float normalizer, log_sum_exp;  // of the scaled scores
+// The rows in flight are e^(score - offset), which the normalizer makes probabilities.
+struct Softmax {
+  float normalizer[kLanes];   // sum of the row
+  float offset[kLanes] = {};  // of the scaled scores
 };
+static_assert(kRowBlock <= kLanes);
 
-// Scores to probabilities times the normalizer, in bf16.
-RowSum softmax_row(const Sizes& s, Vec mask, const float* scores, bf16* probabilities) {
-  const std::int64_t last = s.columns - kLanes;
-  Vec top = mask != Vec{} ? load(scores + last) : splat(-1e30f);
-  for (std::int64_t t = 0; t < last; t += kLanes) top = max(top, load(scores + t));
-  const float highest = largest(top);
-  const Vec factor = splat(s.log2_scale()), offset = splat(-highest * s.log2_scale());
-  Vec total{};
-  for (std::int64_t t = 0; t < last; t += kLanes) {
-    const Vec e = quick_exp2(load(scores + t) * factor + offset);
-    total += e;
-    store(probabilities + t, e);
+// Scores of kRows queries and kVecs vectors of keys, and e to the power of them, in registers. `row` counts from query `first`.
+template <int kRows, int kVecs>
+void exponential_tile(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t row,
+                      std::int64_t column, Vec* totals) {
+  Vec e[kRows][kVecs];
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kVecs; ++v) e[r][v] = Vec{};
+  const Pair *q = pairs(w.q) + (first + row) * s.row_pairs(), *k = w.k_by_feature + column;
+  for (std::int64_t f = 0; f < s.feature_pairs(); ++f, k += s.columns) {
+    __m512i keys[kVecs];
+    for (int v = 0; v < kVecs; ++v) keys[v] = _mm512_loadu_si512(k + v * kLanes);
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i query = broadcast(q + r * s.row_pairs() + f);
+      for (int v = 0; v < kVecs; ++v) e[r][v] = add_products(e[r][v], keys[v], query);
+    }
   }
-  const Vec e = quick_exp2(load(scores + last) * factor + offset) * mask;
-  store(probabilities + last, e);
-  const float normalizer = sum(total + e);
-  return {normalizer, highest * s.scale + std::log(normalizer)};
+  const Vec factor = splat(s.log2_scale());
+  const bool masked = column + kVecs * kLanes == s.columns;
+  for (int r = 0; r < kRows; ++r) {
+    bf16* to = w.probabilities + (row + r) * s.columns + column;
+    Vec total = totals[row + r];
+    for (int v = 0; v < kVecs; ++v) {
+      Vec p = quick_exp2(e[r][v] * factor);
+      if (v == kVecs - 1 && masked) p *= mask;
+      total += p;
+      store(to + v * kLanes, p);
+    }
+    totals[row + r] = total;
+  }
+}
+
+template <int kRows, int kVecs>
+void exponential_panel(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t rows,
+                       std::int64_t column, Vec* totals) {
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows)
+    exponential_tile<kRows, kVecs>(s, mask, w, first, row, column, totals);
+  for (; row < rows; ++row) exponential_tile<1, kVecs>(s, mask, w, first, row, column, totals);
+}
+
+// Probabilities without an offset, which saves a pass for the largest score. False if scores are too large or small for that,
+// or not finite.
+bool quick_softmax(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t rows,
+                   Softmax& softmax) {
+  Vec totals[kLanes] = {};
+  std::int64_t column = 0;
+  for (; column + 4 * kLanes <= s.columns; column += 4 * kLanes)
+    exponential_panel<6, 4>(s, mask, w, first, rows, column, totals);
+  for (; column < s.columns; column += kLanes)
+    exponential_panel<12, 1>(s, mask, w, first, rows, column, totals);
+  store(softmax.normalizer, row_sums(totals));
+  constexpr float kLeast = 1e-20f, kMost = 1e20f;  // their squares are numbers of f32 and bf16, too
+  for (std::int64_t r = 0; r < rows; ++r)
+    if (!(softmax.normalizer[r] > kLeast && softmax.normalizer[r] < kMost)) return false;
+  return true;
+}
+
+// The same for any scores: the offset is the largest one.
+void careful_softmax(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t rows,
+                     Softmax& softmax) {
+  multiply(rows, s.columns,
+           {pairs(w.q) + first * s.row_pairs(), s.row_pairs(), 1, w.k_by_feature, s.columns, w.scores,
+            s.columns, s.feature_pairs(), false});
+  const std::int64_t last = s.columns - kLanes;
+  const Vec factor = splat(s.log2_scale());
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* scores = w.scores + r * s.columns;
+    bf16* probabilities = w.probabilities + r * s.columns;
+    Vec top = mask != Vec{} ? load(scores + last) : splat(-1e30f);
+    for (std::int64_t t = 0; t < last; t += kLanes) top = max(top, load(scores + t));
+    const float highest = largest(top);
+    const Vec offset = splat(-highest * s.log2_scale());
+    Vec total{};
+    for (std::int64_t t = 0; t < s.columns; t += kLanes) {
+      Vec p = quick_exp2(load(scores + t) * factor + offset);
+      if (t == last) p *= mask;
+      total += p;
+      store(probabilities + t, p);
+    }
+    softmax.normalizer[r] = sum(total);
+    softmax.offset[r] = highest * s.scale;
+  }
 }
 
 void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp) {
@@ -40,22 +108,20 @@ void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp
   interleave(s, w.v, w.v_interleaved);
   for (std::int64_t first = 0; first < s.tokens; first += kRowBlock) {
     const std::int64_t rows = first + kRowBlock < s.tokens ? kRowBlock : s.tokens - first;
-    multiply(rows, s.columns,
-             {pairs(w.q) + first * s.row_pairs(), s.row_pairs(), 1, w.k_by_feature, s.columns, w.scores,
-              s.columns, s.feature_pairs(), false});
-    float inverse[kRowBlock];
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const RowSum row = softmax_row(s, mask, w.scores + r * s.columns, w.probabilities + r * s.columns);
-      inverse[r] = 1.f / row.normalizer;
-      if (log_sum_exp) log_sum_exp[first + r] = row.log_sum_exp;
-    }
+    Softmax softmax;
+    if (!quick_softmax(s, mask, w, first, rows, softmax)) careful_softmax(s, mask, w, first, rows, softmax);
+    if (log_sum_exp)
+      for (std::int64_t r = 0; r < rows; ++r)
+        log_sum_exp[first + r] = softmax.offset[r] + std::log(softmax.normalizer[r]);
     float* result = w.result + first * s.features;
     multiply(rows, s.features,
              {pairs(w.probabilities), s.columns / 2, 1, w.v_interleaved, s.features, result, s.features,
               s.token_pairs, false});
-    for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const Vec inverse = splat(1.f / softmax.normalizer[r]);
       for (std::int64_t d = 0; d < s.features; d += kLanes)
-        store(result + r * s.features + d, load(result + r * s.features + d) * splat(inverse[r]));
+        store(result + r * s.features + d, load(result + r * s.features + d) * inverse);
+    }
   }
 }
 

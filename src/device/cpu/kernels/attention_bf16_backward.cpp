@@ -4,6 +4,8 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
 #include "device/cpu/kernels/attention_bf16_head.h"
 
 namespace diffusion::DIFFUSION_ISA {
@@ -15,11 +17,12 @@ using namespace pair_attention;
 // What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product of the
 // output and its gradient.
 void fill_dot(const Sizes& s, const Scratch& w) {
-  for (std::int64_t t = 0; t < s.tokens; ++t) {
-    Vec total{};
-    for (std::int64_t d = 0; d < s.features; d += kLanes)
-      total += load(w.out + t * s.features + d) * load(w.dout + t * s.features + d);
-    w.dot[t] = sum(total);
+  for (std::int64_t t = 0; t < s.columns; t += kLanes) {
+    Vec products[kLanes] = {};
+    for (std::int64_t i = 0; i < kLanes; ++i)
+      for (std::int64_t d = 0; d < s.features; d += kLanes)
+        products[i] += load(w.out + (t + i) * s.features + d) * load(w.dout + (t + i) * s.features + d);
+    store(w.dot + t, row_sums(products));
   }
 }
 
@@ -77,20 +80,10 @@ void backward_scores(const Sizes& s, Vec mask, const Scratch& w) {
   }
 }
 
-// result = (left^T right)^T for token-pair matrices: dv from dout and p, dk from q and ds.
-void product_over_tokens(const Sizes& s, const Scratch& w, const Pair* left_by_token_pair,
-                         const Pair* right) {
-  const std::int64_t stride = round_up(s.token_pairs, kLanes);
-  multiply(s.features, s.columns,
-           {left_by_token_pair, stride, 1, right, s.columns, w.by_feature, s.columns, s.token_pairs, false});
-  transpose(s.features, s.columns, reinterpret_cast<const Pair*>(w.by_feature), s.columns,
-            reinterpret_cast<Pair*>(w.result), s.features);
-}
-
-void by_token_pair(const Sizes& s, const Scratch& w, const bf16* rows, Pair* out) {
-  interleave(s, rows, w.swap);
-  transpose(round_up(s.token_pairs, kLanes), s.features, w.swap, s.features, out,
-            round_up(s.token_pairs, kLanes));
+// w.result = weights^T queries, sums over queries: dk of ds and q, dv of p and dout.
+void product_over_queries(const Sizes& s, const Scratch& w, const Pair* weights, const Pair* queries) {
+  multiply(s.tokens, s.features,
+           {weights, 1, s.columns, queries, s.features, w.result, s.features, s.token_pairs, false});
 }
 
 }  // namespace
@@ -115,20 +108,19 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const v
     transpose(s.columns, s.row_pairs(), pairs(w.k), s.row_pairs(), w.k_by_feature, s.columns);
     transpose(s.columns, s.row_pairs(), pairs(w.v), s.row_pairs(), w.v_by_feature, s.columns);
     interleave(s, w.k, w.k_interleaved);
-    by_token_pair(s, w, w.q, w.q_by_token_pair);
-    by_token_pair(s, w, w.dout, w.dout_by_token_pair);
+    interleave(s, w.q, w.q_interleaved);
+    interleave(s, w.dout, w.dout_interleaved);
 
     // Queries beyond the last have the probability 0.
-    for (std::int64_t t = 0; t < s.columns + kScoreRows; ++t) {
+    for (std::int64_t t = 0; t < s.columns + kScoreRows; ++t)
       w.log_sum_exp[t] = t < s.tokens ? log_sum_exp[job * s.tokens + t] : 1e30f;
-      w.dot[t] = 0;
-    }
+    std::fill_n(w.dot + s.columns, kScoreRows, 0.f);
     fill_dot(s, w);
     backward_scores(s, mask, w);
     scatter(spec.qkv, s, w.result, first, s.scale, accumulate, dsample);
-    product_over_tokens(s, w, w.q_by_token_pair, w.ds_interleaved);
+    product_over_queries(s, w, w.ds_interleaved, w.q_interleaved);
     scatter(spec.qkv, s, w.result, s.width + first, s.scale, accumulate, dsample);
-    product_over_tokens(s, w, w.dout_by_token_pair, w.p_interleaved);
+    product_over_queries(s, w, w.p_interleaved, w.dout_interleaved);
     scatter(spec.qkv, s, w.result, 2 * s.width + first, 1.f, accumulate, dsample);
     if (!accumulate && job % spec.heads == spec.heads - 1) clear_tail(spec.qkv, dsample);
   }

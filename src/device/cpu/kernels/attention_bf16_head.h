@@ -3,7 +3,7 @@
 // The matrices of one attention head for products of pairs of bf16 (bf16_pairs.h), and ways between them.
 //
 // `rows` have a token per row, pairs along features; `interleaved` have two tokens per row, a pair per feature; `by_feature` are
-// transposed rows; `by_token_pair` transposed interleaved ones.
+// transposed rows.
 
 #ifdef __AVX512BF16__
 
@@ -40,16 +40,14 @@ inline constexpr int kScoreRows = 4;  // queries whose scores and their gradient
 
 // The matrices of one thread. Every one is padded to whole 16 x 16 tiles, so transposes need no edges.
 struct Scratch {
-  bf16 *q, *k, *v, *out, *dout;                // rows: [columns][features]
-  Pair *k_by_feature, *v_by_feature;           // [feature pairs][columns]
-  Pair *k_interleaved, *v_interleaved;         // [token pairs][features]
-  Pair *q_by_token_pair, *dout_by_token_pair;  // [features][token pairs]
-  Pair *p_interleaved, *ds_interleaved;        // [token pairs][columns]
-  float* scores;                               // [kRowBlock][columns]
-  bf16* probabilities;                         // [kRowBlock][columns]: or their gradients
-  float *log_sum_exp, *dot;                    // [columns + kScoreRows]
-  float *by_feature, *result;                  // [features][columns], [columns][features]
-  Pair* swap;                                  // [token pairs][features]
+  bf16 *q, *k, *v, *out, *dout;                                            // rows: [columns][features]
+  Pair *k_by_feature, *v_by_feature;                                       // [feature pairs][columns]
+  Pair *q_interleaved, *k_interleaved, *v_interleaved, *dout_interleaved;  // [token pairs][features]
+  Pair *p_interleaved, *ds_interleaved;                                    // [token pairs][columns]
+  float* scores;                                                           // [kRowBlock][columns]
+  bf16* probabilities;       // [kRowBlock][columns]: or their gradients
+  float *log_sum_exp, *dot;  // [columns + kScoreRows]
+  float* result;             // [columns][features]
 
   std::int64_t floats;
 
@@ -70,19 +68,17 @@ struct Scratch {
     dout = rows();
     k_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
     v_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
+    q_interleaved = matrix(pairs, s.features);
     k_interleaved = matrix(pairs, s.features);
     v_interleaved = matrix(pairs, s.features);
-    q_by_token_pair = matrix(s.features, pairs);
-    dout_by_token_pair = matrix(s.features, pairs);
+    dout_interleaved = matrix(pairs, s.features);
     p_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
     ds_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
     scores = take(kRowBlock * s.columns);
     log_sum_exp = take(s.columns + kScoreRows);
     dot = take(s.columns + kScoreRows);
     probabilities = reinterpret_cast<bf16*>(take(kRowBlock * s.columns / 2));
-    by_feature = take(s.features * s.columns);
     result = take(s.columns * s.features);
-    swap = matrix(pairs, s.features);
     floats = used;
   }
 };
@@ -176,6 +172,23 @@ inline Vec tail_mask(const Sizes& s) {
   float mask[kLanes];
   for (int i = 0; i < kLanes; ++i) mask[i] = s.columns - kLanes + i < s.tokens ? 1.f : 0.f;
   return load(mask);
+}
+
+// The sum of each of 16 rows of 16 numbers.
+inline Vec row_sums(const Vec* rows) {
+  __m512 r[16];
+  for (int i = 0; i < 16; ++i) r[i] = as_m512(rows[i]);
+  for (int i = 0; i < 8; ++i)
+    r[i] =
+        _mm512_add_ps(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+  for (int i = 0; i < 4; ++i)
+    r[i] = _mm512_add_ps(_mm512_shuffle_ps(r[2 * i], r[2 * i + 1], 0x44),
+                         _mm512_shuffle_ps(r[2 * i], r[2 * i + 1], 0xee));
+  for (int i = 0; i < 2; ++i)
+    r[i] = _mm512_add_ps(_mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0x44),
+                         _mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0xee));
+  return bits_of<Vec>(
+      _mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[1], 0x88), _mm512_shuffle_f32x4(r[0], r[1], 0xdd)));
 }
 
 inline const Pair* pairs(const bf16* rows) {
