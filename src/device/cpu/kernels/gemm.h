@@ -54,7 +54,7 @@ inline void gemm(std::int64_t m, std::int64_t n, const GemmOperands& o) {
   if constexpr (kManyRegisters)
     for (; column + 4 * kLanes <= n; column += 4 * kLanes) gemm_panel<6, 4>(o, m, column);
   for (; column + 2 * kLanes <= n; column += 2 * kLanes) gemm_panel<kManyRegisters ? 12 : 6, 2>(o, m, column);
-  if (column < n) gemm_panel<kManyRegisters ? 14 : 8, 1>(o, m, column);
+  if (column < n) gemm_panel<kManyRegisters ? 12 : 8, 1>(o, m, column);
 }
 
 }  // namespace diffusion::DIFFUSION_ISA

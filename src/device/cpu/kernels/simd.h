@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#ifdef __AVX512BF16__
+#ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
@@ -133,6 +133,44 @@ inline Vec exp(Vec x) {
   return p * bits_of<Vec>(power);
 }
 
+#ifdef __AVX512F__
+inline __m512 as_m512(Vec v) {
+  return bits_of<__m512>(v);
+}
+
+// x = n + r with n whole and |r| <= 1/2, and p 2^n.
+inline Vec nearest_whole(Vec x) {
+  return bits_of<Vec>(_mm512_roundscale_ps(as_m512(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline Vec times_power(Vec p, Vec n) {
+  return bits_of<Vec>(_mm512_scalef_ps(as_m512(p), as_m512(n)));
+}
+#endif
+
+// 2^x, relative error below 2e-7; from 2^-126 to 2^127, where AVX-512 goes on to 0 and infinity.
+inline Vec exp2(Vec x) {
+#ifdef __AVX512F__
+  const Vec n = nearest_whole(x);
+#else
+  x = x < splat(-126.f) ? splat(-126.f) : x;  // NaN stays
+  x = x > splat(127.f) ? splat(127.f) : x;
+  const Vec shifter = splat(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer
+  const Vec n = (x + shifter) - shifter;
+#endif
+  const Vec r = x - n;
+  Vec p = splat(1.327647198e-3f);
+  p = p * r + splat(9.675541334e-3f);
+  p = p * r + splat(5.550713274e-2f);
+  p = p * r + splat(2.402211972e-1f);
+  p = p * r + splat(6.931469671e-1f);
+  p = p * r + splat(1.000000072f);
+#ifdef __AVX512F__
+  return times_power(p, n);
+#else
+  return p * bits_of<Vec>((__builtin_convertvector(n, IntVec) + 127) << 23);
+#endif
+}
+
 inline Vec sigmoid(Vec z) {
   return splat(1.f) / (splat(1.f) + exp(-z));
 }
@@ -140,20 +178,16 @@ inline Vec sigmoid(Vec z) {
 #ifdef __AVX512BF16__
 // For results that are rounded to bf16, whose relative error is 2^-9.
 
-inline __m512 as_m512(Vec v) {
-  return bits_of<__m512>(v);
-}
-
 // 2^x, relative error below 3e-6; 0 or infinity where floats end.
 inline Vec quick_exp2(Vec x) {
-  const Vec n = bits_of<Vec>(_mm512_roundscale_ps(as_m512(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  const Vec n = nearest_whole(x);
   const Vec r = x - n;
   Vec p = splat(9.570101276e-3f);
   p = p * r + splat(5.591786280e-2f);
   p = p * r + splat(2.402474433e-1f);
   p = p * r + splat(6.931217909e-1f);
   p = p * r + splat(9.999992847e-1f);
-  return bits_of<Vec>(_mm512_scalef_ps(as_m512(p), as_m512(n)));
+  return times_power(p, n);
 }
 
 // Relative error below 7e-5.

@@ -117,7 +117,7 @@ struct KernelTable {
   void (*group_norm_backward)(const GroupNormSpec&, const GroupNormBackward&);
 
   std::size_t (*attention_workspace)(const AttentionSpec&);  // floats, either direction
-  // log_sum_exp [N, heads, tokens] may be null.
+  // log_sum_exp [N, heads, tokens], for the backward alone (its base is the function's own); may be null.
   void (*attention_forward)(const AttentionSpec&, const void* qkv, void* out, float* log_sum_exp,
                             float* workspace);
   void (*attention_backward)(const AttentionSpec&, const void* qkv, const void* out, const float* log_sum_exp,
