@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/model_path.h"
 #include "cli/training_run.h"
-#include "train/teacher.h"
+#include "train/starting_model.h"
 
 namespace diffusion {
 

@@ -4,13 +4,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/model_path.h"
 #include "cli/training_run.h"
 #include "train/held_out.h"
 #include "train/presets.h"
+#include "train/starting_model.h"
 
 namespace diffusion {
 
@@ -18,7 +21,7 @@ namespace {
 
 struct TrainOptions {
   RunOptions run;
-  std::string preset, objective, schedule, loss, weight;
+  std::string from, preset, objective, schedule, loss, weight;
   TrainConfig config;  // values given on the command line, applied over the preset by `given`
   bool unconditional = false;
   double dropout = 0;
@@ -33,10 +36,22 @@ void set_dropout(TrainConfig& c, double probability) {
   unet->dropout = probability;
 }
 
-// The preset, with everything that was given on the command line in its place.
-TrainConfig resolve(const CLI::App& app, const TrainOptions& o) {
+void refuse_what_the_model_decides(const CLI::App& app) {
+  for (const char* option :
+       {"--objective", "--schedule", "--timesteps", "--beta-start", "--beta-end", "--unconditional"})
+    if (app.count(option) > 0)
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} cannot be given with --from: the model has its own", option));
+}
+
+// The preset, with everything that the model to start from decides and that was given on the command line in its place.
+TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optional<Model>& start) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
   TrainConfig c = preset_config(o.preset.empty() ? preset_for(o.run.data) : o.preset);
+  if (start) {
+    refuse_what_the_model_decides(app);
+    c = starting_from(*start, std::move(c));
+  }
   apply_run_options(app, o.run, c);
   if (c.data.empty())
     throw Error(ErrorKind::usage,
@@ -84,7 +99,9 @@ HeldOutImages load_held_out(DataLoader& loader, const TrainConfig& config, const
 }
 
 int run(const CLI::App& app, const TrainOptions& o) {
-  const TrainConfig config = resolve(app, o);
+  std::optional<Model> start;
+  if (!o.from.empty()) start = read_pipeline(find_pipeline(o.from));
+  const TrainConfig config = resolve(app, o, start);
   validate(config);  // before data are fetched
   const Preconditioner preconditioner = make_preconditioner(config);
   if (const NoiseSchedule* schedule = preconditioner.schedule())
@@ -94,7 +111,7 @@ int run(const CLI::App& app, const TrainOptions& o) {
   Dataset dataset = loader.load(config.data).dataset;
   HeldOutImages held_out = load_held_out(loader, config, dataset);
   const std::string summary = summary_of(dataset);
-  Trainer trainer(config, std::move(dataset), o.run.out, talk, std::move(held_out.images));
+  Trainer trainer(config, std::move(dataset), o.run.out, talk, std::move(held_out.images), std::move(start));
   if (!o.run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   if (!o.run.quiet) describe_run(trainer, summary, config);
   return train_to_end(trainer, o.run);
@@ -111,6 +128,12 @@ std::function<int()> add_train(CLI::App& app) {
   app.add_option(
       "--preset", o->preset,
       "Defaults for everything below (default: as --data; fashion-mnist if none is for it):" + preset_names);
+
+  app.add_option("--from", o->from,
+                 "Start from the weights of this trained model: a pipeline directory, a run, or the name of "
+                 "a model that\n"
+                 "comes with the program. Its network, objective and classes stay, and the images must fit")
+      ->type_name("MODEL");
 
   add_budget_options(app, o->run, "15, or the preset's epochs");
   add_optimization_options(app, o->run);

@@ -75,7 +75,9 @@ Json to_json(const TrainConfig& c) {
       {"label_dropout", c.label_dropout},
       {"clip_samples", c.clip_samples},
   };
-  if (c.consistency) {  // absent otherwise, as in the runs of older versions
+  // Absent otherwise, as in the runs of older versions.
+  if (c.start) object["start"] = *c.start;
+  if (c.consistency) {
     for (const char* unused : {"loss", "weight", "p2_k", "p2_gamma", "min_snr_gamma"}) object.erase(unused);
     object["consistency"] = to_json(*c.consistency);
   }

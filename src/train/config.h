@@ -47,6 +47,8 @@ struct TrainConfig {
   FormOptions form;                    // size, channels and background of the images, random crop
   int shards = 1, shard = 0;           // every shards-th image, from number `shard`
   NetworkConfig network;               // image size, channels and classes come from the data
+  // fingerprint_of() the model whose weights the run starts from, see starting_model.h; none: random weights.
+  std::optional<std::string> start;
 
   Objective objective = Objective::v;
   ScheduleKind schedule = ScheduleKind::cosine;

@@ -17,13 +17,8 @@ void validate(const ConsistencyTuning& tuning) {
 }
 
 Json to_json(const ConsistencyTuning& tuning) {
-  return Json::Object{{"teacher", tuning.teacher},
-                      {"stages", tuning.stages},
-                      {"q", tuning.q},
-                      {"k", tuning.k},
-                      {"b", tuning.b},
-                      {"p_mean", tuning.p_mean},
-                      {"p_std", tuning.p_std},
+  return Json::Object{{"stages", tuning.stages}, {"q", tuning.q},           {"k", tuning.k},
+                      {"b", tuning.b},           {"p_mean", tuning.p_mean}, {"p_std", tuning.p_std},
                       {"huber", tuning.huber}};
 }
 

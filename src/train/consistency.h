@@ -18,7 +18,6 @@
 namespace diffusion {
 
 struct ConsistencyTuning {
-  std::string teacher = {};         // fingerprint_of() the model that the run starts from
   int stages = 4;                   // of equal length
   double q = 2, k = 8, b = 1;       // see lower_level()
   double p_mean = -1.1, p_std = 2;  // ln t ~ N(p_mean, p_std^2), cut off at the model's range

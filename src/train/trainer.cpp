@@ -11,7 +11,7 @@
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
 #include "io/fs.h"
-#include "train/teacher.h"
+#include "train/starting_model.h"
 
 namespace diffusion {
 
@@ -22,14 +22,10 @@ namespace fs = std::filesystem;
 constexpr double kSecondsBetweenSaves = 60;
 
 // The configuration with what the data decide filled in.
-TrainConfig complete(TrainConfig c, const Dataset& dataset, const std::optional<Model>& teacher) {
+TrainConfig complete(TrainConfig c, const Dataset& dataset, const std::optional<Model>& start) {
   if (c.precision == Precision::automatic) c.precision = fastest_precision();
-  if (teacher) {
-    check_teacher(*teacher, dataset);
-    if (teacher->class_count() > 0 && !teacher->null_class && c.label_dropout > 0)
-      throw Error(ErrorKind::usage,
-                  fmt::format("--label-dropout is {}, and the model has no null class; accepted is 0",
-                              c.label_dropout));
+  if (start) {
+    check_start(c, *start, dataset);
     validate(c);
     return c;
   }
@@ -42,10 +38,11 @@ TrainConfig complete(TrainConfig c, const Dataset& dataset, const std::optional<
   return c;
 }
 
-Model make_model(const TrainConfig& c, const Dataset& dataset, std::optional<Model> teacher) {
-  if (teacher) {
-    teacher->sampling = consistency_sampling(teacher->sampling);
-    return std::move(*teacher);
+Model make_model(const TrainConfig& c, const Dataset& dataset, std::optional<Model> start) {
+  if (start) {
+    start->network = c.network;  // its dropout may be another
+    if (c.consistency) start->sampling = consistency_sampling(start->sampling);
+    return std::move(*start);
   }
   Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};
   if (const int rows = model.traits().num_class_embeds; rows > 0) {
@@ -72,6 +69,8 @@ std::string differences(const Json& there, const Json& here) {
       note(name, other, &value);
     }
   }
+  for (const auto& [name, value] : to_object(there, "the configuration"))
+    if (!here.find(name)) note(name, &value, nullptr);
   return list;
 }
 
@@ -90,12 +89,12 @@ void check_same_run(const fs::path& run, const TrainingState& found, const Train
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run, Talk talk,
-                 std::optional<Dataset> held_out, std::optional<Model> teacher)
-    : config_(complete(config, dataset, teacher)),
+                 std::optional<Dataset> held_out, std::optional<Model> start)
+    : config_(complete(config, dataset, start)),
       dataset_(std::move(dataset)),
       run_(run),
       talk_(std::move(talk)),
-      model_(make_model(config_, dataset_, std::move(teacher))),
+      model_(make_model(config_, dataset_, std::move(start))),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       net_(make_network(config_.network, config_.batch / config_.accumulate, dataset_.example_height(),
                         dataset_.example_width())),

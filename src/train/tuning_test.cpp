@@ -10,7 +10,7 @@
 #include "io/fs.h"
 #include "io/scratch.h"
 #include "train/presets.h"
-#include "train/teacher.h"
+#include "train/starting_model.h"
 #include "train/trainer.h"
 
 namespace diffusion {
@@ -163,11 +163,11 @@ TEST_F(Tuning, AnotherTeacherIsRefused) {
   Model other = teacher();
   other.params.values()[0] += 1e-3f;
   TrainConfig changed = config(other);
-  EXPECT_NE(changed.consistency->teacher, c.consistency->teacher);
+  EXPECT_NE(changed.start, c.start);
   const std::string message = scratch::error_of(ErrorKind::usage, [&] {
     Trainer(changed, make_shapes(60, 0), path("mine"), kSilent, {}, std::move(other));
   });
-  for (const char* part : {"other settings", "consistency: teacher", "another --out"})
+  for (const char* part : {"other settings", "start (", "another --out"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 

@@ -1,0 +1,83 @@
+#include "train/starting_model.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "diffusion/samplers.h"
+
+namespace diffusion {
+
+TrainConfig starting_from(const Model& model, TrainConfig c) {
+  const Preconditioner& preconditioner = model.preconditioner;
+  c.start = fingerprint_of(model);
+  c.network = model.network;
+  c.objective = preconditioner.objective();
+  if (const NoiseSchedule* schedule = preconditioner.schedule()) {
+    c.schedule = schedule->kind;
+    c.timesteps = schedule->num_train_timesteps;
+    c.beta_start = schedule->beta_start;
+    c.beta_end = schedule->beta_end;
+  }
+  if (preconditioner.edm()) c.edm = *preconditioner.edm();
+  if (preconditioner.flow()) c.flow = *preconditioner.flow();
+  if (preconditioner.flow()) c.timesteps = c.flow.num_train_timesteps;
+  c.conditional = model.class_count() > 0;
+  if (!model.null_class) c.label_dropout = 0;
+  c.clip_samples = model.clip_x0;
+  return c;
+}
+
+TrainConfig tuning_config(const Model& teacher) {
+  TrainConfig c = starting_from(teacher, {});
+  c.preset = "distill";
+  c.consistency = ConsistencyTuning{};
+  c.optimizer = OptimizerKind::muon;
+  c.learning_rate = 2e-3;
+  c.held_out_every = 0;
+  c.previews = {.sampler = "consistency", .steps = 2, .spacing = Spacing::angle};
+  return c;
+}
+
+void check_start(const TrainConfig& config, const Model& model, const Dataset& dataset) {
+  const NetworkTraits traits = model.traits();
+  const std::array size{dataset.example_height(), dataset.example_width()};
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(ErrorKind::usage, fmt::format("the model cannot be trained on {}: {}", dataset.name, reason));
+  };
+  if (traits.in_channels != traits.out_channels ||
+      (traits.class_embed_type != ClassEmbedding::none && traits.class_embed_type != ClassEmbedding::table))
+    refuse("it is no network that we train");
+  if (traits.in_channels != dataset.channels || (traits.sample_size[0] > 0 && traits.sample_size != size))
+    refuse(fmt::format(
+        "its images are {}x{}x{}, those of the data {}x{}x{} (--size and --channels convert them)",
+        traits.sample_size[0], traits.sample_size[1], traits.in_channels, size[0], size[1],
+        dataset.channels));
+  if (config.consistency && model.preconditioner.objective() == Objective::x0)
+    refuse(
+        "its network predicts x0, but D must be x itself where there is no noise; accepted are models that "
+        "predict epsilon, v, edm or flow");
+  if (!config.consistency && find_sampler(model.sampling.sampler).consistency)
+    refuse(
+        "it was tuned for few evaluations, which training as usual would undo; start from the model before "
+        "that");
+  if (model.class_count() == 0) return;
+  if (!model.null_class && config.label_dropout > 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("--label-dropout is {}, and the model has no null class; accepted is 0",
+                            config.label_dropout));
+  if (dataset.labels.empty()) refuse("it makes images of a class, and the data have no labels");
+  if (model.class_count() != int(dataset.class_names.size()))
+    refuse(fmt::format("it knows {} classes, the data have {}", model.class_count(),
+                       dataset.class_names.size()));
+  for (std::size_t k = 0; k < model.class_names.size(); ++k)
+    if (model.class_names[k] != dataset.class_names[k])
+      refuse(fmt::format("its class {} is \"{}\", that of the data \"{}\"", k, model.class_names[k],
+                         dataset.class_names[k]));
+}
+
+}  // namespace diffusion
