@@ -37,7 +37,7 @@ def main():
     parser.add_argument("--features")
     parser.add_argument("-n", type=int, default=2048)
     parser.add_argument("--runs", default=RUNS)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="0: distances alone")
     parser.add_argument("--no-quality", action="store_true", help="times alone")
     arguments = parser.parse_args()
     runs = arguments.runs.split(",")
@@ -63,7 +63,7 @@ def main():
                      f"{scores['precision']['value']:.3f}", f"{scores['recall']['value']:.3f}"]
         sampler, steps, *spacing = run.split(":")
         print("| " + " | ".join([f"`{' '.join([sampler] + spacing)}`", steps, *cells,
-                                 f"{statistics.median(seconds[run]):.2f}"]) + " |", flush=True)
+                                 f"{statistics.median(seconds[run]):.2f}" if seconds[run] else ""]) + " |", flush=True)
 
 
 if __name__ == "__main__":
