@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 
-RUNS = ("dpmpp_3m:5,ipndm:5,unipc:5,dpmpp_3m:10,ipndm:10,unipc:10,deis:10,lms:10,heun:10,ddim:10,"
-        "dpmpp_3m:20,ipndm:20,unipc:20,heun:20,ddim:20,dpmpp_2m_sde:20,ddim:50,dpmpp_2m_sde:50,ddpm:200")
+RUNS = ("dpmpp_3m:5,ipndm:5,unipc:5,dpmpp_3m_sde:5,"
+        "dpmpp_3m:10,ipndm:10,unipc:10,deis:10,lms:10,heun:10,ddim:10,dpmpp_2m_sde:10,dpmpp_3m_sde:10,"
+        "dpmpp_3m:20,ipndm:20,unipc:20,heun:20,ddim:20,euler_ancestral:20,dpmpp_2m_sde:20,dpmpp_3m_sde:20,"
+        "ddim:50,dpmpp_2m_sde:50,ddpm:200")
 
 
 def options(run):

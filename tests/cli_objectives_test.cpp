@@ -53,9 +53,9 @@ TEST_P(CliObjectives, TrainResumeAndSample) {
   ASSERT_EQ(usual.size(), 2u * 8 * 8);
   const std::string objective = GetParam();
   const bool discrete = objective != "edm" && objective != "flow";
-  for (const char* sampler : {"ddpm", "heun", "dpmpp_3m", "unipc", "flow_heun"}) {
+  for (const char* sampler : {"ddpm", "heun", "dpmpp_3m_sde", "unipc", "flow_heun"}) {
     const std::vector<float> values = sample({"--sampler", sampler, "--steps", "6"});
-    EXPECT_EQ(values == usual, discrete && std::string_view(sampler) == "dpmpp_3m") << sampler;
+    EXPECT_EQ(values == usual, discrete && std::string_view(sampler) == "dpmpp_3m_sde") << sampler;
     EXPECT_TRUE(std::ranges::all_of(values, [](float value) { return std::abs(value) < 50; })) << sampler;
   }
   EXPECT_NE(sample({"--steps", "6", "--guidance", "3"}), usual);

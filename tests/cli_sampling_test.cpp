@@ -70,7 +70,7 @@ TEST_F(CliSampling, EverySamplerAndSpacingRuns) {
   for (const SamplerEntry& sampler : samplers()) {
     const std::vector<float> result = raw({"--sampler", std::string(sampler.name)});
     // At the last two of these 4 steps the order is 1 and 2 at most, so 3 values are never used.
-    const bool same = sampler.name == "dpmpp_3m" || sampler.name == "dpmpp_2m";
+    const bool same = sampler.name == "dpmpp_3m_sde" || sampler.name == "dpmpp_2m_sde";
     EXPECT_EQ(result == usual, same) << sampler.name;
   }
   for (const SpacingEntry& spacing : spacings())
@@ -95,9 +95,10 @@ TEST_F(CliSampling, NoiseFromAFileIsThatOfTheSeedIfItIsTheSame) {
   image_noise(5, 0, 64)(0, noise);
   const std::vector<std::int64_t> dims{2, 1, 8, 8};
   write_npy(file("noise.npy"), dims, std::vector<float>(noise.begin(), noise.end()));
-  const std::vector<float> from_file = raw({"--noise", file("noise.npy")}), from_seed = raw({"--seed", "5"});
+  const std::vector<float> from_file = raw({"--seed", "5", "--noise", file("noise.npy")}),
+                           from_seed = raw({"--seed", "5"});
   for (std::size_t i = 0; i < from_seed.size(); ++i) EXPECT_NEAR(from_file[i], from_seed[i], 1e-4) << i;
-  EXPECT_EQ(raw({"--noise", file("noise.npy"), "--batch", "1"}), from_file);
+  EXPECT_EQ(raw({"--seed", "5", "--noise", file("noise.npy"), "--batch", "1"}), from_file);
 
   const Outcome all = run({"sample", file("model"), "--steps", "2", "--noise", file("noise.npy"), "-o",
                            file("all.npy"), "--json"});
@@ -165,7 +166,7 @@ TEST_F(CliSampling, TheModelsOwnSchedulerDecidesWhatNobodySaid) {
   EXPECT_EQ(of(heun, {"--sampler", "dpmpp_2m"}).first, "dpmpp_2m");
 
   // DDPM says where to step, but would need every step.
-  EXPECT_EQ(of(file("model"), {}).first, "dpmpp_3m");
+  EXPECT_EQ(of(file("model"), {}).first, "dpmpp_3m_sde");
   const std::string large = with_scheduler(
       "large",
       R"({"_class_name": "DDPMScheduler", "variance_type": "fixed_large", "timestep_spacing": "trailing", )" +

@@ -93,27 +93,28 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
   expect_error(2, {"info", model(), "second"}, {"unexpected argument \"second\""});
   expect_error(2, {"info"}, {"MODEL is required"});
   expect_error(2, {"convert", model()}, {"OUT is required"});
-  for (const auto& [option, value, accepted] :
-       std::vector<std::array<std::string, 3>>{{"--steps", "0", "1 to"},
-                                               {"--steps", "1.5", "1 to"},
-                                               {"--steps", "101", "1 to 100"},
-                                               {"--count", "0", "1 to"},
-                                               {"--count", "99999999999999999999", "1 to"},
-                                               {"--seed", "-1", "0 or more"},
-                                               {"--batch", "0", "1 to"},
-                                               {"--threads", "-1", "0 to"},
-                                               {"--first", "2147483647", "at most 2147483583"},
-                                               {"--sampler", "oiler", "ddpm, ddim"},
-                                               {"--spacing", "even", "leading, trailing, linspace"},
-                                               {"--precision", "f8", "auto, f32, bf16"},
-                                               {"--eta", "1", "dpmpp_3m does not take the option eta"},
-                                               {"--eta", "x", "--eta"},
-                                               {"--guidance", "nan", "finite"},
-                                               {"--scale", "0", "1 to"},
-                                               {"--frames", "3", "only"},
-                                               {"--gif", "film.png", ".gif"},
-                                               {"--label", "3", "0 to 2, Alpha, beta, gamma ray"},
-                                               {"--label", "delta", "0 to 2, Alpha, beta, gamma ray"}}) {
+  for (const auto& [option, value, accepted] : std::vector<std::array<std::string, 3>>{
+           {"--steps", "0", "1 to"},
+           {"--steps", "1.5", "1 to"},
+           {"--steps", "101", "1 to 100"},
+           {"--count", "0", "1 to"},
+           {"--count", "99999999999999999999", "1 to"},
+           {"--seed", "-1", "0 or more"},
+           {"--batch", "0", "1 to"},
+           {"--threads", "-1", "0 to"},
+           {"--first", "2147483647", "at most 2147483583"},
+           {"--sampler", "oiler", "ddpm, ddim"},
+           {"--spacing", "even", "leading, trailing, linspace"},
+           {"--precision", "f8", "auto, f32, bf16"},
+           {"--eta", "1.5", "eta of the sampler dpmpp_3m_sde is 1.5; accepted are 0 to 1"},
+           {"--s-churn", "1", "dpmpp_3m_sde does not take the option s_churn"},
+           {"--eta", "x", "--eta"},
+           {"--guidance", "nan", "finite"},
+           {"--scale", "0", "1 to"},
+           {"--frames", "3", "only"},
+           {"--gif", "film.png", ".gif"},
+           {"--label", "3", "0 to 2, Alpha, beta, gamma ray"},
+           {"--label", "delta", "0 to 2, Alpha, beta, gamma ray"}}) {
     const bool frames = option == "--frames";
     expect_error(2, {"sample", model(), "-o", file("x.png"), option, value},
                  {"diffusion sample: ", frames ? ".gif" : accepted});
@@ -254,7 +255,7 @@ TEST_F(Cli, SampleReportsInJson) {
   EXPECT_EQ(field("count"), Json(2));
   EXPECT_EQ(field("seed"), Json(9));
   EXPECT_EQ(field("steps"), Json(4));
-  EXPECT_EQ(field("sampler"), Json("dpmpp_3m"));
+  EXPECT_EQ(field("sampler"), Json("dpmpp_3m_sde"));
   EXPECT_GT(to_double(field("seconds"), "seconds"), 0);
   EXPECT_GT(to_double(field("images_per_second"), "rate"), 0);
   EXPECT_EQ(field("outputs"), Json(Json::Array{file("j.npy"), file("j.gif")}));

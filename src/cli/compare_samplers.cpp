@@ -51,7 +51,7 @@ struct Outcome {
   std::optional<double> distance;  // RMS to the reference; none if that means nothing
 };
 
-// Those that solve the equation well, and ddpm to compare with. Over the time of a flow euler is the same as ddim.
+// Those that solve the equations well, and ddpm to compare with. Over the time of a flow euler is the same as ddim.
 std::vector<std::string> default_samplers(const Model& model) {
   const bool flow = model.preconditioner.flow() != nullptr;
   return {flow ? "euler" : "ddim",
@@ -59,8 +59,8 @@ std::vector<std::string> default_samplers(const Model& model) {
           "dpmpp_2m",
           "dpmpp_3m",
           "unipc",
-          "deis",
           "ipndm",
+          "dpmpp_3m_sde",
           "ddpm"};
 }
 
@@ -254,7 +254,7 @@ std::function<int()> add_compare_samplers(CLI::App& app) {
   app.add_option("--samplers", o->samplers,
                  "Samplers, by their names in 'diffusion sample --help' (default: ddim, heun,\ndpmpp_2m, "
                  "dpmpp_3m, unipc, "
-                 "deis, ipndm, ddpm; on a flow euler and flow_heun\ninstead of the first two)")
+                 "ipndm, dpmpp_3m_sde, ddpm; on a flow euler and\nflow_heun instead of the first two)")
       ->delimiter(',')
       ->type_name("A,B,...");
   app.add_option("--steps", o->steps, "Numbers of steps")

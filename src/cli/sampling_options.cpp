@@ -18,8 +18,8 @@ namespace diffusion {
 
 namespace {
 
-constexpr int kFirstOrderSteps = 50, kHigherOrderSteps = 20, kConsistencySteps = 4;
-constexpr const char* kSamplerInsteadOfDdpm = "dpmpp_3m";
+constexpr int kOneValueSteps = 50, kManyValueSteps = 20, kConsistencySteps = 4;
+constexpr const char* kSamplerInsteadOfDdpm = "dpmpp_3m_sde";
 constexpr const char* kGroup = "Sampling";
 
 // How the model's own scheduler samples, as far as the options do not say otherwise. DDPM would need every timestep, so it
@@ -49,10 +49,11 @@ SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
   return s;
 }
 
-// Many steps do not help a sampler of higher order: docs/samplers.md has the distances.
+// Many steps do not help a sampler that uses more than one value of D for a step: docs/samplers.md has the distances.
 int default_steps(const SamplerEntry& sampler) {
   if (sampler.consistency) return kConsistencySteps;
-  return sampler.order > 1 ? kHigherOrderSteps : kFirstOrderSteps;
+  const bool many_values = sampler.order > 1 || sampler.convention == LevelConvention::dpm_solver;
+  return many_values ? kManyValueSteps : kOneValueSteps;
 }
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -102,9 +103,9 @@ void add_sampler_options(CLI::App& app, SamplingOptions& o) {
   app.add_option("--sampler", o.sampler, samplers_help)->type_name("NAME")->group(kGroup);
   app.add_option("--steps", o.steps,
                  fmt::format("Noise levels to visit; most samplers call the network once for each\n(default: "
-                             "{}; ddim, euler and "
-                             "stochastic ones: {}; ddpm: all timesteps;\nconsistency: {})",
-                             kHigherOrderSteps, kFirstOrderSteps, kConsistencySteps))
+                             "{}; ddim, euler, "
+                             "euler_ancestral and edm: {}; ddpm: all timesteps;\nconsistency: {})",
+                             kManyValueSteps, kOneValueSteps, kConsistencySteps))
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->group(kGroup);
@@ -157,7 +158,8 @@ void add_guidance_options(CLI::App& app, SamplingOptions& o) {
 
 void add_noise_option(CLI::App& app, SamplingOptions& o) {
   app.add_option("--noise", o.noise,
-                 "Start from FILE.npy: float32 [N, C, H, W], N(0, 1), instead of the seed's")
+                 "Start from FILE.npy: float32 [N, C, H, W], N(0, 1), instead of the seed's\n(samplers "
+                 "with fresh noise draw that from the seed)")
       ->type_name("FILE")
       ->group(kGroup);
 }
