@@ -28,7 +28,10 @@ def options(run):
 
 
 def json_of(command):
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:  # it said why
+        sys.exit(done.returncode)
+    return json.loads(done.stdout)
 
 
 def main():
