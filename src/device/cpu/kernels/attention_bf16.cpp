@@ -20,34 +20,36 @@ struct Softmax {
 static_assert(kRowBlock <= kLanes);
 
 // Scores of kRows queries and kVecs vectors of keys, and e to the power of them, in registers. `row` counts from query `first`.
+// `mask`: of the last keys.
 template <int kRows, int kVecs>
 void exponential_tile(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t row,
                       std::int64_t column, Vec* totals) {
-  Vec e[kRows][kVecs];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v) e[r][v] = Vec{};
-  const Pair *q = pairs(w.q) + (first + row) * s.row_pairs(), *k = w.k_by_feature + column;
-  for (std::int64_t f = 0; f < s.feature_pairs(); ++f, k += s.columns) {
+  Vec e[kRows * kVecs];
+  unroll<kRows * kVecs>([&](auto i) { e[i] = Vec{}; });
+  const std::int64_t row_pairs = s.row_pairs(), columns = s.columns;
+  const Pair *q = pairs(w.q) + (first + row) * row_pairs, *k = w.k_by_feature + column;
+  for (std::int64_t f = s.feature_pairs(); f > 0; --f, ++q, k += columns) {
     __m512i keys[kVecs];
-    for (int v = 0; v < kVecs; ++v) keys[v] = _mm512_loadu_si512(k + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i query = broadcast(q + r * s.row_pairs() + f);
-      for (int v = 0; v < kVecs; ++v) e[r][v] = add_products(e[r][v], keys[v], query);
-    }
+    unroll<kVecs>([&](auto v) { keys[v] = _mm512_loadu_si512(k + v * kLanes); });
+    unroll<kRows>([&](auto r) {
+      const __m512i query = broadcast(q + r * row_pairs);
+      unroll<kVecs>([&](auto v) { e[r * kVecs + v] = add_products(e[r * kVecs + v], keys[v], query); });
+    });
   }
   const Vec factor = splat(s.log2_scale());
-  const bool masked = column + kVecs * kLanes == s.columns;
-  for (int r = 0; r < kRows; ++r) {
-    bf16* to = w.probabilities + (row + r) * s.columns + column;
+  if (column + kVecs * kLanes < columns) mask = splat(1.f);
+  bf16* to = w.probabilities + row * columns + column;
+  unroll<kRows>([&](auto r) {
     Vec total = totals[row + r];
-    for (int v = 0; v < kVecs; ++v) {
-      Vec p = quick_exp2(e[r][v] * factor);
-      if (v == kVecs - 1 && masked) p *= mask;
+    unroll<kVecs>([&](auto v) {
+      Vec p = quick_exp2(e[r * kVecs + v] * factor);
+      if constexpr (v == kVecs - 1) p *= mask;
       total += p;
       store(to + v * kLanes, p);
-    }
+    });
     totals[row + r] = total;
-  }
+    to += columns;
+  });
 }
 
 template <int kRows, int kVecs>

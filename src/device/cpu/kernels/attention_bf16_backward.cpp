@@ -26,42 +26,62 @@ void fill_dot(const Sizes& s, const Scratch& w) {
   }
 }
 
+// products[r][v] = sum over features of rows[r] and vector v of by_feature, for kScoreRows rows.
+// Inlined, so that they stay in registers.
+template <int kVecs>
+[[gnu::always_inline]] inline void row_products(const Sizes& s, const Pair* rows, const Pair* by_feature,
+                                                Vec* products) {
+  const std::int64_t row_pairs = s.row_pairs(), columns = s.columns;
+  unroll<kScoreRows * kVecs>([&](auto i) { products[i] = Vec{}; });
+  for (std::int64_t f = s.feature_pairs(); f > 0; --f, ++rows, by_feature += columns) {
+    __m512i column_pairs[kVecs];
+    unroll<kVecs>([&](auto v) { column_pairs[v] = _mm512_loadu_si512(by_feature + v * kLanes); });
+    unroll<kScoreRows>([&](auto r) {
+      const __m512i row_pair = broadcast(rows + r * row_pairs);
+      unroll<kVecs>([&](auto v) {
+        products[r * kVecs + v] = add_products(products[r * kVecs + v], column_pairs[v], row_pair);
+      });
+    });
+  }
+}
+
 // Scores s = scale q k and dp = dout v of kScoreRows queries from number `row` and kVecs vectors of keys, and from them
-// p = exp(s - log_sum_exp) and ds = p (dp - dot), all in registers. `block`: first query of those in flight.
+// p = exp(s - log_sum_exp) and ds = p (dp - dot), all in registers. `block`: first query of those in flight. `mask`: of the
+// last keys.
 template <int kVecs>
 void score_tile(const Sizes& s, const Scratch& w, std::int64_t block, std::int64_t row, std::int64_t column,
                 Vec mask) {
-  __m512 scores[kScoreRows][kVecs], dp[kScoreRows][kVecs];
-  for (int r = 0; r < kScoreRows; ++r)
-    for (int v = 0; v < kVecs; ++v) scores[r][v] = dp[r][v] = _mm512_setzero_ps();
-  const Pair *q = pairs(w.q) + row * s.row_pairs(), *dout = pairs(w.dout) + row * s.row_pairs();
-  const Pair *k = w.k_by_feature + column, *values = w.v_by_feature + column;
-  for (std::int64_t f = 0; f < s.feature_pairs(); ++f, k += s.columns, values += s.columns)
-    for (int v = 0; v < kVecs; ++v) {
-      const auto k_pairs = (__m512bh)_mm512_loadu_si512(k + v * kLanes);
-      const auto v_pairs = (__m512bh)_mm512_loadu_si512(values + v * kLanes);
-      for (int r = 0; r < kScoreRows; ++r) {
-        const auto q_pair = (__m512bh)_mm512_set1_epi32(int(q[r * s.row_pairs() + f]));
-        const auto dout_pair = (__m512bh)_mm512_set1_epi32(int(dout[r * s.row_pairs() + f]));
-        scores[r][v] = _mm512_dpbf16_ps(scores[r][v], q_pair, k_pairs);
-        dp[r][v] = _mm512_dpbf16_ps(dp[r][v], dout_pair, v_pairs);
-      }
-    }
+  const std::int64_t row_pairs = s.row_pairs(), columns = s.columns;
+  if (column + kVecs * kLanes < columns) mask = splat(1.f);
+  Vec p[kScoreRows * kVecs], ds[kScoreRows * kVecs];
+  row_products<kVecs>(s, pairs(w.q) + row * row_pairs, w.k_by_feature + column, p);
   const Vec factor = splat(s.log2_scale());
-  for (int r = 0; r < kScoreRows; r += 2)
-    for (int v = 0; v < kVecs; ++v) {
-      Vec p[2], ds[2];
-      for (int i = 0; i < 2; ++i) {
-        const Vec offset = splat(w.log_sum_exp[row + r + i] * -kLog2E), dot = splat(w.dot[row + r + i]);
-        p[i] = quick_exp2(bits_of<Vec>(scores[r + i][v]) * factor + offset);
-        if (column + v * kLanes == s.columns - kLanes) p[i] *= mask;
-        ds[i] = p[i] * (bits_of<Vec>(dp[r + i][v]) - dot);
-        store(w.probabilities + (row - block + r + i) * s.columns + column + v * kLanes, ds[i]);
-      }
-      const std::int64_t to = (row + r) / 2 * s.columns + column + v * kLanes;
-      store_pairs(w.p_interleaved + to, p[0], p[1]);
-      store_pairs(w.ds_interleaved + to, ds[0], ds[1]);
-    }
+  unroll<kScoreRows>([&](auto r) {
+    const Vec offset = splat(w.log_sum_exp[row + r] * -kLog2E);
+    unroll<kVecs>([&](auto v) {
+      p[r * kVecs + v] = quick_exp2(p[r * kVecs + v] * factor + offset);
+      if constexpr (v == kVecs - 1) p[r * kVecs + v] *= mask;
+    });
+  });
+  row_products<kVecs>(s, pairs(w.dout) + row * row_pairs, w.v_by_feature + column, ds);
+  bf16* gradients = w.probabilities + (row - block) * columns + column;
+  unroll<kScoreRows>([&](auto r) {
+    const Vec dot = splat(w.dot[row + r]);
+    unroll<kVecs>([&](auto v) {
+      ds[r * kVecs + v] = p[r * kVecs + v] * (ds[r * kVecs + v] - dot);
+      store(gradients + v * kLanes, ds[r * kVecs + v]);
+    });
+    gradients += columns;
+  });
+  std::int64_t to = row / 2 * columns + column;
+  unroll<kScoreRows / 2>([&](auto half) {
+    constexpr int first = 2 * half * kVecs, second = first + kVecs;
+    unroll<kVecs>([&](auto v) {
+      store_pairs(w.p_interleaved + to + v * kLanes, p[first + v], p[second + v]);
+      store_pairs(w.ds_interleaved + to + v * kLanes, ds[first + v], ds[second + v]);
+    });
+    to += columns;
+  });
 }
 
 // Leaves dq (unscaled) in w.result, and p and ds interleaved for dv and dk.

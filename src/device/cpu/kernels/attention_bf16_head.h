@@ -86,29 +86,34 @@ struct Scratch {
 
 // Two rows of bf16 become one row of pairs.
 inline void interleave(const Sizes& s, const bf16* rows, Pair* out) {
-  for (std::int64_t t = 0; t < s.token_pairs; ++t)
-    for (std::int64_t d = 0; d < s.features; d += kLanes) {
-      HalfVec first, second;
-      std::memcpy(&first, rows + 2 * t * s.features + d, sizeof first);
-      std::memcpy(&second, rows + (2 * t + 1) * s.features + d, sizeof second);
-      const BitVec pair = __builtin_convertvector(first, BitVec) | __builtin_convertvector(second, BitVec)
-                                                                       << 16;
-      std::memcpy(out + t * s.features + d, &pair, sizeof pair);
-    }
+  const auto widened = [](const bf16* p) {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  };
+  const std::int64_t features = s.features;
+  for (std::int64_t t = 0; t < s.token_pairs; ++t, rows += 2 * features, out += features)
+    for (std::int64_t d = 0; d < features; d += kLanes)
+      _mm512_storeu_si512(
+          out + d, _mm512_or_si512(widened(rows + d), _mm512_slli_epi32(widened(rows + features + d), 16)));
 }
 
 // Channels [first, first + head_dim) of a sample as rows; what pads tokens and features is zero.
 inline void gather(const BlockedShape& shape, const Sizes& s, const bf16* sample, std::int64_t first,
                    bf16* rows) {
-  const bool whole = shape.block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;
-  if (!whole) std::memset(rows, 0, std::size_t(s.columns * s.features) * sizeof(bf16));
-  for (std::int64_t d = 0; d < s.head_dim; d += whole ? kLanes : 1) {
-    const bf16* from = sample + channel_offset(shape, first + d);
-    for (std::int64_t t = 0; t < s.tokens; ++t)
-      std::memcpy(rows + t * s.features + d, from + t * shape.block, (whole ? kLanes : 1) * sizeof(bf16));
+  const std::int64_t tokens = s.tokens, features = s.features, block = shape.block;
+  if (block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0) {
+    for (std::int64_t d = 0; d < s.head_dim; d += kLanes) {
+      const bf16* from = sample + channel_offset(shape, first + d);
+      for (std::int64_t t = 0; t < tokens; ++t)
+        std::memcpy(rows + t * features + d, from + t * block, kLanes * sizeof(bf16));
+    }
+  } else {
+    std::memset(rows, 0, std::size_t(s.columns * features) * sizeof(bf16));
+    for (std::int64_t d = 0; d < s.head_dim; ++d) {
+      const bf16* from = sample + channel_offset(shape, first + d);
+      for (std::int64_t t = 0; t < tokens; ++t) rows[t * features + d] = from[t * block];
+    }
   }
-  std::memset(rows + s.tokens * s.features, 0,
-              std::size_t((s.columns - s.tokens) * s.features) * sizeof(bf16));
+  std::memset(rows + tokens * features, 0, std::size_t((s.columns - tokens) * features) * sizeof(bf16));
 }
 
 // Queries, keys and values of the head whose channels begin at `first`.
@@ -121,11 +126,12 @@ inline void gather_qkv(const AttentionSpec& spec, const Sizes& s, const bf16* sa
 
 inline void scatter(const BlockedShape& shape, const Sizes& s, const float* rows, std::int64_t first,
                     float factor, bool accumulate, bf16* sample) {
-  const bool whole = shape.block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;
+  const std::int64_t tokens = s.tokens, features = s.features, block = shape.block;
+  const bool whole = block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;
   for (std::int64_t d = 0; d < s.head_dim; d += whole ? kLanes : 1) {
     bf16* to = sample + channel_offset(shape, first + d);
-    for (std::int64_t t = 0; t < s.tokens; ++t, to += shape.block) {
-      const float* from = rows + t * s.features + d;
+    const float* from = rows + d;
+    for (std::int64_t t = 0; t < tokens; ++t, to += block, from += features) {
       if (whole)
         store(to, accumulate ? load(to) + load(from) * splat(factor) : load(from) * splat(factor));
       else

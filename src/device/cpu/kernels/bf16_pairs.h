@@ -30,8 +30,8 @@ inline void store_pairs(Pair* to, Vec a, Vec b) {
   _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, packed));
 }
 
-// c[row][column] (+)= sum over k of a[row][k] b[k][column], k counted in pairs. Each output is one running sum in order
-// of k, whatever the tile of the loop.
+// c[row][column] (+)= sum over k of a[row][k] b[k][column], k counted in pairs. Each sum is made in order of k,
+// whatever the tile of the loop.
 struct PairProduct {
   const Pair* a;
   std::int64_t a_row, a_k;  // distances
@@ -45,24 +45,28 @@ struct PairProduct {
 
 template <int kRows, int kVecs>
 inline void multiply_tile(const PairProduct& p, std::int64_t row) {
-  Vec acc[kRows][kVecs];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v)
-      acc[r][v] = p.accumulate ? load(p.c + (row + r) * p.c_row + v * kLanes) : Vec{};
-  const Pair* a = p.a + row * p.a_row;
+  Vec acc[kRows * kVecs];
+  unroll<kRows * kVecs>([&](auto i) { acc[i] = Vec{}; });
+  const std::int64_t a_row = p.a_row, a_k = p.a_k, b_k = p.b_k, c_row = p.c_row;
+  const Pair* a = p.a + row * a_row;
   const Pair* b = p.b;
-  for (std::int64_t k = 0; k < p.pairs; ++k) {
+  for (std::int64_t k = p.pairs; k > 0; --k) {
     __m512i bk[kVecs];
-    for (int v = 0; v < kVecs; ++v) bk[v] = _mm512_loadu_si512(b + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i ak = broadcast(a + r * p.a_row);
-      for (int v = 0; v < kVecs; ++v) acc[r][v] = add_products(acc[r][v], bk[v], ak);
-    }
-    a += p.a_k;
-    b += p.b_k;
+    unroll<kVecs>([&](auto v) { bk[v] = _mm512_loadu_si512(b + v * kLanes); });
+    unroll<kRows>([&](auto r) {
+      const __m512i ak = broadcast(a + r * a_row);
+      unroll<kVecs>([&](auto v) { acc[r * kVecs + v] = add_products(acc[r * kVecs + v], bk[v], ak); });
+    });
+    a += a_k;
+    b += b_k;
   }
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v) store(p.c + (row + r) * p.c_row + v * kLanes, acc[r][v]);
+  float* c = p.c + row * c_row;
+  const bool accumulate = p.accumulate;
+  unroll<kRows>([&](auto r) {
+    if (accumulate) unroll<kVecs>([&](auto v) { acc[r * kVecs + v] += load(c + v * kLanes); });
+    unroll<kVecs>([&](auto v) { store(c + v * kLanes, acc[r * kVecs + v]); });
+    c += c_row;
+  });
 }
 
 // Whole tiles of rows: up to kRows - 1 more than asked for.

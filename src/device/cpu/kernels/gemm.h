@@ -1,7 +1,7 @@
 #pragma once
 
-// A small register-blocked matrix product for attention and the embedding layers. Each output is one running
-// sum over k in order, whatever the tile, so results do not depend on the number of rows.
+// A small register-blocked matrix product for attention and the embedding layers. Each sum over k is made in
+// order, whatever the tile, so results do not depend on the number of rows.
 
 #include "device/cpu/kernels/simd.h"
 
@@ -20,22 +20,28 @@ struct GemmOperands {
 
 template <int kRows, int kVecs>
 inline void gemm_tile(const GemmOperands& o, std::int64_t row, std::int64_t column) {
-  Vec acc[kRows][kVecs];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v)
-      acc[r][v] = o.accumulate ? load(o.c + (row + r) * o.ldc + column + v * kLanes) : Vec{};
-  const float* a = o.a + row * o.row_stride;
+  Vec acc[kRows * kVecs];
+  unroll<kRows * kVecs>([&](auto i) { acc[i] = Vec{}; });
+  const std::int64_t row_stride = o.row_stride, column_stride = o.column_stride, ldb = o.ldb, ldc = o.ldc;
+  const float* a = o.a + row * row_stride;
   const float* b = o.b + column;
-  for (std::int64_t k = 0; k < o.k; ++k) {
+  for (std::int64_t k = o.k; k > 0; --k) {
     Vec bk[kVecs];
-    for (int v = 0; v < kVecs; ++v) bk[v] = load(b + k * o.ldb + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const Vec ak = splat(a[r * o.row_stride + k * o.column_stride]);
-      for (int v = 0; v < kVecs; ++v) acc[r][v] += ak * bk[v];
-    }
+    unroll<kVecs>([&](auto v) { bk[v] = load(b + v * kLanes); });
+    unroll<kRows>([&](auto r) {
+      const Vec ak = splat(a[r * row_stride]);
+      unroll<kVecs>([&](auto v) { acc[r * kVecs + v] += ak * bk[v]; });
+    });
+    a += column_stride;
+    b += ldb;
   }
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVecs; ++v) store(o.c + (row + r) * o.ldc + column + v * kLanes, acc[r][v]);
+  float* c = o.c + row * ldc + column;
+  const bool accumulate = o.accumulate;
+  unroll<kRows>([&](auto r) {
+    if (accumulate) unroll<kVecs>([&](auto v) { acc[r * kVecs + v] += load(c + v * kLanes); });
+    unroll<kVecs>([&](auto v) { store(c + v * kLanes, acc[r * kVecs + v]); });
+    c += ldc;
+  });
 }
 
 template <int kRows, int kVecs>

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #ifdef __AVX512F__
 #include <immintrin.h>
@@ -39,6 +41,16 @@ inline To bits_of(From from) {
   To to;
   std::memcpy(&to, &from, sizeof to);
   return to;
+}
+
+// body(0), ..., body(n - 1) with constants. Arrays of vectors that are only indexed by them stay in registers; with loops
+// GCC 12 fills and empties such arrays through memory.
+template <int n, class Body>
+[[gnu::always_inline]] inline void unroll(Body body) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (body(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, n>{});
 }
 
 inline Vec splat(float x) {

@@ -15,7 +15,7 @@ using namespace winograd_f32;
 
 constexpr std::int64_t kPanel =
     (kRegisters >= 32 ? 4 : 2) * kLanes;         // output channels whose products are in flight
-constexpr std::int64_t kChunkBytes = 448 << 10;  // of V and m in flight in a thread
+constexpr std::int64_t kChunkBytes = 700 << 10;  // of V and m in flight in a thread
 constexpr std::int64_t kGroup = 6;               // tiles that gemm() takes at once
 
 struct Forward {
