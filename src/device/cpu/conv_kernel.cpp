@@ -226,6 +226,7 @@ class NarrowConv final : public Kernel {
 
 std::unique_ptr<Kernel> make_conv_transpose(const ConvTranspose2d& op, const KernelSpec& spec,
                                             const Environment& env) {
+  if (auto tiles = make_tile_conv_transpose(op, spec, env)) return tiles;
   if (!is_blocked(spec.in[0], env) || !is_blocked(spec.out, env)) return nullptr;
   return std::make_unique<TransposedConv>(op, spec, env);
 }
@@ -234,6 +235,7 @@ std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, cons
   const TensorDesc &x = spec.in[0], &y = spec.out;
   // Groups of several channels would straddle blocks.
   if (op.groups > 1) return make_depthwise_conv(op, spec, env);
+  if (auto tiles = make_tile_conv(op, spec, env)) return tiles;
   if (auto winograd = make_winograd_conv(op, spec, env)) return winograd;
   if (is_blocked(x, env) && is_blocked(y, env)) return std::make_unique<BlockedConv>(op, spec, env);
   const bool narrow = (is_plain_f32(x) && is_blocked(y, env)) || (is_blocked(x, env) && is_plain_f32(y));

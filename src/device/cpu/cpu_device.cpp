@@ -98,14 +98,18 @@ Precision parse_precision(std::string_view name) {
 }
 
 Precision fastest_precision() {
-  return instruction_set().multiplies_bf16 ? Precision::bf16 : Precision::f32;
+  return multiplies_bf16() && instruction_set().bf16_is_faster ? Precision::bf16 : Precision::f32;
+}
+
+bool multiplies_bf16() {
+  return instruction_set().multiplies_bf16;
 }
 
 namespace {
 
 std::unique_ptr<Device> make(Precision precision, bool winograd) {
   if (precision == Precision::automatic) precision = fastest_precision();
-  if (precision == Precision::bf16 && fastest_precision() != Precision::bf16)
+  if (precision == Precision::bf16 && !multiplies_bf16())
     throw Error(ErrorKind::usage,
                 fmt::format("precision bf16 needs a CPU with AVX512-BF16; this one has {}. Use f32 or auto",
                             cpu_description()));

@@ -15,14 +15,15 @@ Precision parse_precision(std::string_view name);  // Error(usage) listing the n
 
 // oneDNN convolutions and our own fused kernels. Activations are channel-blocked (16 channels with AVX-512,
 // else 8) in f32 or bf16; parameters, their gradients, statistics and accumulation are f32. `automatic` is
-// bf16 where the CPU multiplies bf16 natively, else f32; asking for bf16 elsewhere is Error(usage).
+// what fastest_precision() says; asking for bf16 where the CPU does not multiply it is Error(usage).
 std::unique_ptr<Device> make_cpu_device(Precision precision = Precision::automatic);
 
 // The same without Winograd, for comparisons.
 std::unique_ptr<Device> make_direct_cpu_device(Precision precision);
 
-// What `automatic` means on this machine: f32 or bf16.
+// What `automatic` means on this machine: bf16 where the CPU multiplies it natively and faster than f32, else f32.
 Precision fastest_precision();
+bool multiplies_bf16();
 
 // The number of threads that kernels use from now on; 0 means all cores this process may run on.
 void set_threads(int threads);

@@ -21,6 +21,10 @@ std::unique_ptr<Kernel> make_conv(const Conv2d& op, const KernelSpec& spec, cons
 std::unique_ptr<Kernel> make_winograd_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_upsample_conv(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_winograd_upsample_conv(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_tile_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_tile_conv_transpose(const ConvTranspose2d& op, const KernelSpec& spec,
+                                                 const Environment& env);
+std::unique_ptr<Kernel> make_tile_upsample_conv(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_depthwise_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_conv_transpose(const ConvTranspose2d& op, const KernelSpec& spec,
                                             const Environment& env);

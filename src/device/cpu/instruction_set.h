@@ -12,8 +12,9 @@ namespace diffusion {
 struct InstructionSet {
   std::string_view name;
   const KernelTable& (*kernel_table)();
-  int channel_block;     // of activations
-  bool multiplies_bf16;  // in one instruction
+  int channel_block;           // of activations
+  bool multiplies_bf16;        // in one instruction
+  bool bf16_is_faster = true;  // than f32, if it does
 };
 
 // The best that this CPU has, we have loops for, and ONEDNN_MAX_CPU_ISA allows.

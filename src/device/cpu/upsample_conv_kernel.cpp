@@ -78,6 +78,7 @@ class EnlargeThenConvolve final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_upsample_conv(const KernelSpec& spec, const Environment& env) {
+  if (auto tiles = make_tile_upsample_conv(spec, env)) return tiles;
   if (auto winograd = make_winograd_upsample_conv(spec, env)) return winograd;
   const TensorDesc& x = spec.in[0];
   if (!is_blocked(x, env)) return nullptr;

@@ -59,6 +59,16 @@ std::size_t winograd_bf16_weight_grad_workspace(const WinogradSpec& spec);
 void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
                                float* dbias, std::byte* workspace);
 
+// AMX only.
+std::size_t tile_conv_packed_values(const TileConvSpec& spec, bool transposed);
+void tile_conv_pack(const TileConvSpec& spec, bool transposed, const float* weight, std::uint16_t* packed);
+std::size_t tile_conv_workspace(const TileConvSpec& spec, bool transposed);
+void tile_conv(const TileConvSpec& spec, bool transposed, const void* from, const std::uint16_t* packed,
+               const float* bias, void* to, bool accumulate, std::byte* workspace);
+std::size_t tile_conv_weight_grad_workspace(const TileConvSpec& spec);
+void tile_conv_weight_grad(const TileConvSpec& spec, const void* x, const void* dy, float* dweight,
+                           float* x_sums, float* dy_sums, std::byte* workspace);
+
 void gemm_strided(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                   std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
                   bool accumulate);

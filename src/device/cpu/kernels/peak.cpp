@@ -1,5 +1,6 @@
 // Multiplications and additions in registers alone: what this machine's arithmetic can do at best.
 
+#include "device/cpu/kernels/amx.h"
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/kernels/simd.h"
 
@@ -21,7 +22,22 @@ double multiply_adds_f32(std::int64_t rounds, float* data) {
   return 2.0 * kLanes * kChains * double(rounds);
 }
 
-#ifdef __AVX512BF16__
+#ifdef __AMX_BF16__
+double multiply_adds_bf16(std::int64_t rounds, float* data) {
+  const amx::TileRegisters registers;
+  alignas(64) float tile[amx::kRows * amx::kRows];
+  for (float& x : tile) x = *data;
+  unroll<4>([&](auto t) { amx::clear_tile<t>(); });
+  unroll<4>([&](auto t) { amx::load_tile<4 + t>(tile, 64); });
+  for (std::int64_t r = 0; r < rounds; ++r)
+    unroll<4>([&](auto t) { amx::multiply_tiles<t, 4 + t / 2, 6 + t % 2>(); });
+  unroll<4>([&](auto t) {
+    amx::store_tile<t>(tile, 64);
+    *data += tile[0];
+  });
+  return 2.0 * 4 * amx::kRows * amx::kRows * amx::kDepth * double(rounds);
+}
+#elif defined(__AVX512BF16__)
 double multiply_adds_bf16(std::int64_t rounds, float* data) {
   const auto a = bits_of<__m512bh>(load(data)), b = bits_of<__m512bh>(load(data + kLanes));
   __m512 sum[kChains];

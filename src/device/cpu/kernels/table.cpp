@@ -48,6 +48,21 @@ const KernelTable& kernel_table() {
       .winograd_bf16_weight_grad_workspace = nullptr,
       .winograd_bf16_weight_grad = nullptr,
 #endif
+#ifdef __AMX_BF16__
+      .tile_conv_packed_values = tile_conv_packed_values,
+      .tile_conv_pack = tile_conv_pack,
+      .tile_conv_workspace = tile_conv_workspace,
+      .tile_conv = tile_conv,
+      .tile_conv_weight_grad_workspace = tile_conv_weight_grad_workspace,
+      .tile_conv_weight_grad = tile_conv_weight_grad,
+#else
+      .tile_conv_packed_values = nullptr,
+      .tile_conv_pack = nullptr,
+      .tile_conv_workspace = nullptr,
+      .tile_conv = nullptr,
+      .tile_conv_weight_grad_workspace = nullptr,
+      .tile_conv_weight_grad = nullptr,
+#endif
       .gemm = gemm_strided,
       .multiply_adds_f32 = multiply_adds_f32,
 #ifdef __AVX512BF16__

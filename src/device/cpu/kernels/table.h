@@ -100,6 +100,15 @@ struct WinogradSpec {
   WinogradForm form = WinogradForm::plain;
 };
 
+// A convolution from x to y, bf16 with 16 channels a block: kernels up to 7x7, stride 1 or 2.
+struct TileConvSpec {
+  BlockedShape x, y;
+  std::int64_t x_height = 0, x_width = 0, y_height = 0, y_width = 0;
+  int kernel_height = 1, kernel_width = 1, stride = 1;
+  int pad_top = 0, pad_left = 0;
+  int threads = 1;
+};
+
 struct AdamWSpec {
   double learning_rate, beta1, beta2, eps, weight_decay;
   double gradient_scale;            // applied to every gradient first (clipping, averaging)
@@ -177,6 +186,20 @@ struct KernelTable {
   void (*winograd_bf16_weight_grad)(const WinogradSpec&, const void* x, const void* dy, float* dweight,
                                     float* dbias, std::byte* workspace);
 
+  // Convolutions in products of tiles (AMX); all null where the CPU has none. weight: [y channels, x channels, height, width].
+  // `transposed` is the input gradient: from y to x.
+  std::size_t (*tile_conv_packed_values)(const TileConvSpec&, bool transposed);
+  void (*tile_conv_pack)(const TileConvSpec&, bool transposed, const float* weight, std::uint16_t* packed);
+  std::size_t (*tile_conv_workspace)(const TileConvSpec&, bool transposed);  // bytes
+  // bias: [stored channels of `to`], may be null.
+  void (*tile_conv)(const TileConvSpec&, bool transposed, const void* from, const std::uint16_t* packed,
+                    const float* bias, void* to, bool accumulate, std::byte* workspace);
+  // Added to dweight, and the sums of the channels of x and dy to the others, which may be null. Same bits for the same number of
+  // threads.
+  std::size_t (*tile_conv_weight_grad_workspace)(const TileConvSpec&);  // bytes
+  void (*tile_conv_weight_grad)(const TileConvSpec&, const void* x, const void* dy, float* dweight,
+                                float* x_sums, float* dy_sums, std::byte* workspace);
+
   // c[m, n] (+)= sum_k a[m * row_stride + k * column_stride] * b[k * ldb + n]; n is a multiple of `lanes`.
   void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t row_stride,
                std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
@@ -219,6 +242,9 @@ namespace avx512 {
 const KernelTable& kernel_table();
 }
 namespace avx512_bf16 {
+const KernelTable& kernel_table();
+}
+namespace amx_bf16 {
 const KernelTable& kernel_table();
 }
 
