@@ -252,7 +252,7 @@ void tile_conv(const TileConvSpec& spec, bool transposed, const void* from, cons
                     reinterpret_cast<float*>(area + l.plane_values() * std::int64_t(sizeof(bf16)))};
     std::memset(w.planes, 0, std::size_t(l.plane_values()) * sizeof(bf16));
     std::int64_t gathered = -1;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)  // what a thread computes does not depend on which it is
     for (std::int64_t job = 0; job < l.from.n * parts; ++job) {
       const std::int64_t n = job / parts, part = job % parts;
       if (n != gathered) gather(l, static_cast<const bf16*>(from) + n * l.from.sample_elements(), w.planes);

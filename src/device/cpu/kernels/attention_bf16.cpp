@@ -1,6 +1,6 @@
 #include "device/cpu/kernels/attention_bf16.h"
 
-#ifdef __AVX512BF16__
+#if defined(__AVX512BF16__) && !defined(__AMX_BF16__)  // attention_amx.cpp
 
 #include <omp.h>
 

@@ -1,6 +1,6 @@
 #include "device/cpu/kernels/attention_bf16.h"
 
-#ifdef __AVX512BF16__
+#if defined(__AVX512BF16__) && !defined(__AMX_BF16__)  // attention_amx.cpp
 
 #include <omp.h>
 
@@ -13,18 +13,6 @@ namespace diffusion::DIFFUSION_ISA {
 namespace {
 
 using namespace pair_attention;
-
-// What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product of the
-// output and its gradient.
-void fill_dot(const Sizes& s, const Scratch& w) {
-  for (std::int64_t t = 0; t < s.columns; t += kLanes) {
-    Vec products[kLanes] = {};
-    for (std::int64_t i = 0; i < kLanes; ++i)
-      for (std::int64_t d = 0; d < s.features; d += kLanes)
-        products[i] += load(w.out + (t + i) * s.features + d) * load(w.dout + (t + i) * s.features + d);
-    store(w.dot + t, row_sums(products));
-  }
-}
 
 // products[r][v] = sum over features of rows[r] and vector v of by_feature, for kScoreRows rows.
 // Inlined, so that they stay in registers.
@@ -135,7 +123,7 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const v
     for (std::int64_t t = 0; t < s.columns + kScoreRows; ++t)
       w.log_sum_exp[t] = t < s.tokens ? log_sum_exp[job * s.tokens + t] : 1e30f;
     std::fill_n(w.dot + s.columns, kScoreRows, 0.f);
-    fill_dot(s, w);
+    fill_dot(s, w.out, w.dout, w.dot);
     backward_scores(s, mask, w);
     scatter(spec.qkv, s, w.result, first, s.scale, accumulate, dsample);
     product_over_queries(s, w, w.ds_interleaved, w.q_interleaved);

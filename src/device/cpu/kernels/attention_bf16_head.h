@@ -30,10 +30,24 @@ struct Sizes {
   float log2_scale() const { return scale * kLog2E; }  // exp(scale x) = 2^(log2_scale x)
 };
 
+// Matrices are padded to whole vectors, or to the depth of a product of tiles.
+#ifdef __AMX_BF16__
+inline constexpr std::int64_t kPadding = 32;
+#else
+inline constexpr std::int64_t kPadding = kLanes;
+#endif
+
 inline Sizes sizes_of(const AttentionSpec& spec) {
   const std::int64_t width = spec.qkv.channels / 3, head_dim = width / spec.heads, tokens = spec.qkv.pixels;
-  return {tokens, round_up(tokens, kLanes),        (tokens + 1) / 2, head_dim, round_up(head_dim, kLanes),
-          width,  1.f / std::sqrt(float(head_dim))};
+  const std::int64_t columns = round_up(tokens, kPadding);
+  const std::int64_t token_pairs = kPadding == kLanes ? (tokens + 1) / 2 : columns / 2;
+  return {tokens,
+          columns,
+          token_pairs,
+          head_dim,
+          round_up(head_dim, kPadding),
+          width,
+          1.f / std::sqrt(float(head_dim))};
 }
 
 inline constexpr std::int64_t kRowBlock = 12;  // queries whose scores are in flight; a multiple of kScoreRows
@@ -101,6 +115,7 @@ inline void gather(const BlockedShape& shape, const Sizes& s, const bf16* sample
                    bf16* rows) {
   const std::int64_t tokens = s.tokens, features = s.features, block = shape.block;
   if (block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0) {
+    if (s.head_dim < features) std::memset(rows, 0, std::size_t(tokens * features) * sizeof(bf16));
     for (std::int64_t d = 0; d < s.head_dim; d += kLanes) {
       const bf16* from = sample + channel_offset(shape, first + d);
       for (std::int64_t t = 0; t < tokens; ++t)
@@ -117,8 +132,9 @@ inline void gather(const BlockedShape& shape, const Sizes& s, const bf16* sample
 }
 
 // Queries, keys and values of the head whose channels begin at `first`.
+template <class Matrices>
 inline void gather_qkv(const AttentionSpec& spec, const Sizes& s, const bf16* sample, std::int64_t first,
-                       const Scratch& w) {
+                       const Matrices& w) {
   gather(spec.qkv, s, sample, first, w.q);
   gather(spec.qkv, s, sample, s.width + first, w.k);
   gather(spec.qkv, s, sample, 2 * s.width + first, w.v);
@@ -162,6 +178,18 @@ inline Vec row_sums(const Vec* rows) {
                          _mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0xee));
   return bits_of<Vec>(
       _mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[1], 0x88), _mm512_shuffle_f32x4(r[0], r[1], 0xdd)));
+}
+
+// What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product of the
+// output and its gradient.
+inline void fill_dot(const Sizes& s, const bf16* out, const bf16* dout, float* dot) {
+  for (std::int64_t t = 0; t < s.columns; t += kLanes) {
+    Vec products[kLanes] = {};
+    for (std::int64_t i = 0; i < kLanes; ++i)
+      for (std::int64_t d = 0; d < s.features; d += kLanes)
+        products[i] += load(out + (t + i) * s.features + d) * load(dout + (t + i) * s.features + d);
+    store(dot + t, row_sums(products));
+  }
 }
 
 inline const Pair* pairs(const bf16* rows) {
