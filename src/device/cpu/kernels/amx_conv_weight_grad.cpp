@@ -1,6 +1,6 @@
-// The gradient of a convolution's weights as products of tiles (AMX): dw[tap] = x[shifted by tap]^T dy, summed over pixels in the
-// numbering of amx_conv.h. x lies transposed, a channel a row, so a tap shifts where rows begin; dy lies as pairs of neighboring
-// pixels, with zeros where a number is no output.
+// The gradient of a convolution's weights as products of tiles (AMX): dw[tap] = dy^T x[shifted by tap], summed over pixels in the
+// numbering of amx_conv.h, with zeros in dy where a number is no output. dy lies transposed, a channel a row. x lies as pairs of
+// neighboring pixels, twice: pairs that begin at even and at odd pixels, so that every shift begins with a pair.
 
 #ifdef __AMX_BF16__
 
@@ -20,12 +20,14 @@ using namespace amx;
 
 constexpr std::int64_t kLeastDepth =
     768;  // pixels per pass over the sums, or they would take more time than the products
+constexpr std::int64_t kTileSums = kRows * kRows;
 
 struct Layout {
   Planes x, y;
   std::int64_t kernel, positions;    // of outputs in the numbering
-  std::int64_t sample, images, row;  // pixels of a sample, samples at a time; values of a row of x
+  std::int64_t sample, images, row;  // pixels of a sample, samples at a time; values of a row of dy
   std::int64_t x_blocks, y_blocks;   // of 16 channels
+  std::int64_t x_block;              // values of one block of x in one plane and parity
   std::int64_t staged, x_values, y_values, sum_values;
 
   explicit Layout(const TileConvSpec& s) {
@@ -40,34 +42,39 @@ struct Layout {
     positions = s.y_height * x.pitch;
     sample = ceil_div(x.pixels(), kDepth) * kDepth;
     y = {s.y_height, s.y_width, ceil_div(sample, x.pitch), x.pitch, 0, 0, 1};
-    images = ceil_div(kLeastDepth, positions);
-    if (images > s.x.n) images = s.x.n;
-    // Taps begin anywhere in a row; an odd number of lines keeps rows out of each other's sets of the cache.
-    row = (ceil_div(images * sample + x.pitch * s.kernel_height + kDepth, kDepth) | 1) * kDepth;
+    // As many turns for every thread.
+    const std::int64_t turns = ceil_div(s.x.n, s.threads * ceil_div(kLeastDepth, positions));
+    images = ceil_div(s.x.n, s.threads * turns);
+    // An odd number of lines keeps rows out of each other's sets of the cache.
+    row = (ceil_div(images * sample, kDepth) | 1) * kDepth;
     x_blocks = s.x.stored_channels() / kRows;
     y_blocks = s.y.stored_channels() / kRows;
-    staged = (x.all_pixels() > y.pixels() ? x.all_pixels() : y.pixels()) * kRows + sample * kRows;
-    x_values = x.step * x.step * x_blocks * kRows * row;
-    y_values = y_blocks * images * sample * kRows;
-    sum_values = kernel * x_blocks * y_blocks * kRows * kRows;
+    // A tap reads beyond its sample, where dy is zero.
+    x_block = (images * sample + ceil_div(x.pitch * s.kernel_height, kDepth) * kDepth + kDepth) * kRows;
+    staged = (x.all_pixels() > y.pixels() ? x.all_pixels() : y.pixels()) * kRows + (sample + 2) * kRows;
+    x_values = 2 * x.step * x.step * x_blocks * x_block;
+    y_values = y_blocks * kRows * row;
+    sum_values = kernel * x_blocks * y_blocks * kTileSums;
   }
+  std::int64_t planes() const { return x.step * x.step; }
   std::int64_t thread_bytes() const {
-    return (2 * staged + x_values + y_values) * std::int64_t(sizeof(bf16)) +
+    return (2 * ceil_div(staged, kDepth) * kDepth + x_values + y_values) * std::int64_t(sizeof(bf16)) +
            (sum_values + (x_blocks + y_blocks) * kRows) * std::int64_t(sizeof(float));
   }
 };
 
 struct Scratch {
   bf16 *x_stage, *y_stage;   // one block of 16 channels of one image in planes
-  bf16* x;                   // [plane][channel][row]
-  bf16* y;                   // [block][image][pair of pixels][16 channels][2]
-  float* sums;               // [tap][x block][y block][16][16]
+  bf16* x;                   // [plane][parity][block][pair of pixels][16 channels][2]
+  bf16* y;                   // [channel][row]
+  float* sums;               // [x block][tap][y block][16 channels of y][16 of x]
   float *x_total, *y_total;  // sum of each channel
 
   Scratch(const Layout& l, std::byte* base) {
+    const std::int64_t staged = ceil_div(l.staged, kDepth) * kDepth;
     x_stage = reinterpret_cast<bf16*>(base);
-    y_stage = x_stage + l.staged;
-    x = y_stage + l.staged;
+    y_stage = x_stage + staged;
+    x = y_stage + staged;
     y = x + l.x_values;
     sums = reinterpret_cast<float*>(y + l.y_values);
     x_total = sums + l.sum_values;
@@ -86,77 +93,104 @@ void add_up(const bf16* block, std::int64_t pixels, float* total) {
   store(total, a + b);
 }
 
-// A block of x of the image that is number i of those in flight.
+// Block c of x of the image that is number i of those in flight.
 void take_x(const Layout& l, const Scratch& w, const bf16* block, std::int64_t c, std::int64_t i) {
   deal_out(l.x, block, w.x_stage, kRows);
-  for (int plane = 0; plane < l.x.step * l.x.step; ++plane) {
-    const bf16* from = w.x_stage + plane * l.x.pixels() * kRows;
-    bf16* to = w.x + (plane * l.x_blocks + c) * kRows * l.row + i * l.sample;
-    for (std::int64_t p = 0; p < l.sample; p += kDepth) {
-      alignas(64) std::uint32_t pairs[16 * 16];
-      for (int r = 0; r < 16; ++r) {
-        const bf16* rows = from + (p + 2 * r) * kRows;
-        _mm512_store_si512(pairs + r * 16, zip_rows(rows, rows + kRows));
-      }
-      transpose_tile(pairs, 16, to + p, l.row / 2);
+  for (std::int64_t plane = 0; plane < l.planes(); ++plane)
+    for (std::int64_t parity = 0; parity < 2; ++parity) {
+      const bf16* rows = w.x_stage + (plane * l.x.pixels() + parity) * kRows;
+      bf16* to = w.x + ((plane * 2 + parity) * l.x_blocks + c) * l.x_block + i * l.sample * kRows;
+      for (std::int64_t p = 0; p < l.sample; p += 2, rows += 2 * kRows, to += 2 * kRows)
+        _mm512_storeu_si512(to, zip_rows(rows, rows + kRows));
     }
-  }
 }
 
 void take_y(const Layout& l, const Scratch& w, const bf16* block, std::int64_t c, std::int64_t i) {
   deal_out(l.y, block, w.y_stage, kRows);
-  bf16* to = w.y + (c * l.images + i) * l.sample * kRows;
-  for (std::int64_t p = 0; p < l.sample; p += 2) {
-    const bf16* rows = w.y_stage + p * kRows;
-    _mm512_storeu_si512(to + p * kRows, zip_rows(rows, rows + kRows));
+  for (std::int64_t p = 0; p < l.sample; p += kDepth) {
+    alignas(64) std::uint32_t pairs[16 * 16];
+    for (int r = 0; r < 16; ++r) {
+      const bf16* rows = w.y_stage + (p + 2 * r) * kRows;
+      _mm512_store_si512(pairs + r * 16, zip_rows(rows, rows + kRows));
+    }
+    transpose_tile(pairs, 16, w.y + c * kRows * l.row + i * l.sample + p, l.row / 2);
   }
 }
 
-// kTall x 16 channels of x, kWide x 16 of dy, one tap, all images in flight.
+// What is multiplied with rows of dy: 16 channels of x, shifted by a tap.
+struct Column {
+  const bf16* pairs;
+  float* sums;
+};
+
+Column column_of(const TileConvSpec& s, const Layout& l, const Scratch& w, std::int64_t number) {
+  const std::int64_t block = number / l.kernel, tap = number % l.kernel;
+  const std::int64_t ky = tap / s.kernel_width, kx = tap % s.kernel_width;
+  const std::int64_t plane = ky % s.stride * s.stride + kx % s.stride;
+  const std::int64_t shift = ky / s.stride * l.x.pitch + kx / s.stride;
+  return {w.x + ((plane * 2 + shift % 2) * l.x_blocks + block) * l.x_block + shift / 2 * 2 * kRows,
+          w.sums + number * l.y_blocks * kTileSums};
+}
+
+// kTall x 16 channels of dy from block y_block on, kWide columns, all images in flight. Three columns are mostly neighboring taps, whose
+// pairs are already in the first cache, and so is what is loaded of dy for the second and third.
 template <int kTall, int kWide>
-void multiply(const Layout& l, std::int64_t images, const bf16* x, const bf16* y, float* sums) {
-  const std::int64_t tile_row = l.y_blocks * kRows * kRows, x_block = kRows * l.row,
-                     y_block = l.images * l.sample * kRows;
-  unroll<kTall>([&](auto i) {
-    unroll<kWide>([&](auto j) { load_tile<i * kWide + j>(sums + i * tile_row + j * kRows * kRows, 64); });
+void multiply(const Layout& l, std::int64_t images, const bf16* dy, std::int64_t y_block,
+              const Column* columns) {
+  const bf16* pairs[kWide];
+  float* sums[kWide];
+  unroll<kWide>([&](auto j) {
+    pairs[j] = columns[j].pairs;
+    sums[j] = columns[j].sums + y_block * kTileSums;
+    unroll<kTall>([&](auto i) { load_tile<j * kTall + i>(sums[j] + i * kTileSums, 64); });
   });
-  for (std::int64_t n = 0; n < images; ++n)
-    for (std::int64_t p = 0; p < l.positions; p += kDepth) {
-      const bf16 *rows = x + n * l.sample + p, *pairs = y + (n * l.sample + p) * kRows;
-      unroll<kWide>([&](auto j) { load_tile<6 + j>(pairs + j * y_block, 64); });
-      unroll<kTall>([&](auto i) {
-        load_tile<4 + i>(rows + i * x_block, l.row * 2);
-        unroll<kWide>([&](auto j) { multiply_tiles<i * kWide + j, 4 + i, 6 + j>(); });
+  const std::int64_t row_bytes = l.row * 2, block_values = kRows * l.row, sample = l.sample,
+                     positions = l.positions;
+  dy += y_block * block_values;
+  for (std::int64_t n = 0; n < images; ++n, dy += sample)
+    for (std::int64_t p = 0; p < positions; p += kDepth) {
+      const std::int64_t at = (n * sample + p) * kRows;
+      unroll<kWide>([&](auto j) {
+        load_tile<7>(pairs[j] + at, 64);
+        unroll<kTall>([&](auto i) {
+          load_tile<6>(dy + i * block_values + p, row_bytes);
+          multiply_tiles<j * kTall + i, 6, 7>();
+        });
       });
     }
-  unroll<kTall>([&](auto i) {
-    unroll<kWide>([&](auto j) { store_tile<i * kWide + j>(sums + i * tile_row + j * kRows * kRows, 64); });
+  unroll<kWide>([&](auto j) {
+    unroll<kTall>([&](auto i) { store_tile<j * kTall + i>(sums[j] + i * kTileSums, 64); });
   });
 }
 
-template <int kTall, int kWide>
-void all_taps(const TileConvSpec& s, const Layout& l, const Scratch& w, std::int64_t images,
-              std::int64_t x_block, std::int64_t y_block) {
-  const bf16* y = w.y + y_block * l.images * l.sample * kRows;
-  float* sums = w.sums + (x_block * l.y_blocks + y_block) * kRows * kRows;
-  for (int ky = 0; ky < s.kernel_height; ++ky)
-    for (int kx = 0; kx < s.kernel_width; ++kx, sums += l.x_blocks * l.y_blocks * kRows * kRows) {
-      const std::int64_t plane = ky % s.stride * s.stride + kx % s.stride;
-      const bf16* x =
-          w.x + (plane * l.x_blocks + x_block) * kRows * l.row + ky / s.stride * l.x.pitch + kx / s.stride;
-      multiply<kTall, kWide>(l, images, x, y, sums);
-    }
+template <int kTall>
+void all_columns(const TileConvSpec& s, const Layout& l, const Scratch& w, std::int64_t images,
+                 std::int64_t y_block) {
+  const std::int64_t count = l.x_blocks * l.kernel;
+  for (std::int64_t first = 0; first < count; first += 3) {
+    Column columns[3];
+    const std::int64_t wide = count - first < 3 ? count - first : 3;
+    for (std::int64_t j = 0; j < wide; ++j) columns[j] = column_of(s, l, w, first + j);
+    if (wide == 3) multiply<kTall, 3>(l, images, w.y, y_block, columns);
+    if (wide == 2) multiply<kTall, 2>(l, images, w.y, y_block, columns);
+    if (wide == 1) multiply<kTall, 1>(l, images, w.y, y_block, columns);
+  }
 }
 
-void add_products(const TileConvSpec& s, const Layout& l, const Scratch& w, std::int64_t images) {
-  for (std::int64_t c = 0; c < l.y_blocks; c += 2)
-    for (std::int64_t k = 0; k < l.x_blocks; k += 2) {
-      const bool tall = k + 1 < l.x_blocks, wide = c + 1 < l.y_blocks;
-      if (tall)
-        wide ? all_taps<2, 2>(s, l, w, images, k, c) : all_taps<2, 1>(s, l, w, images, k, c);
-      else
-        wide ? all_taps<1, 2>(s, l, w, images, k, c) : all_taps<1, 1>(s, l, w, images, k, c);
-    }
+// The sums of one thread for one block of channels of each side, to dweight [y channel][x channel][tap].
+void add_block(const TileConvSpec& s, const Layout& l, const float* sums, std::int64_t y_block,
+               std::int64_t x_block, float* dweight) {
+  const auto channels = [](std::int64_t all, std::int64_t block) {
+    return all - block * kRows < kRows ? all - block * kRows : kRows;
+  };
+  const std::int64_t rows = channels(s.y.channels, y_block), columns = channels(s.x.channels, x_block);
+  const std::int64_t kernel = l.kernel, tap_values = l.y_blocks * kTileSums;
+  const float* tile = sums + (x_block * kernel * l.y_blocks + y_block) * kTileSums;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* to = dweight + ((y_block * kRows + r) * s.x.channels + x_block * kRows) * kernel;
+    for (std::int64_t c = 0; c < columns; ++c)
+      for (std::int64_t tap = 0; tap < kernel; ++tap) *to++ += tile[tap * tap_values + r * kRows + c];
+  }
 }
 
 }  // namespace
@@ -192,26 +226,16 @@ void tile_conv_weight_grad(const TileConvSpec& spec, const void* x, const void* 
           if (dy_sums) add_up(block, spec.y.pixels, w.y_total + c * kRows);
         }
       }
-      add_products(spec, l, w, images);
+      std::int64_t c = 0;
+      for (; c + 2 <= l.y_blocks; c += 2) all_columns<2>(spec, l, w, images, c);
+      if (c < l.y_blocks) all_columns<1>(spec, l, w, images, c);
     }
-    // From the threads' sums to [y channel][x channel][tap].
     const int threads = omp_get_num_threads();
     const auto of_thread = [&](int t) { return Scratch(l, workspace + t * l.thread_bytes()); };
 #pragma omp for collapse(2) schedule(static)
     for (std::int64_t c = 0; c < l.y_blocks; ++c)
       for (std::int64_t k = 0; k < l.x_blocks; ++k)
-        for (int t = 0; t < threads; ++t) {
-          const float* tile = of_thread(t).sums + (k * l.y_blocks + c) * kRows * kRows;
-          const std::int64_t rows = spec.x.channels - k * kRows < kRows ? spec.x.channels - k * kRows : kRows,
-                             columns =
-                                 spec.y.channels - c * kRows < kRows ? spec.y.channels - c * kRows : kRows;
-          for (std::int64_t n = 0; n < columns; ++n) {
-            float* to = dweight + ((c * kRows + n) * spec.x.channels + k * kRows) * l.kernel;
-            for (std::int64_t r = 0; r < rows; ++r)
-              for (std::int64_t tap = 0; tap < l.kernel; ++tap)
-                *to++ += tile[tap * l.x_blocks * l.y_blocks * kRows * kRows + r * kRows + n];
-          }
-        }
+        for (int t = 0; t < threads; ++t) add_block(spec, l, of_thread(t).sums, c, k, dweight);
 #pragma omp single
     for (int t = 0; t < threads; ++t) {
       const Scratch other = of_thread(t);
