@@ -154,11 +154,7 @@ void multiply(const Layout& l, const Phase& p, const bf16* first_row, const bf16
   unroll<kTall * kWide>([&](auto t) { store_tile<t>(sums + t * kRows * kRows, 64); });
 }
 
-struct Output {
-  bf16* channels;     // block of 16 of a sample
-  const float* bias;  // of the block; may be null
-};
-
+// What multiply() left becomes outputs; `rows` of its rows are wanted.
 template <int kTall, int kWide>
 void keep(const Layout& l, const float* sums, const std::int32_t* map, std::int64_t rows, const float* bias,
           bool accumulate, bf16* to) {
@@ -217,17 +213,25 @@ void tile_conv_pack(const TileConvSpec& spec, bool transposed, const float* weig
   auto* const values = reinterpret_cast<bf16*>(packed);
 #pragma omp parallel for schedule(static) num_threads(spec.threads)
   for (std::int64_t column = 0; column < l.columns(); ++column)
-    for (std::int64_t d = 0; d < blocks; ++d)
-      for (int t = 0; t < l.taps; ++t) {
-        bf16* tile = values + ((column * l.taps + t) * blocks + d) * kTileValues;
+    for (std::int64_t d = 0; d < blocks; ++d) {
+      bf16* const first_tile = values + (column * l.taps * blocks + d) * kTileValues;
+      const auto place = [&](std::int64_t k,
+                             std::int64_t n) {  // all taps, which lie side by side in `weight`
+        const std::int64_t from = d * kDepth + k, to = column * kRows + n;
+        const bool exists = from < l.from.channels && to < l.to.channels;
+        const float* w = weight + from * from_stride + to * to_stride;
+        bf16* at = first_tile + (k / 2 * kRows + n) * 2 + k % 2;
+        for (int t = 0; t < l.taps; ++t, at += blocks * kTileValues)
+          store_one(at, exists ? w[l.tap[t].weight] : 0.f);
+      };
+      if (transposed) {
         for (std::int64_t k = 0; k < kDepth; ++k)
-          for (std::int64_t n = 0; n < kRows; ++n) {
-            const std::int64_t from = d * kDepth + k, to = column * kRows + n;
-            const bool exists = from < l.from.channels && to < l.to.channels;
-            const float w = exists ? weight[from * from_stride + to * to_stride + l.tap[t].weight] : 0.f;
-            store_one(tile + (k / 2 * kRows + n) * 2 + k % 2, w);
-          }
+          for (std::int64_t n = 0; n < kRows; ++n) place(k, n);
+      } else {
+        for (std::int64_t n = 0; n < kRows; ++n)
+          for (std::int64_t k = 0; k < kDepth; ++k) place(k, n);
       }
+    }
 }
 
 std::size_t tile_conv_workspace(const TileConvSpec& spec, bool transposed) {

@@ -1,5 +1,5 @@
 // The gradient of a convolution's weights as products of tiles (AMX): dw[tap] = dy^T x[shifted by tap], summed over pixels in the
-// numbering of amx_conv.h, with zeros in dy where a number is no output. dy lies transposed, a channel a row. x lies as pairs of
+// numbering of amx_conv.h, with zeros in dy where a number is no output. dy lies as transposed tiles. x lies as pairs of
 // neighboring pixels, twice: pairs that begin at even and at odd pixels, so that every shift begins with a pair.
 
 #ifdef __AMX_BF16__
@@ -24,10 +24,10 @@ constexpr std::int64_t kTileSums = kRows * kRows;
 
 struct Layout {
   Planes x, y;
-  std::int64_t kernel, positions;    // of outputs in the numbering
-  std::int64_t sample, images, row;  // pixels of a sample, samples at a time; values of a row of dy
-  std::int64_t x_blocks, y_blocks;   // of 16 channels
-  std::int64_t x_block;              // values of one block of x in one plane and parity
+  std::int64_t kernel, positions;   // of outputs in the numbering
+  std::int64_t sample, images;      // pixels of a sample, samples at a time
+  std::int64_t x_blocks, y_blocks;  // of 16 channels
+  std::int64_t x_block, y_block;    // values of one block of dy; of x in one plane and parity
   std::int64_t staged, x_values, y_values, sum_values;
 
   explicit Layout(const TileConvSpec& s) {
@@ -45,15 +45,14 @@ struct Layout {
     // As many turns for every thread.
     const std::int64_t turns = ceil_div(s.x.n, s.threads * ceil_div(kLeastDepth, positions));
     images = ceil_div(s.x.n, s.threads * turns);
-    // An odd number of lines keeps rows out of each other's sets of the cache.
-    row = (ceil_div(images * sample, kDepth) | 1) * kDepth;
     x_blocks = s.x.stored_channels() / kRows;
     y_blocks = s.y.stored_channels() / kRows;
     // A tap reads beyond its sample, where dy is zero.
     x_block = (images * sample + ceil_div(x.pitch * s.kernel_height, kDepth) * kDepth + kDepth) * kRows;
     staged = (x.all_pixels() > y.pixels() ? x.all_pixels() : y.pixels()) * kRows + (sample + 2) * kRows;
     x_values = 2 * x.step * x.step * x_blocks * x_block;
-    y_values = y_blocks * kRows * row;
+    y_block = images * sample * kRows;
+    y_values = y_blocks * y_block;
     sum_values = kernel * x_blocks * y_blocks * kTileSums;
   }
   std::int64_t planes() const { return x.step * x.step; }
@@ -66,7 +65,7 @@ struct Layout {
 struct Scratch {
   bf16 *x_stage, *y_stage;   // one block of 16 channels of one image in planes
   bf16* x;                   // [plane][parity][block][pair of pixels][16 channels][2]
-  bf16* y;                   // [channel][row]
+  bf16* y;                   // [block][32 pixels][16 channels][32 pixels]
   float* sums;               // [x block][tap][y block][16 channels of y][16 of x]
   float *x_total, *y_total;  // sum of each channel
 
@@ -113,7 +112,7 @@ void take_y(const Layout& l, const Scratch& w, const bf16* block, std::int64_t c
       const bf16* rows = w.y_stage + (p + 2 * r) * kRows;
       _mm512_store_si512(pairs + r * 16, zip_rows(rows, rows + kRows));
     }
-    transpose_tile(pairs, 16, w.y + c * kRows * l.row + i * l.sample + p, l.row / 2);
+    transpose_tile(pairs, 16, w.y + c * l.y_block + (i * l.sample + p) * kRows, 16);
   }
 }
 
@@ -144,16 +143,15 @@ void multiply(const Layout& l, std::int64_t images, const bf16* dy, std::int64_t
     sums[j] = columns[j].sums + y_block * kTileSums;
     unroll<kTall>([&](auto i) { load_tile<j * kTall + i>(sums[j] + i * kTileSums, 64); });
   });
-  const std::int64_t row_bytes = l.row * 2, block_values = kRows * l.row, sample = l.sample,
-                     positions = l.positions;
+  const std::int64_t block_values = l.y_block, sample = l.sample, positions = l.positions;
   dy += y_block * block_values;
-  for (std::int64_t n = 0; n < images; ++n, dy += sample)
+  for (std::int64_t n = 0; n < images; ++n)
     for (std::int64_t p = 0; p < positions; p += kDepth) {
       const std::int64_t at = (n * sample + p) * kRows;
       unroll<kWide>([&](auto j) {
         load_tile<7>(pairs[j] + at, 64);
         unroll<kTall>([&](auto i) {
-          load_tile<6>(dy + i * block_values + p, row_bytes);
+          load_tile<6>(dy + i * block_values + at, 64);
           multiply_tiles<j * kTall + i, 6, 7>();
         });
       });
