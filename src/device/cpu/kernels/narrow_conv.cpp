@@ -91,33 +91,68 @@ void to_wide(const NarrowConvSpec& s, const float* narrow, const float* packed, 
   }
 }
 
+// sums[x] += the products of kStrips strips of pixels with one tap's weights.
+template <int kStrips, class T>
+void tap_products(const BlockedShape& wide, const T* pixels, const float* weights, std::int64_t count,
+                  Vec* sums) {
+  Vec w[kStrips];
+  const T* strip[kStrips];
+  for (int i = 0; i < kStrips; ++i) {
+    w[i] = load(weights + i * kLanes);
+    strip[i] = pixels + channel_offset(wide, i * kLanes);
+  }
+  for (std::int64_t x = 0; x < count; ++x) {
+    Vec total = sums[x];
+    for (int i = 0; i < kStrips; ++i) total += load(strip[i] + x * wide.block) * w[i];
+    sums[x] = total;
+  }
+}
+
+// The sums of a row are vectors in memory until all taps are in: a single one in a register would wait for itself.
+constexpr std::int64_t kMostSums = 64;
+
+template <class T>
+void narrow_pixels(const NarrowConvSpec& s, const Geometry& g, const T* sample, const float* packed,
+                   std::int64_t y, std::int64_t first, std::int64_t count, Vec* sums) {
+  for (std::int64_t i = 0; i < count; ++i) sums[i] = Vec{};
+  for (int ky = 0; ky < s.kernel_height; ++ky) {
+    const std::int64_t from_y = y + ky - s.pad_top;
+    if (from_y < 0 || from_y >= s.wide_height) continue;
+    for (int kx = 0; kx < s.kernel_width; ++kx) {
+      const std::int64_t shift = kx - s.pad_left;  // the input is that far right of the output
+      const std::int64_t begin = first + shift < 0 ? -shift : first;
+      const std::int64_t limit = s.wide_width - shift, end = first + count < limit ? first + count : limit;
+      const T* pixels = sample + (from_y * s.wide_width + begin + shift) * s.wide.block;
+      const float* weights = packed + (ky * s.kernel_width + kx) * g.stored;
+      std::int64_t strip = 0;
+      const auto at = [&](auto products) {
+        products(s.wide, pixels + channel_offset(s.wide, strip * kLanes), weights + strip * kLanes,
+                 end - begin, sums + (begin - first));
+      };
+      for (; strip + 4 <= g.strips; strip += 4) at(tap_products<4, T>);
+      for (; strip < g.strips; ++strip) at(tap_products<1, T>);
+    }
+  }
+}
+
 template <class T>
 void to_narrow(const NarrowConvSpec& s, const T* wide, const float* packed, const float* bias, float* narrow,
                bool accumulate) {
   const Geometry g = geometry_of(s);
+  const std::int64_t channel_taps = s.kernel_height * s.kernel_width * g.stored;
 #pragma omp parallel for collapse(2) schedule(static) num_threads(s.threads)
   for (std::int64_t n = 0; n < s.wide.n; ++n)
-    for (std::int64_t y = 0; y < s.narrow_height; ++y) {
-      const T* sample = wide + n * g.wide_sample;
-      for (std::int64_t c = 0; c < s.narrow_channels; ++c)
-        for (std::int64_t x = 0; x < s.narrow_width; ++x) {
-          Vec acc{};
-          for (int ky = 0; ky < s.kernel_height; ++ky) {
-            const std::int64_t from_y = y + ky - s.pad_top;
-            if (from_y < 0 || from_y >= s.wide_height) continue;
-            for (int kx = 0; kx < s.kernel_width; ++kx) {
-              const std::int64_t from_x = x + kx - s.pad_left;
-              if (from_x < 0 || from_x >= s.wide_width) continue;
-              const T* pixel = sample + (from_y * s.wide_width + from_x) * s.wide.block;
-              const float* w = packed + ((c * s.kernel_height + ky) * s.kernel_width + kx) * g.stored;
-              for (std::int64_t strip = 0; strip < g.strips; ++strip)
-                acc += load(pixel + channel_offset(s.wide, strip * kLanes)) * load(w + strip * kLanes);
-            }
-          }
-          float& out = narrow[((n * s.narrow_channels + c) * s.narrow_height + y) * s.narrow_width + x];
-          out = (accumulate ? out : 0.f) + (bias ? bias[c] : 0.f) + sum(acc);
+    for (std::int64_t y = 0; y < s.narrow_height; ++y)
+      for (std::int64_t c = 0; c < s.narrow_channels; ++c) {
+        float* out = narrow + ((n * s.narrow_channels + c) * s.narrow_height + y) * s.narrow_width;
+        for (std::int64_t first = 0; first < s.narrow_width; first += kMostSums) {
+          const std::int64_t left = s.narrow_width - first, count = left < kMostSums ? left : kMostSums;
+          Vec sums[kMostSums];
+          narrow_pixels(s, g, wide + n * g.wide_sample, packed + c * channel_taps, y, first, count, sums);
+          for (std::int64_t i = 0; i < count; ++i)
+            out[first + i] = (accumulate ? out[first + i] : 0.f) + (bias ? bias[c] : 0.f) + sum(sums[i]);
         }
-    }
+      }
 }
 
 // Adds one strip's products over a sample: sums[tap] += narrow[pixel + tap] * wide[pixel], kTaps taps of one
