@@ -132,8 +132,8 @@ Vec key_mask(const Sizes& s) {
   return load(mask);
 }
 
-// weights = e^(scores - offset), offset given times log2(e); returns their sum.
-float exponentials(const Sizes& s, Vec mask, const float* scores, float offset, bf16* weights) {
+// weights = e^(scores - offset), offset given times log2(e); returns vectors' sum.
+Vec exponentials(const Sizes& s, Vec mask, const float* scores, float offset, bf16* weights) {
   const Vec factor = splat(s.log2_scale()), start = splat(-offset);
   Vec total{};
   each_key_vector(s, mask, [&](std::int64_t t, auto masked) {
@@ -141,28 +141,55 @@ float exponentials(const Sizes& s, Vec mask, const float* scores, float offset, 
     total += p;
     store(weights + t, p);
   });
-  return sum(total);
+  return total;
 }
 
 float highest_score(const Sizes& s, Vec mask, const float* scores) {
-  Vec top = splat(-1e30f);
+  const Vec lowest = splat(-1e30f);
+  Vec top = lowest;
   each_key_vector(s, mask, [&](std::int64_t t, auto) {
-    const Vec x = load(scores + t);
     const bool last = t + kLanes >= s.tokens;
-    top = max(top, last ? (mask != Vec{} ? x : splat(-1e30f)) : x);
+    const Vec x = load(scores + t);
+    top = max(top, last ? (mask != Vec{} ? x : lowest) : x);
   });
   return largest(top);
 }
 
-// A row of probabilities, unnormalized: their sum is left in `total`, and what was subtracted from scores before e^x is returned. That
-// is nothing, and there is no pass for the largest score, unless scores are too large or small for it.
-float softmax(const Sizes& s, Vec mask, const float* scores, bf16* weights, float& total) {
+// Natural logarithm of positive numbers; absolute error below 1e-6.
+Vec logarithm(Vec x) {
+  const __m512 v = as_m512(x);
+  const Vec m = bits_of<Vec>(_mm512_getmant_ps(v, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_src));
+  // The exponent that belongs to a mantissa in [0.75, 1.5).
+  const Vec n = bits_of<Vec>(_mm512_getexp_ps(as_m512(x / m)));
+  const Vec t = (m - splat(1.f)) / (m + splat(1.f)), u = t * t;  // ln m = 2 artanh t
+  const Vec series = splat(1.f) + u * (splat(1.f / 3) + u * (splat(1.f / 5) + u * splat(1.f / 7)));
+  return n * splat(0.693147181f) + splat(2.f) * t * series;
+}
+
+// Rows of probabilities, unnormalized: sums of kBlock of them, and what was subtracted from their scores before e^x. That is nothing, and
+// there is no pass for the largest score, unless scores are too large or small for it.
+struct Softmax {
+  float total[kBlock], offset[kBlock];
+};
+
+void fill_softmax(const Sizes& s, Vec mask, const Matrices& w, std::int64_t rows, Softmax& softmax) {
+  Vec totals[kBlock];
+  for (std::int64_t r = 0; r < kBlock; ++r)
+    totals[r] =
+        r < rows ? exponentials(s, mask, w.scores + r * s.columns, 0, w.weights + r * s.columns) : Vec{};
+  for (std::int64_t r = 0; r < kBlock; r += kLanes) {
+    store(softmax.total + r, row_sums(totals + r));
+    store(softmax.offset + r, Vec{});
+  }
   constexpr float kLeast = 1e-20f, kMost = 1e20f;  // their squares are numbers of f32 and bf16, too
-  total = exponentials(s, mask, scores, 0, weights);
-  if (total > kLeast && total < kMost) return 0;
-  const float highest = highest_score(s, mask, scores);
-  total = exponentials(s, mask, scores, highest * s.log2_scale(), weights);
-  return highest * s.scale;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    if (softmax.total[r] > kLeast && softmax.total[r] < kMost) continue;
+    const float* scores = w.scores + r * s.columns;
+    const float highest = highest_score(s, mask, scores);
+    softmax.total[r] =
+        sum(exponentials(s, mask, scores, highest * s.log2_scale(), w.weights + r * s.columns));
+    softmax.offset[r] = highest * s.scale;
+  }
 }
 
 void forward_head(const Sizes& s, Vec mask, const Matrices& w, float* log_sum_exp) {
@@ -171,20 +198,20 @@ void forward_head(const Sizes& s, Vec mask, const Matrices& w, float* log_sum_ex
   for (std::int64_t first = 0; first < s.tokens; first += kBlock) {
     const std::int64_t rows = queries_in_flight(s, first);
     score(s, w, first, rows);
-    float totals[kBlock];
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float offset = softmax(s, mask, w.scores + r * s.columns, w.weights + r * s.columns, totals[r]);
-      if (log_sum_exp) log_sum_exp[first + r] = offset + std::log(totals[r]);
-    }
+    Softmax softmax;
+    fill_softmax(s, mask, w, rows, softmax);
+    for (std::int64_t r = 0; r < kBlock; r += kLanes)
+      store(w.log_sum_exp + first + r, load(softmax.offset + r) + logarithm(load(softmax.total + r)));
     float* result = w.result + first * s.features;
     multiply({w.weights, s.columns, w.v_interleaved, s.features, result, s.features, s.columns}, rows,
              s.head_dim);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const Vec inverse = splat(1.f / totals[r]);
+      const Vec inverse = splat(1.f / softmax.total[r]);
       for (std::int64_t d = 0; d < s.features; d += kLanes)
         store(result + r * s.features + d, load(result + r * s.features + d) * inverse);
     }
   }
+  if (log_sum_exp) std::memcpy(log_sum_exp, w.log_sum_exp, std::size_t(s.tokens) * sizeof(float));
 }
 
 // Transposes rows of tokens, by way of pairs of tokens.
