@@ -1,7 +1,8 @@
+#include "device/cpu/instruction_set.h"
+
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "device/cpu/instruction_set.h"
 #include "device/cpu/onednn_call.h"
 
 namespace diffusion {

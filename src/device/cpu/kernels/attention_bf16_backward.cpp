@@ -1,6 +1,6 @@
 #include "device/cpu/kernels/attention_bf16.h"
 
-#if defined(__AVX512BF16__) && !defined(__AMX_BF16__)  // attention_amx.cpp
+#if defined(__AVX512BF16__) && !defined(__AMX_BF16__)  // attention_amx_backward.cpp
 
 #include <omp.h>
 
