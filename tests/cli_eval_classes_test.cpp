@@ -154,7 +154,7 @@ TEST_F(EvalClasses, ClassificationScore) {
         run(eval({"--samples", file(samples), "--data", file("set"), "--json", "--classification-score"})));
   };
   const Json good = score("samples"), shifted = score("shifted");
-  EXPECT_EQ(number(good, {"classification_score_steps"}), 6);  // 4 x 180 / 128
+  EXPECT_EQ(number(good, {"classification_score_steps"}), 17);  // 12 x 180 / 128, rounded
   EXPECT_GT(number(good, {"classification_score", "value"}),
             number(shifted, {"classification_score", "value"}));
   EXPECT_LE(number(good, {"classification_score", "low"}), number(good, {"classification_score", "value"}));

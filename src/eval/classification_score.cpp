@@ -30,7 +30,7 @@ void check_every_class(const Dataset& samples) {
 
 ClassifierTraining classification_training(int samples, int real_images) {
   ClassifierTraining training;
-  training.epochs = kClassificationEpochs * real_images / samples;
+  training.epochs *= double(real_images) / samples;
   return training;
 }
 

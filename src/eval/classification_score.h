@@ -14,11 +14,8 @@
 
 namespace diffusion {
 
-// How often a classifier that learns from the real images would see each. This many steps are made, however many samples
-// there are, so that a smaller set does not lose for want of steps.
-inline constexpr double kClassificationEpochs = 4;
-
-// As a feature network is trained by default, with kClassificationEpochs of `real_images` in steps on `samples` images.
+// As a feature network is trained by default on `real_images`, in as many steps on `samples` images: a smaller set does not lose for
+// want of steps.
 ClassifierTraining classification_training(int samples, int real_images);
 
 struct ClassificationScore {

@@ -69,7 +69,7 @@ class ConcatKernel final : public Kernel {
 
   void forward(const ForwardArgs& a) override {
     const std::size_t size = size_of(out_.format.dtype);
-#pragma omp parallel for schedule(static) num_threads(env_.threads)
+#pragma omp parallel for schedule(static) num_threads(env_.threads) if (out_.shape.n > 1)
     for (std::int64_t n = 0; n < out_.shape.n; ++n)
       for (std::size_t k = 0; k < 2; ++k)
         std::memcpy(a.out.as<std::byte>() + std::size_t(n * sample_ + start_[k]) * size,
@@ -77,7 +77,7 @@ class ConcatKernel final : public Kernel {
   }
   void backward(const BackwardArgs& a) override {
     const std::size_t size = size_of(out_.format.dtype);
-#pragma omp parallel for schedule(static) num_threads(env_.threads)
+#pragma omp parallel for schedule(static) num_threads(env_.threads) if (out_.shape.n > 1)
     for (std::int64_t n = 0; n < out_.shape.n; ++n)
       for (std::size_t k = 0; k < 2; ++k) {
         if (a.mode[k] == GradMode::skip) continue;
@@ -117,7 +117,7 @@ class ShiftedConcatKernel final : public Kernel {
 
   void forward(const ForwardArgs& a) override {
     const std::size_t size = size_of(out_.format.dtype);
-#pragma omp parallel for schedule(static) num_threads(env_.threads)
+#pragma omp parallel for schedule(static) num_threads(env_.threads) if (out_.shape.n > 1)
     for (std::int64_t n = 0; n < out_.shape.n; ++n) {
       std::byte* to = sample(a.out, out_, n);
       clear_last_block(to, out_);
@@ -128,7 +128,7 @@ class ShiftedConcatKernel final : public Kernel {
   }
   void backward(const BackwardArgs& a) override {
     const std::size_t size = size_of(out_.format.dtype);
-#pragma omp parallel for schedule(static) num_threads(env_.threads)
+#pragma omp parallel for schedule(static) num_threads(env_.threads) if (out_.shape.n > 1)
     for (std::int64_t n = 0; n < out_.shape.n; ++n) {
       for (std::size_t k = 0; k < 2; ++k)
         if (a.mode[k] == GradMode::overwrite) clear_last_block(sample(a.din[k], in_[k], n), in_[k]);

@@ -144,9 +144,11 @@ void multiply(const Layout& l, const Phase& p, const bf16* first_row, const bf16
   for (int t = 0; t < p.taps; ++t) {
     const bf16* rows = first_row + l.tap[p.first_tap + t].distance * kDepth;
     for (std::int64_t d = 0; d < depth_blocks; ++d, rows += depth_values, weights += kTileValues) {
+      // Loads before products: where another thread runs on the same core, loads between products hold them up.
       unroll<kWide>([&](auto j) { load_tile<6 + j>(weights + j * column_values, 64); });
+      unroll<kTall < 2 ? kTall : 2>([&](auto i) { load_tile<4 + i>(rows + i * kRows * kDepth, 64); });
       unroll<kTall>([&](auto i) {
-        load_tile<4 + i % 2>(rows + i * kRows * kDepth, 64);
+        if constexpr (i >= 2) load_tile<4 + i % 2>(rows + i * kRows * kDepth, 64);
         unroll<kWide>([&](auto j) { multiply_tiles<i * kWide + j, 4 + i % 2, 6 + j>(); });
       });
     }

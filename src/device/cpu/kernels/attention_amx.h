@@ -83,10 +83,9 @@ inline void multiply_block(const TileProduct& p, std::int64_t row, std::int64_t 
   const Pair* b = p.b + column;
   for (std::int64_t d = 0; d < p.depth; d += amx::kDepth, a += amx::kDepth, b += amx::kDepth / 2 * p.b_row) {
     unroll<kWide>([&](auto j) { amx::load_tile<6 + j>(b + j * kRows, p.b_row * 4); });
-    unroll<kTall>([&](auto i) {
-      amx::load_tile<4 + i>(a + i * kRows * p.a_row, p.a_row * 2);
-      unroll<kWide>([&](auto j) { amx::multiply_tiles<i * kWide + j, 4 + i, 6 + j>(); });
-    });
+    unroll<kTall>([&](auto i) { amx::load_tile<4 + i>(a + i * kRows * p.a_row, p.a_row * 2); });
+    unroll<kTall>(
+        [&](auto i) { unroll<kWide>([&](auto j) { amx::multiply_tiles<i * kWide + j, 4 + i, 6 + j>(); }); });
   }
   float* c = p.c + row * p.c_row + column;
   unroll<kTall>([&](auto i) {

@@ -63,11 +63,12 @@ void channel_moments(const Geometry& g, const T* x, float* mean, float* deviatio
   store(deviation, max((q0 + q1) - s * average, Vec{}));
 }
 
-// Merges channel moments into group statistics of sample n: stats[group] = {mean, 1 / standard deviation}.
-void group_statistics(const GroupNormSpec& spec, const Geometry& g, const float* mean, const float* deviation,
-                      const float* shift, float* stats) {
+// Merges channel moments into statistics of groups [first_group, end_group): stats[group] = {mean, 1 / standard deviation}.
+void group_statistics(const GroupNormSpec& spec, const Geometry& g, std::int64_t first_group,
+                      std::int64_t end_group, const float* mean, const float* deviation, const float* shift,
+                      float* stats) {
   const double count = double(g.group_channels) * double(g.pixels);
-  for (int group = 0; group < spec.groups; ++group) {
+  for (std::int64_t group = first_group; group < end_group; ++group) {
     const std::int64_t first = group * g.group_channels, end = first + g.group_channels;
     double total = 0;
     for (std::int64_t c = first; c < end; ++c) total += double(mean[c]) + (shift ? double(shift[c]) : 0.0);
@@ -98,9 +99,10 @@ ChannelView view_of(const GroupNormSpec& spec, const float* modulation, std::int
 }
 
 // z = x * slope + offset is what the activation sees; channels that only fill a block get zeros.
-void channel_coefficients(const Geometry& g, const float* gamma, const float* beta, const ChannelView& m,
-                          const float* stats, float* slope, float* offset) {
-  for (std::int64_t c = 0; c < g.stored; ++c) {
+void channel_coefficients(const Geometry& g, std::int64_t first, std::int64_t end, const float* gamma,
+                          const float* beta, const ChannelView& m, const float* stats, float* slope,
+                          float* offset) {
+  for (std::int64_t c = first; c < end; ++c) {
     if (c >= g.channels) {
       slope[c] = offset[c] = 0;
       continue;
@@ -123,36 +125,48 @@ void apply_strip(const Geometry& g, const T* x, T* y, const float* slope, const 
   }
 }
 
+// Channels that one thread normalizes without the others: a whole sample if there are enough samples, else as few strips as hold
+// whole groups.
+std::int64_t section_channels(const GroupNormSpec& spec, const Geometry& g) {
+  if (spec.shape.n >= spec.threads) return g.stored;
+  std::int64_t channels = kLanes;
+  while (channels % g.group_channels != 0) channels += kLanes;
+  return channels < g.stored ? channels : g.stored;
+}
+
 template <class T>
 void forward(const GroupNormSpec& spec, const GroupNormForward& f) {
   const Geometry g = geometry_of(spec);
   const T* x = static_cast<const T*>(f.x);
   T* y = static_cast<T*>(f.y);
-  const auto moments = [&](std::int64_t n, int strip, float* w) {
-    channel_moments(g, x + n * g.sample + channel_offset(spec.shape, strip * kLanes), w + strip * kLanes,
-                    w + g.stored + strip * kLanes);
+  const auto moments = [&](std::int64_t n, std::int64_t c, float* w) {
+    channel_moments(g, x + n * g.sample + channel_offset(spec.shape, c), w + c, w + g.stored + c);
   };
-  const auto coefficients = [&](std::int64_t n, float* w) {
+  const auto coefficients = [&](std::int64_t n, std::int64_t first, std::int64_t end, float* w) {
     const ChannelView m = view_of(spec, f.modulation, n);
     float* stats = f.stats + n * 2 * spec.groups;
-    group_statistics(spec, g, w, w + g.stored, m.shift, stats);
-    channel_coefficients(g, f.gamma, f.beta, m, stats, w + 2 * g.stored, w + 3 * g.stored);
+    group_statistics(spec, g, first / g.group_channels,
+                     end < g.channels ? end / g.group_channels : spec.groups, w, w + g.stored, m.shift,
+                     stats);
+    channel_coefficients(g, first, end, f.gamma, f.beta, m, stats, w + 2 * g.stored, w + 3 * g.stored);
   };
-  const auto apply = [&](std::int64_t n, int strip, const float* w) {
-    const std::int64_t at = n * g.sample + channel_offset(spec.shape, strip * kLanes);
+  const auto apply = [&](std::int64_t n, std::int64_t c, const float* w) {
+    const std::int64_t at = n * g.sample + channel_offset(spec.shape, c);
     with_activation(spec.activation, [&]<Activation kind>() {
-      apply_strip<kind>(g, x + at, y + at, w + 2 * g.stored + strip * kLanes,
-                        w + 3 * g.stored + strip * kLanes);
+      apply_strip<kind>(g, x + at, y + at, w + 2 * g.stored + c, w + 3 * g.stored + c);
     });
   };
 
-  if (spec.shape.n >= spec.threads) {
+  const std::int64_t section = section_channels(spec, g), sections = (g.stored + section - 1) / section;
+  if (spec.shape.n * sections >= spec.threads) {
 #pragma omp parallel for schedule(static) num_threads(spec.threads)
-    for (std::int64_t n = 0; n < spec.shape.n; ++n) {
+    for (std::int64_t job = 0; job < spec.shape.n * sections; ++job) {
       float* w = f.workspace + omp_get_thread_num() * 4 * g.stored;
-      for (int strip = 0; strip < g.strips; ++strip) moments(n, strip, w);
-      coefficients(n, w);
-      for (int strip = 0; strip < g.strips; ++strip) apply(n, strip, w);
+      const std::int64_t n = job / sections, first = job % sections * section,
+                         end = first + section < g.stored ? first + section : g.stored;
+      for (std::int64_t c = first; c < end; c += kLanes) moments(n, c, w);
+      coefficients(n, first, end, w);
+      for (std::int64_t c = first; c < end; c += kLanes) apply(n, c, w);
     }
     return;
   }
@@ -161,11 +175,11 @@ void forward(const GroupNormSpec& spec, const GroupNormForward& f) {
 #pragma omp parallel num_threads(spec.threads)
     {
 #pragma omp for schedule(static)
-      for (int strip = 0; strip < g.strips; ++strip) moments(n, strip, w);
+      for (std::int64_t c = 0; c < g.stored; c += kLanes) moments(n, c, w);
 #pragma omp single
-      coefficients(n, w);
+      coefficients(n, 0, g.stored, w);
 #pragma omp for schedule(static)
-      for (int strip = 0; strip < g.strips; ++strip) apply(n, strip, w);
+      for (std::int64_t c = 0; c < g.stored; c += kLanes) apply(n, c, w);
     }
   }
 }
@@ -274,7 +288,7 @@ void backward(const GroupNormSpec& spec, const GroupNormBackward& b) {
     for (std::int64_t n = 0; n < spec.shape.n; ++n) {
       const ChannelView m = view_of(spec, b.modulation, n);
       const float* stats = b.stats + n * 2 * spec.groups;
-      channel_coefficients(g, b.gamma, b.beta, m, stats, row[kSlope], row[kOffset]);
+      channel_coefficients(g, 0, g.stored, b.gamma, b.beta, m, stats, row[kSlope], row[kOffset]);
       for (std::int64_t c = 0; c < g.stored; ++c)
         row[kCenter][c] =
             c < g.channels ? stats[2 * (c / g.group_channels)] - (m.shift ? m.shift[c] : 0.f) : 0.f;
