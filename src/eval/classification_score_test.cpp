@@ -69,8 +69,8 @@ TEST_F(ClassificationScoreTest, OfSwappedLabelsIsZero) {
 TEST_F(ClassificationScoreTest, StepsAreThoseOfTheRealImages) {
   for (const int samples : {500, 10000, 60000}) {
     const ClassifierTraining training = classification_training(samples, 60000);
-    EXPECT_NEAR(training.epochs * samples / training.batch, ClassifierTraining{}.epochs * 60000 / training.batch,
-                1e-6);
+    EXPECT_NEAR(training.epochs * samples / training.batch,
+                ClassifierTraining{}.epochs * 60000 / training.batch, 1e-6);
   }
 }
 

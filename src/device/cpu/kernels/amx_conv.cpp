@@ -137,6 +137,7 @@ void gather(const Layout& l, const bf16* sample, bf16* planes) {
 template <int kTall, int kWide>
 void multiply(const Layout& l, const Phase& p, const bf16* first_row, const bf16* weights, float* sums) {
   static_assert(kTall * kWide <= 4 && kWide <= 2);
+  constexpr int kAtOnce = kTall == 1 ? 1 : 2;  // tiles of rows that are loaded
   unroll<kTall * kWide>([](auto t) { clear_tile<t>(); });
   const std::int64_t depth_blocks = l.depth_blocks(), depth_values = l.planes.all_pixels() * kDepth;
   const std::int64_t column_values = l.taps * depth_blocks * kTileValues;
@@ -146,7 +147,7 @@ void multiply(const Layout& l, const Phase& p, const bf16* first_row, const bf16
     for (std::int64_t d = 0; d < depth_blocks; ++d, rows += depth_values, weights += kTileValues) {
       // Loads before products: where another thread runs on the same core, loads between products hold them up.
       unroll<kWide>([&](auto j) { load_tile<6 + j>(weights + j * column_values, 64); });
-      unroll<kTall < 2 ? kTall : 2>([&](auto i) { load_tile<4 + i>(rows + i * kRows * kDepth, 64); });
+      unroll<kAtOnce>([&](auto i) { load_tile<4 + i>(rows + i * kRows * kDepth, 64); });
       unroll<kTall>([&](auto i) {
         if constexpr (i >= 2) load_tile<4 + i % 2>(rows + i * kRows * kDepth, 64);
         unroll<kWide>([&](auto j) { multiply_tiles<i * kWide + j, 4 + i % 2, 6 + j>(); });
