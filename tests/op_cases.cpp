@@ -161,7 +161,8 @@ void add_norm_cases(Cases& cases) {
            group_norm({1, 24, 7, 7}, 3, Activation::mish, Modulation::scale_shift_after),
            group_norm({2, 28, 5, 9}, 7, Activation::gelu, Modulation::shift_before),
            group_norm({1, 64, 5, 9}, 32, Activation::silu, Modulation::shift_before),
-           group_norm({1, 96, 5, 9}, 16, Activation::silu, Modulation::shift_before),  // groups across vectors
+           group_norm({1, 96, 5, 9}, 16, Activation::silu,
+                      Modulation::shift_before),  // groups across vectors
            group_norm({2, 48, 7, 7}, 8, Activation::silu,
                       Modulation::scale_shift_after),  // groups of 6 straddle
            group_norm({3, 32, 1, 1}, 8, Activation::silu, Modulation::shift_before),
