@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "cli_program.h"
@@ -167,6 +168,45 @@ TEST_F(CliData, PresetSaysSizeUnlessTheUserDoes) {
   ASSERT_EQ(user.code, 0) << user.err;
   EXPECT_EQ(size_of(file("as-said")), Json(Json::Array{16, 24}));
   expect_error(2, train(file("none"), {}), {"folder-64 needs --data"});
+}
+
+TEST_F(CliData, ImagesOfAPathChooseThePreset) {
+  write_pictures("photos", 4, 70, 90, 3);
+  write_file(file("photos/class 0/a broken one.jpg"), "no picture");
+  write_pictures("small", 4, 28, 28, 1);
+  int count = 0;
+  const auto train = [&](const std::string& pictures, const Arguments& more) {
+    const std::string out = file(fmt::format("run{}", count++));
+    Arguments all{"train",           "--data", file(pictures), "--batch", "2", "--steps", "1",
+                  "--preview-every", "0",      "--out",        out};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  for (const auto& [pictures, more, expected] :
+       {std::tuple{"photos", Arguments{}, "64x64x3; preset folder-64"},
+        std::tuple{"photos", Arguments{"--size", "16x24"}, "16x24x3; preset fashion-mnist"},
+        std::tuple{"photos", Arguments{"--preset", "tiny", "--size", "52"}, "52x52x3; preset tiny"},
+        std::tuple{"small", Arguments{}, "28x28x1; preset fashion-mnist"}}) {
+    const Outcome outcome = train(pictures, more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find(expected), std::string::npos) << outcome.err;
+  }
+  fs::create_directories(file("no pictures/class 0"));
+  write_file(file("no pictures/class 0/a.jpg"), "no picture");
+  const Outcome none = train("no pictures", {});
+  EXPECT_EQ(none.code, 3) << none.err;
+  EXPECT_NE(none.err.find("no image that can be read"), std::string::npos) << none.err;
+}
+
+// The images of both splits are decoded, one after the other.
+TEST_F(CliData, TrainsOnAFolderWithTestImages) {
+  write_pictures("set/train", 6, 16, 16, 3);
+  write_pictures("set/test", 4, 16, 16, 3);
+  const Json json =
+      json_of(run({"train", "--data", file("set"), "--preset", "tiny", "--held-out-every", "2", "--batch",
+                   "2", "--steps", "2", "--preview-every", "0", "--json", "--out", file("run")}));
+  EXPECT_EQ(field(json, "step"), Json(2));
+  EXPECT_GT(to_double(field(json, "held_out_loss"), "held_out_loss"), 0);
 }
 
 TEST_F(CliData, SizesThatCannotBeHalvedNameTheirNeighbors) {

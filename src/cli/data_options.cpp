@@ -132,7 +132,7 @@ DataLoader::DataLoader(const CLI::App& app, const DataArguments& a, bool quiet, 
 }
 
 void DataLoader::show(const std::string& title, std::int64_t done, std::int64_t total, const char* unit) {
-  if (title != shown_) progress_ = std::make_unique<Progress>(title, total, quiet_, unit);
+  if (!progress_ || title != shown_) progress_ = std::make_unique<Progress>(title, total, quiet_, unit);
   shown_ = title;
   progress_->update(done);
 }

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -11,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/model_path.h"
 #include "cli/training_run.h"
+#include "data/load_path.h"
 #include "train/held_out.h"
 #include "train/presets.h"
 #include "train/starting_model.h"
@@ -44,10 +47,20 @@ void refuse_what_the_model_decides(const CLI::App& app) {
                   fmt::format("{} cannot be given with --from: the model has its own", option));
 }
 
+// The one that was asked for, or that suits the data: by the name of the data set, else by the size of the images.
+std::string_view choose_preset(const CLI::App& app, const TrainOptions& o) {
+  const std::string& data = o.run.data;
+  if (!o.preset.empty()) return o.preset;
+  if (data.empty() || std::ranges::find(dataset_table(), data, &DatasetEntry::name) != dataset_table().end())
+    return preset_for(data);
+  const FormOptions form = parse_form(app, o.run.source);
+  return preset_for(form.size ? *form.size : first_image_size(data));
+}
+
 // The preset, with everything that the model to start from decides and that was given on the command line in its place.
 TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optional<Model>& start) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
-  TrainConfig c = preset_config(o.preset.empty() ? preset_for(o.run.data) : o.preset);
+  TrainConfig c = preset_config(choose_preset(app, o));
   if (start) {
     refuse_what_the_model_decides(app);
     c = starting_from(*start, std::move(c));
@@ -110,7 +123,7 @@ int run(const CLI::App& app, const TrainOptions& o) {
   DataLoader loader(app, o.run.source, o.run.quiet, config.form);
   Dataset dataset = loader.load(config.data).dataset;
   HeldOutImages held_out = load_held_out(loader, config, dataset);
-  const std::string summary = summary_of(dataset);
+  const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
   Trainer trainer(config, std::move(dataset), o.run.out, talk, std::move(held_out.images), std::move(start));
   if (!o.run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   if (!o.run.quiet) describe_run(trainer, summary, config);
@@ -127,7 +140,9 @@ std::function<int()> add_train(CLI::App& app) {
   add_place_options(app, o->run, "that of the preset");
   app.add_option(
       "--preset", o->preset,
-      "Defaults for everything below (default: as --data; fashion-mnist if none is for it):" + preset_names);
+      "Defaults for everything below (default: as --data; of a path: folder-64 for images of more than\n48 "
+      "pixels, else fashion-mnist):" +
+          preset_names);
 
   app.add_option("--from", o->from,
                  "Start from the weights of this trained model: a pipeline directory, a run, or the name of "

@@ -26,12 +26,6 @@ namespace {
 
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t(1) << 30;
 
-Image decode(const Sample& sample) {
-  if (const auto* path = std::get_if<fs::path>(&sample.content))
-    return decode_image(read_file(*path, kMaxFileBytes), path->string());
-  return decode_image(std::get<std::vector<std::byte>>(sample.content), sample.name);
-}
-
 // One pass over a source with everything decided but perhaps the size.
 class Decoding {
  public:
@@ -106,7 +100,7 @@ void Decoding::note_broken(const Numbered& numbered, const std::string& reason) 
 // Nothing if the file is broken, which is then on record.
 std::optional<Image> Decoding::decode_or_note(const Numbered& numbered) {
   try {
-    return decode(numbered.sample);
+    return decode_sample(numbered.sample);
   } catch (const Error& error) {
     note_broken(numbered, error.what());
     return std::nullopt;
@@ -237,6 +231,12 @@ void Decoding::commit(std::uint64_t signature) {
 }
 
 }  // namespace
+
+Image decode_sample(const Sample& sample) {
+  if (const auto* path = std::get_if<fs::path>(&sample.content))
+    return decode_image(read_file(*path, kMaxFileBytes), path->string());
+  return decode_image(std::get<std::vector<std::byte>>(sample.content), sample.name);
+}
 
 void decode_samples(const SampleSource& source, const PrepareOptions& options, const fs::path& cache,
                     std::uint64_t signature) {

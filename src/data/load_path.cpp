@@ -8,10 +8,13 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/error.h"
 #include "data/cifar.h"
 #include "data/data_places.h"
+#include "data/decode_samples.h"
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/tar_shards.h"
@@ -48,57 +51,42 @@ std::optional<fs::path> split_folder(const fs::path& folder, Split split) {
   return folder / (split == Split::train ? "train" : "test");
 }
 
-LoadedData prepared(const char* kind, const SampleSource& source, const DataOptions& options) {
-  CachedSet set = prepare_images(source, options.prepare);
-  if (!set.facts.broken.empty() && options.prepare.talk)
-    options.prepare.talk(fmt::format("{}: {} broken file{} left out, for example: {}", source.name,
-                                     set.facts.broken.size(), set.facts.broken.size() == 1 ? " is" : "s are",
-                                     set.facts.broken.front().reason));
-  return {take_shard(std::move(set.dataset), options.shards, options.shard), kind, std::move(set.facts)};
-}
+// What is at a path: images in memory, or files that must be decoded first.
+struct FoundData {
+  const char* kind;
+  std::variant<Dataset, SampleSource> content;
+  std::vector<std::string> empty_folders = {};
+};
 
-LoadedData load_images(const fs::path& folder, FolderListing listing, const DataOptions& options) {
-  if (!listing.empty_folders.empty() && options.prepare.talk)
-    options.prepare.talk(fmt::format("{}: no class of images in the sub-folder{} {}", folder.string(),
-                                     listing.empty_folders.size() == 1 ? "" : "s",
-                                     fmt::join(listing.empty_folders, ", ")));
-  return prepared("image folder", image_folder_source(folder, std::move(listing)), options);
-}
-
-LoadedData load_folder(const fs::path& folder, const DataOptions& options) {
-  if (const auto files = find_idx_files(folder, options.split))
-    return {part_in_form(read_idx_folder(folder, *files), options), "IDX files", {}};
-  if (auto cifar = read_cifar10(folder, options.split))
-    return {part_in_form(std::move(*cifar), options), "CIFAR-10 binary files", {}};
-  const fs::path images = split_folder(folder, options.split).value_or(folder);
+FoundData find_in_folder(const fs::path& folder, Split split) {
+  if (const auto files = find_idx_files(folder, split)) return {"IDX files", read_idx_folder(folder, *files)};
+  if (auto cifar = read_cifar10(folder, split)) return {"CIFAR-10 binary files", std::move(*cifar)};
+  const fs::path images = split_folder(folder, split).value_or(folder);
   std::error_code ignored;
   if (fs::is_directory(images, ignored))
-    if (auto listing = list_image_folder(images)) return load_images(images, std::move(*listing), options);
+    if (auto listing = list_image_folder(images)) {
+      std::vector<std::string> empty = std::move(listing->empty_folders);
+      return {"image folder", image_folder_source(images, std::move(*listing)), std::move(empty)};
+    }
   refuse_python_cifar10(folder);  // which is a tar file, too
   if (auto shards = find_tar_shards(folder.string()); !shards.empty())
-    return prepared("tar files", tar_shard_source(folder.string(), std::move(shards)), options);
+    return {"tar files", tar_shard_source(folder.string(), std::move(shards))};
   throw Error(
       ErrorKind::bad_input,
       fmt::format("The folder {} does not hold a data set: looked for images (.jpg, .jpeg, .png, .tif, "
                   ".tiff) in it or in a sub-folder for each class, for tar files, for {}, and for {}.",
-                  folder.string(), describe_wanted_files(options.split), describe_cifar10(options.split)));
+                  folder.string(), describe_wanted_files(split), describe_cifar10(split)));
 }
 
-}  // namespace
-
-Dataset part_in_form(Dataset whole, const DataOptions& options) {
-  return reform(take_shard(std::move(whole), options.shards, options.shard), options.prepare.form);
-}
-
-LoadedData load_path(const std::string& path, const DataOptions& options) {
+FoundData find_at(const std::string& path, Split split) {
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return load_folder(path, options);
+  if (fs::is_directory(path, ignored)) return find_in_folder(path, split);
   const bool exists = fs::exists(path, ignored);
   if (exists && fs::path(path).filename() == kCifar10Archive)
-    return {part_in_form(read_cifar10_archive(path, options.split), options), "CIFAR-10 binary archive", {}};
+    return {"CIFAR-10 binary archive", read_cifar10_archive(path, split)};
   if (exists) refuse_python_cifar10_file(path);
   if (auto shards = find_tar_shards(path); !shards.empty())
-    return prepared("tar files", tar_shard_source(path, std::move(shards)), options);
+    return {"tar files", tar_shard_source(path, std::move(shards))};
   if (exists)
     throw Error(
         ErrorKind::bad_input,
@@ -110,6 +98,46 @@ LoadedData load_path(const std::string& path, const DataOptions& options) {
   throw Error(ErrorKind::usage,
               fmt::format("There is no data set and no folder called \"{}\"; the data sets are {}.", path,
                           fmt::join(names, ", ")));
+}
+
+LoadedData prepared(const FoundData& found, const SampleSource& source, const DataOptions& options) {
+  const auto& talk = options.prepare.talk;
+  if (!found.empty_folders.empty() && talk)
+    talk(fmt::format("{}: no class of images in the sub-folder{} {}", source.place.string(),
+                     found.empty_folders.size() == 1 ? "" : "s", fmt::join(found.empty_folders, ", ")));
+  CachedSet set = prepare_images(source, options.prepare);
+  if (!set.facts.broken.empty() && talk)
+    talk(fmt::format("{}: {} broken file{} left out, for example: {}", source.name, set.facts.broken.size(),
+                     set.facts.broken.size() == 1 ? " is" : "s are", set.facts.broken.front().reason));
+  return {take_shard(std::move(set.dataset), options.shards, options.shard), found.kind,
+          std::move(set.facts)};
+}
+
+}  // namespace
+
+Dataset part_in_form(Dataset whole, const DataOptions& options) {
+  return reform(take_shard(std::move(whole), options.shards, options.shard), options.prepare.form);
+}
+
+LoadedData load_path(const std::string& path, const DataOptions& options) {
+  FoundData found = find_at(path, options.split);
+  if (const auto* source = std::get_if<SampleSource>(&found.content))
+    return prepared(found, *source, options);
+  return {part_in_form(std::get<Dataset>(std::move(found.content)), options), found.kind, {}};
+}
+
+std::array<int, 2> first_image_size(const std::string& path) {
+  const FoundData found = find_at(path, Split::train);
+  if (const auto* dataset = std::get_if<Dataset>(&found.content)) return {dataset->height, dataset->width};
+  const auto& source = std::get<SampleSource>(found.content);
+  const SampleReader read = source.open();
+  while (const std::optional<Sample> sample = read()) try {
+      const Image image = decode_sample(*sample);
+      return {image.height, image.width};
+    } catch (const Error&) {
+      continue;  // a broken file; loading counts them
+    }
+  throw Error(ErrorKind::bad_input, fmt::format("{} holds no image that can be read.", path));
 }
 
 }  // namespace diffusion

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -167,6 +168,11 @@ std::string_view preset_for(std::string_view data) {
   for (const Preset& preset : kPresets)
     if (!data.empty() && preset_config(preset.name).data == data) return preset.name;
   return kPresets.front().name;
+}
+
+std::string_view preset_for(std::array<int, 2> size) {
+  constexpr int kSmall = 48;  // three levels end with 12x12 pixels, where attention still is cheap
+  return std::max(size[0], size[1]) <= kSmall ? kPresets.front().name : "folder-64";
 }
 
 TrainConfig preset_config(std::string_view name) {

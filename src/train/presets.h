@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -15,6 +16,8 @@ struct Preset {
 std::span<const Preset> presets();
 // The first that has this data set for a default, else, and if none is given, the first of all.
 std::string_view preset_for(std::string_view data);
+// For images of this height and width: folder-64 above 48 pixels, else the first of all.
+std::string_view preset_for(std::array<int, 2> size);
 // The defaults of a preset. Error(usage) listing the names for an unknown one.
 TrainConfig preset_config(std::string_view name);
 

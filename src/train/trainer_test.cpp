@@ -284,6 +284,9 @@ TEST(TrainConfig, DataChooseThePreset) {
   EXPECT_EQ(preset_for("mnist"), "mnist");
   EXPECT_EQ(preset_for("cifar10"), "cifar10");
   EXPECT_EQ(preset_for("photos"), "fashion-mnist");
+  EXPECT_EQ(preset_for(std::array{28, 28}), "fashion-mnist");
+  EXPECT_EQ(preset_for(std::array{48, 32}), "fashion-mnist");
+  EXPECT_EQ(preset_for(std::array{32, 49}), "folder-64");
   EXPECT_EQ(preset_config("cifar10").data, "cifar10");
   EXPECT_TRUE(preset_config("folder-64").data.empty());
 }
