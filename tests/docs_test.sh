@@ -18,7 +18,7 @@ echo "data: $data"
 # The reader's own photographs.
 "$program" train --data shapes --out maker --preset tiny --steps 1 --quiet >/dev/null
 "$program" sample maker -n 4 --steps 2 --scale 5 -o photo.png --quiet >/dev/null
-"$program" sample maker -n 8 --steps 2 --scale 4 -o pictures --quiet >/dev/null
+"$program" sample maker -n 8 --steps 2 -o pictures --quiet >/dev/null
 cp "${DIFFUSION_DATA_DIR:-}/images/000000039769.png" cat.png 2>/dev/null || cp photo.png cat.png
 
 # The command as a test can afford it.
