@@ -172,7 +172,7 @@ TEST_F(CliData, PresetSaysSizeUnlessTheUserDoes) {
 
 TEST_F(CliData, ImagesOfAPathChooseThePreset) {
   write_pictures("photos", 4, 70, 90, 3);
-  write_file(file("photos/class 0/a broken one.jpg"), "no picture");
+  write_file(file("photos/class 0/! broken.jpg"), "no picture");  // the first by name
   write_pictures("small", 4, 28, 28, 1);
   int count = 0;
   const auto train = [&](const std::string& pictures, const Arguments& more) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,8 +50,7 @@ void refuse_what_the_model_decides(const CLI::App& app) {
 std::string_view choose_preset(const CLI::App& app, const TrainOptions& o) {
   const std::string& data = o.run.data;
   if (!o.preset.empty()) return o.preset;
-  if (data.empty() || std::ranges::find(dataset_table(), data, &DatasetEntry::name) != dataset_table().end())
-    return preset_for(data);
+  if (data.empty() || find_dataset(data)) return preset_for(data);
   const FormOptions form = parse_form(app, o.run.source);
   return preset_for(form.size ? *form.size : first_image_size(data));
 }

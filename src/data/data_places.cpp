@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "data/cache_folder.h"
 
@@ -25,8 +23,7 @@ fs::path cache_of(const DatasetEntry& entry) {
 std::vector<fs::path> places_in(const fs::path& folder, const std::string& name) {
   std::vector<fs::path> places{folder / name};
   const std::string own_name = folder_name(folder);
-  const bool is_of_another =
-      own_name != name && std::ranges::count(dataset_table(), own_name, &DatasetEntry::name) > 0;
+  const bool is_of_another = own_name != name && find_dataset(own_name) != nullptr;
   if (!is_of_another) places.push_back(folder);
   return places;
 }

@@ -27,11 +27,10 @@ namespace {
 
 Dataset read_idx_folder(const fs::path& folder, const IdxFiles& files) {
   const std::string name = folder_name(folder);
-  const auto entry = std::ranges::find(dataset_table(), name, &DatasetEntry::name);
-  const bool known = entry != dataset_table().end();
+  const DatasetEntry* known = find_dataset(name);
   return read_idx_pair(
       files.images, files.labels, name,
-      known ? std::span<const std::string>(entry->class_names) : std::span<const std::string>());
+      known ? std::span<const std::string>(known->class_names) : std::span<const std::string>());
 }
 
 // FOLDER/train or FOLDER/test, if its sub-folders are splits and not classes.

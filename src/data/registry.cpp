@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "data/cifar.h"
@@ -55,6 +54,12 @@ std::span<const DatasetEntry> dataset_table() {
   return table;
 }
 
+const DatasetEntry* find_dataset(std::string_view name) {
+  for (const DatasetEntry& entry : dataset_table())
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
 Dataset load_idx_set(const DatasetEntry& entry, const DataOptions& options) {
   const auto read = [&](const fs::path& folder) -> std::optional<Dataset> {
     const auto files = find_idx_files(folder, options.split);
@@ -82,9 +87,8 @@ Dataset load_cifar10(const DatasetEntry& entry, const DataOptions& options) {
 
 LoadedData load_data(const std::string& name_or_path, const DataOptions& options) {
   validate(options.prepare.form);
-  const auto table = dataset_table();
-  const auto entry = std::ranges::find(table, name_or_path, &DatasetEntry::name);
-  if (entry == table.end()) return load_path(name_or_path, options);
+  const DatasetEntry* entry = find_dataset(name_or_path);
+  if (!entry) return load_path(name_or_path, options);
   return {part_in_form(entry->load(*entry, options), options), "known data set", {}};
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -39,6 +40,7 @@ struct DatasetEntry {
 
 // fashion-mnist, mnist, cifar10, shapes.
 std::span<const DatasetEntry> dataset_table();
+const DatasetEntry* find_dataset(std::string_view name);  // nullptr if there is none
 
 // A data set, and what is known of where it came from.
 struct LoadedData {
