@@ -7,14 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <utility>
 
 #include "io/exif.h"
+#include "io/tiff_memory.h"
 #endif
 
 #include "base/error.h"
@@ -48,87 +45,10 @@ Image decode_tiff(std::span<const std::byte>, const std::string& source_name) {
 
 namespace {
 
-constexpr int kMaxSamples = 16;                     // channels of a file, most of which would be dropped
-constexpr std::int64_t kMaxTileBytes = 64 << 20;    // 4096 x 4096 pixels of RGBA
-constexpr std::int64_t kMostCompression = 2048;     // LZW of a picture of one color; CCITT has no such limit
-constexpr std::int64_t kMaxAllocation = 256 << 20;  // by libtiff, at once
+constexpr int kMaxSamples = 16;                   // channels of a file, most of which would be dropped
+constexpr std::int64_t kMaxTileBytes = 64 << 20;  // 4096 x 4096 pixels of RGBA
+constexpr std::int64_t kMostCompression = 2048;   // LZW of a picture of one color; CCITT has no such limit
 constexpr int kSeparated = 5, kCieLab = 8, kIccLab = 9;  // photometric interpretations, for messages
-
-// The file in memory, and the first thing that libtiff found wrong with it. libtiff goes on after many errors, with
-// zeros in place of pixels, so what counts is the message, not the result of the call.
-struct Source {
-  std::span<const std::byte> bytes;
-  std::size_t position = 0;
-  std::array<char, 256> message{};
-};
-
-Source& source_of(thandle_t handle) {
-  return *static_cast<Source*>(handle);
-}
-
-tmsize_t read_bytes(thandle_t handle, void* out, tmsize_t size) {
-  Source& source = source_of(handle);
-  if (size < 0 || source.position > source.bytes.size()) return 0;
-  const std::size_t count = std::min(std::size_t(size), source.bytes.size() - source.position);
-  if (count > 0) std::memcpy(out, source.bytes.data() + source.position, count);
-  source.position += count;
-  return tmsize_t(count);
-}
-
-tmsize_t write_nothing(thandle_t, void*, tmsize_t) {
-  return -1;
-}
-
-toff_t seek(thandle_t handle, toff_t offset, int whence) {
-  Source& source = source_of(handle);
-  if (whence == SEEK_CUR) offset += source.position;
-  if (whence == SEEK_END) offset += source.bytes.size();
-  source.position = offset;
-  return offset;
-}
-
-int close_nothing(thandle_t) {
-  return 0;
-}
-
-toff_t size_of(thandle_t handle) {
-  return source_of(handle).bytes.size();
-}
-
-// libtiff reads through this pointer only, as the file is open for reading.
-int map(thandle_t handle, void** base, toff_t* size) {
-  *base = const_cast<std::byte*>(source_of(handle).bytes.data());
-  *size = source_of(handle).bytes.size();
-  return 1;
-}
-
-void unmap(thandle_t, void*, toff_t) {}
-
-int on_error(TIFF*, void* user, const char*, const char* format, va_list arguments) {
-  Source& source = *static_cast<Source*>(user);
-  if (source.message[0] == 0) std::vsnprintf(source.message.data(), source.message.size(), format, arguments);
-  return 1;
-}
-
-int on_warning(TIFF*, void*, const char*, const char*, va_list) {
-  return 1;
-}
-
-struct CloseTiff {
-  void operator()(TIFF* tiff) const { TIFFClose(tiff); }
-};
-using TiffPointer = std::unique_ptr<TIFF, CloseTiff>;
-
-TiffPointer open(Source& source) {
-  const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(),
-                                                                                 TIFFOpenOptionsFree);
-  if (options == nullptr) throw std::bad_alloc();
-  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMaxAllocation);
-  TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source);
-  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &source);
-  return TiffPointer(TIFFClientOpenExt("memory", "r", &source, read_bytes, write_nothing, seek, close_nothing,
-                                       size_of, map, unmap, options.get()));
-}
 
 // What the tags say, checked: nothing else is decoded.
 struct Layout {
@@ -383,8 +303,8 @@ void undo_premultiplication(Image& image) {
 }  // namespace
 
 Image decode_tiff(std::span<const std::byte> bytes, const std::string& source_name) {
-  Source source{bytes};
-  const TiffPointer tiff = open(source);
+  TiffMemory source{bytes};
+  const TiffPointer tiff = open_tiff(source);
   const auto check = [&](bool succeeded) {
     if (source.message[0] != 0) refuse(source_name, source.message.data());
     if (!succeeded) refuse(source_name, "its tags contradict each other");
