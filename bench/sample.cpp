@@ -10,7 +10,7 @@
 #include "device/cpu/cpu_device.h"
 #include "diffusion/generate.h"
 #include "diffusion/model.h"
-#include "io/npy.h"
+#include "formats/npy.h"
 #include "profile/network_step.h"
 #include "timing.h"
 

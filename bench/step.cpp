@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "device/cpu/cpu_device.h"
 #include "diffusion/model.h"
-#include "io/fs.h"
-#include "io/safetensors.h"
+#include "files/fs.h"
+#include "formats/safetensors.h"
 #include "profile/network_step.h"
 #include "timing.h"
 

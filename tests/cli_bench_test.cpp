@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cli_program.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cli_program.h"
-#include "io/image.h"
-#include "io/scratch.h"
+#include "pictures/image.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "cli_program.h"
-#include "io/fs.h"
-#include "io/image.h"
-#include "io/npy.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/npy.h"
+#include "pictures/image.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -11,11 +11,11 @@
 
 #include "base/rng.h"
 #include "cli_program.h"
-#include "data/fixtures.h"
 #include "eval/classifier_files.h"
-#include "io/image.h"
-#include "io/npy.h"
-#include "io/scratch.h"
+#include "formats/npy.h"
+#include "pictures/image.h"
+#include "support/fixtures.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

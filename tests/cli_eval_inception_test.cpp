@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "cli_program.h"
-#include "data/fixtures.h"
+#include "files/sha256.h"
+#include "formats/npy.h"
 #include "inception_tensors.h"
-#include "io/image.h"
-#include "io/npy.h"
-#include "io/scratch.h"
-#include "io/sha256.h"
+#include "pictures/image.h"
+#include "support/fixtures.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/rng.h"
 #include "cli_program.h"
 #include "eval/classifier_files.h"
-#include "io/npy.h"
-#include "io/scratch.h"
+#include "formats/npy.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -11,9 +11,9 @@
 #include "cli_program.h"
 #include "diffusion/model.h"
 #include "diffusion/weights.h"
-#include "io/fs.h"
-#include "io/manifest.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/manifest.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

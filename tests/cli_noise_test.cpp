@@ -14,11 +14,11 @@
 #include "base/rng.h"
 #include "cli_program.h"
 #include "diffusion/schedule.h"
-#include "io/fs.h"
-#include "io/image.h"
-#include "io/npy.h"
-#include "io/resize.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/npy.h"
+#include "pictures/image.h"
+#include "pictures/resize.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "diffusion/model.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion::cli {
 

@@ -9,8 +9,8 @@
 
 #include <cstdlib>
 
-#include "io/fs.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "support/scratch.h"
 
 namespace diffusion::cli {
 

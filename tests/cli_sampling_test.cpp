@@ -11,9 +11,9 @@
 #include "base/rng.h"
 #include "cli_program.h"
 #include "diffusion/samplers.h"
-#include "io/fs.h"
-#include "io/npy.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/npy.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

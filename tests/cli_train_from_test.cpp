@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli_program.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

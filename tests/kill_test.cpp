@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "io/json.h"
-#include "io/scratch.h"
+#include "formats/json.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -9,7 +9,7 @@
 #include "device/cpu/cpu_device.h"
 #include "eval/classifier_files.h"
 #include "eval/image_sets.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

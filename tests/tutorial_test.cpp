@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "cli_program.h"
-#include "data/fixtures.h"
-#include "io/json.h"
-#include "io/scratch.h"
+#include "formats/json.h"
+#include "support/fixtures.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

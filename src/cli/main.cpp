@@ -17,9 +17,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "cli/commands.h"
-#include "cli/options.h"
-#include "cli/usage_hint.h"
+#include "cli/commands/commands.h"
+#include "cli/options/options.h"
+#include "cli/options/usage_hint.h"
 
 namespace diffusion {
 

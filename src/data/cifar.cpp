@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "data/archive.h"
-#include "io/fs.h"
+#include "files/fs.h"
 
 namespace diffusion {
 

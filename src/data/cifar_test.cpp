@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "data/fixtures.h"
 #include "data/registry.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "data/content_hash.h"
-#include "io/resize.h"
+#include "pictures/resize.h"
 
 namespace diffusion {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "io/image.h"
+#include "pictures/image.h"
 
 namespace diffusion {
 

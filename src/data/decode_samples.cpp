@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "data/content_hash.h"
 #include "data/sample_records.h"
-#include "io/fs.h"
+#include "files/fs.h"
 
 namespace diffusion {
 

@@ -6,7 +6,7 @@
 #include <iterator>
 
 #include "base/error.h"
-#include "data/fixtures.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

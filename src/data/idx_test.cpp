@@ -6,7 +6,7 @@
 #include <array>
 #include <ctime>
 
-#include "data/fixtures.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

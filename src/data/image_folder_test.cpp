@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "data/fixtures.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "io/resize.h"
+#include "pictures/resize.h"
 
 namespace diffusion {
 

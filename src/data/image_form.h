@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "data/dataset.h"
-#include "io/image.h"
+#include "pictures/image.h"
 
 namespace diffusion {
 

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "data/byte_fields.h"
 #include "data/content_hash.h"
-#include "io/file_descriptor.h"
+#include "files/file_descriptor.h"
 
 namespace diffusion {
 

@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "data/content_hash.h"
-#include "data/fixtures.h"
-#include "io/fs.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "support/fixtures.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

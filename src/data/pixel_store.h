@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "io/mapped_file.h"
+#include "files/mapped_file.h"
 
 namespace diffusion {
 

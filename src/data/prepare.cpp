@@ -12,7 +12,7 @@
 #include "data/content_hash.h"
 #include "data/decode_samples.h"
 #include "data/sample_records.h"
-#include "io/fs.h"
+#include "files/fs.h"
 
 namespace diffusion {
 

@@ -8,9 +8,9 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "data/fixtures.h"
 #include "data/image_folder.h"
-#include "io/fs.h"
+#include "files/fs.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

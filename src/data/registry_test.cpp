@@ -7,7 +7,7 @@
 #include <array>
 
 #include "base/error.h"
-#include "data/fixtures.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -13,7 +13,7 @@
 #include "data/archive.h"
 #include "data/content_hash.h"
 #include "data/image_folder.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "data/archive.h"
-#include "data/fixtures.h"
-#include "io/image.h"
+#include "pictures/image.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

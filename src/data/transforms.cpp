@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "io/exif.h"
-#include "io/resize.h"
+#include "pictures/exif.h"
+#include "pictures/resize.h"
 
 namespace diffusion {
 

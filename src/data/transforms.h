@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "base/rng.h"
-#include "io/image.h"
+#include "pictures/image.h"
 
 namespace diffusion {
 
@@ -12,9 +12,9 @@ namespace diffusion {
 //
 //   const Transform transforms[] = {ResizeShorterSide{128}, RandomHorizontalFlip{}, CenterCrop{128, 128}};
 //   const Image picture = apply(transforms, read_image("cat.png"), {seed, Stream::transform, index, epoch});
-//   const std::vector<float> x0 = scale_to_signed(to_tensor(picture));  // io/image_tensor.h, which has the way back
+//   const std::vector<float> x0 = scale_to_signed(to_tensor(picture));  // pictures/image_tensor.h, which has the way back
 //
-// See io/resize.h for what each size means exactly.
+// See pictures/resize.h for what each size means exactly.
 
 struct ResizeShorterSide {
   int size;

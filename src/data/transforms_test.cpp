@@ -8,8 +8,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "io/exif.h"
-#include "io/resize.h"
+#include "pictures/exif.h"
+#include "pictures/resize.h"
 
 namespace diffusion {
 namespace {

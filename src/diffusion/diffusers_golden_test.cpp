@@ -17,7 +17,7 @@
 #include "diffusion/samplers.h"
 #include "diffusion/schedule.h"
 #include "diffusion/scheduler_config.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 namespace {

@@ -11,7 +11,7 @@
 #include "diffusion/guidance.h"
 #include "diffusion/model.h"
 #include "diffusion/samplers.h"
-#include "io/image_tensor.h"
+#include "pictures/image_tensor.h"
 
 namespace diffusion {
 

@@ -11,7 +11,7 @@
 
 #include "device/device.h"
 #include "diffusion/model.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

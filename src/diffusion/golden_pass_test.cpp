@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "device/cpu/cpu_device.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "diffusion/weights.h"
-#include "io/fs.h"
-#include "io/sha256.h"
+#include "files/fs.h"
+#include "files/sha256.h"
 
 namespace diffusion {
 

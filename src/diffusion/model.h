@@ -15,8 +15,8 @@
 #include "diffusion/pipeline_index.h"
 #include "diffusion/precondition.h"
 #include "diffusion/scheduler_config.h"
-#include "io/json.h"
-#include "io/safetensors.h"
+#include "formats/json.h"
+#include "formats/safetensors.h"
 #include "nn/network.h"
 #include "plan/param_store.h"
 

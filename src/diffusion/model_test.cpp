@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/tensor.h"
-#include "io/fs.h"
-#include "io/safetensors.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/safetensors.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

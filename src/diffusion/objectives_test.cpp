@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/exact_gaussian.h"
 #include "diffusion/precondition.h"
 #include "diffusion/samplers.h"
 #include "diffusion/spacings.h"
+#include "support/exact_gaussian.h"
 
 namespace diffusion {
 namespace {

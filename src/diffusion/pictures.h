@@ -10,7 +10,7 @@
 #include "diffusion/generate.h"
 #include "diffusion/model.h"
 #include "diffusion/schedule.h"
-#include "io/image.h"
+#include "pictures/image.h"
 
 namespace diffusion {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "io/fs.h"
+#include "files/fs.h"
 
 namespace diffusion {
 

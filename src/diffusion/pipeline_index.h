@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

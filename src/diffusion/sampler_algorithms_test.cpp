@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "diffusion/exact_gaussian.h"
 #include "diffusion/samplers.h"
+#include "support/exact_gaussian.h"
 
 namespace diffusion {
 namespace {

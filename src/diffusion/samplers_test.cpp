@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "diffusion/exact_gaussian.h"
+#include "support/exact_gaussian.h"
 
 namespace diffusion {
 namespace {

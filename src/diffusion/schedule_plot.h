@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "diffusion/schedule.h"
-#include "io/plot.h"
+#include "drawing/plot.h"
 
 namespace diffusion {
 

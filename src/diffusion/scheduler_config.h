@@ -9,7 +9,7 @@
 #include "diffusion/precondition.h"
 #include "diffusion/samplers.h"
 #include "diffusion/spacings.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

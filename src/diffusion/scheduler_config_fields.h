@@ -1,6 +1,6 @@
 #pragma once
 
-#include "io/json_fields.h"
+#include "formats/json_fields.h"
 
 namespace diffusion {
 

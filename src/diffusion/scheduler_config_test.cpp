@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "diffusion/spacing_beta.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

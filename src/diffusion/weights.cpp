@@ -9,8 +9,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "io/fs.h"
-#include "io/json.h"
+#include "files/fs.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

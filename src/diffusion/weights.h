@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/safetensors.h"
+#include "formats/safetensors.h"
 #include "plan/param_store.h"
 
 namespace diffusion {

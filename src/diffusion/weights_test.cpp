@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "diffusion/model.h"
-#include "io/fs.h"
-#include "io/json.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/json.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
-#include "data/fixtures.h"
 #include "eval/frechet.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "data/fixtures.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/rng.h"
-#include "data/fixtures.h"
 #include "device/cpu/cpu_device.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "io/fs.h"
-#include "io/json_fields.h"
-#include "io/safetensors.h"
-#include "io/sha256.h"
+#include "files/fs.h"
+#include "files/sha256.h"
+#include "formats/json_fields.h"
+#include "formats/safetensors.h"
 
 namespace diffusion {
 

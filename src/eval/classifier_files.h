@@ -11,7 +11,7 @@
 #include <string>
 
 #include "eval/classifier.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

@@ -7,12 +7,12 @@
 #include <limits>
 
 #include "base/error.h"
-#include "data/fixtures.h"
 #include "device/cpu/cpu_device.h"
 #include "eval/classifier_files.h"
 #include "eval/cross_entropy.h"
-#include "io/fs.h"
+#include "files/fs.h"
 #include "plan/plan.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -8,8 +8,8 @@
 #include "eval/frechet.h"
 #include "eval/kid.h"
 #include "eval/prdc.h"
-#include "io/fs.h"
-#include "io/json.h"
+#include "files/fs.h"
+#include "formats/json.h"
 
 namespace diffusion {
 namespace {

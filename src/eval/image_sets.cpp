@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "io/npy.h"
+#include "formats/npy.h"
 
 namespace diffusion {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "io/image.h"
+#include "pictures/image.h"
 
 namespace diffusion {
 

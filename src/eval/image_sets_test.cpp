@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "data/fixtures.h"
 #include "eval/evaluation.h"
-#include "io/npy.h"
+#include "formats/npy.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

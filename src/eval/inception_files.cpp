@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "eval/inception_graph.h"
-#include "io/safetensors.h"
-#include "io/sha256.h"
+#include "files/sha256.h"
+#include "formats/safetensors.h"
 
 namespace diffusion {
 

@@ -16,10 +16,10 @@
 #include "device/cpu/cpu_device.h"
 #include "eval/frechet.h"
 #include "eval/inception_graph.h"
+#include "formats/safetensors.h"
 #include "golden_uniform.h"
 #include "inception_tensors.h"
-#include "io/safetensors.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 

@@ -14,7 +14,7 @@
 #include "device/cpu/cpu_device.h"
 #include "diffusion/denoiser.h"
 #include "eval/likelihood_denoiser.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "data/fixtures.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

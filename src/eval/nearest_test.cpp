@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "base/rng.h"
-#include "data/fixtures.h"
 #include "device/cpu/cpu_device.h"
+#include "support/fixtures.h"
 
 namespace diffusion {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "io/fs.h"
-#include "io/json.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "formats/json.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "base/error.h"
-#include "io/json_fields.h"
+#include "formats/json_fields.h"
 
 namespace diffusion {
 

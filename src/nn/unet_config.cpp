@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "io/json_fields.h"
+#include "formats/json_fields.h"
 
 namespace diffusion {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/json.h"
 #include "graph/activation.h"
-#include "io/json.h"
 
 namespace diffusion {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "device/cpu/cpu_device.h"
-#include "io/fs.h"
-#include "io/safetensors.h"
+#include "files/fs.h"
+#include "formats/safetensors.h"
 #include "nn/network.h"
 #include "plan/plan.h"
 

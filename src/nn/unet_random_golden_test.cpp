@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "device/cpu/cpu_device.h"
+#include "files/fs.h"
 #include "golden_uniform.h"
-#include "io/fs.h"
 #include "nn/network.h"
 #include "plan/plan.h"
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "io/fs.h"
-#include "io/safetensors.h"
-#include "io/sha256.h"
+#include "files/fs.h"
+#include "files/sha256.h"
+#include "formats/safetensors.h"
 
 namespace diffusion {
 

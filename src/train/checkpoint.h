@@ -13,7 +13,7 @@
 #include <string>
 
 #include "diffusion/model.h"
-#include "io/json.h"
+#include "formats/json.h"
 #include "train/optimizer.h"
 
 namespace diffusion {

@@ -10,7 +10,7 @@
 #include "diffusion/loss.h"
 #include "diffusion/precondition.h"
 #include "diffusion/spacings.h"
-#include "io/json.h"
+#include "formats/json.h"
 #include "nn/network.h"
 #include "train/consistency.h"
 #include "train/optimizer.h"

@@ -13,7 +13,7 @@
 
 #include "base/rng.h"
 #include "diffusion/precondition.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 #include "train/config.h"
 #include "train/consistency_batch.h"
 

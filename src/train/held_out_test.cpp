@@ -9,7 +9,7 @@
 
 #include "data/shapes.h"
 #include "device/cpu/cpu_device.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 #include "train/presets.h"
 #include "train/run_log.h"
 #include "train/trainer.h"

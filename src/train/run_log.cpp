@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "io/fs.h"
-#include "io/json.h"
+#include "files/fs.h"
+#include "formats/json.h"
 
 namespace diffusion {
 

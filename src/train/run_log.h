@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "io/tensorboard.h"
+#include "formats/tensorboard.h"
 #include "train/step_report.h"
 
 namespace diffusion {

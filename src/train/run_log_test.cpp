@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
-#include "io/fs.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

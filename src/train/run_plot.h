@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "io/plot.h"
+#include "drawing/plot.h"
 #include "train/run_log.h"
 
 namespace diffusion {

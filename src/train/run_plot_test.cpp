@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "io/scratch.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {

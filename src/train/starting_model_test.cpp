@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "data/shapes.h"
-#include "io/scratch.h"
+#include "support/scratch.h"
 #include "train/presets.h"
 #include "train/trainer.h"
 

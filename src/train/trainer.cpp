@@ -10,7 +10,7 @@
 #include "base/version.h"
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
-#include "io/fs.h"
+#include "files/fs.h"
 #include "train/starting_model.h"
 
 namespace diffusion {

@@ -10,7 +10,7 @@
 
 #include "data/dataset.h"
 #include "diffusion/model.h"
-#include "io/fs.h"
+#include "files/fs.h"
 #include "nn/network.h"
 #include "plan/plan.h"
 #include "train/checkpoint.h"

@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "data/shapes.h"
-#include "io/safetensors.h"
-#include "io/scratch.h"
+#include "formats/safetensors.h"
+#include "support/scratch.h"
 #include "train/presets.h"
 
 namespace diffusion {

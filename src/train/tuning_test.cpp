@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "data/shapes.h"
-#include "io/fs.h"
-#include "io/scratch.h"
+#include "files/fs.h"
+#include "support/scratch.h"
 #include "train/presets.h"
 #include "train/starting_model.h"
 #include "train/trainer.h"

@@ -1,6 +1,6 @@
 #include "base/error.h"
 #include "fuzz_input.h"
-#include "io/exif.h"
+#include "pictures/exif.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace diffusion;

@@ -2,7 +2,7 @@
 #include "fuzz_input.h"
 
 #include "base/error.h"
-#include "io/json.h"
+#include "formats/json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace diffusion;

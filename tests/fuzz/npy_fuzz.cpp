@@ -1,5 +1,5 @@
+#include "formats/npy.h"
 #include "fuzz_input.h"
-#include "io/npy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace diffusion;

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "fuzz_input.h"
-#include "io/png.h"
+#include "pictures/png.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 #include <vector>
 #include "fuzz_input.h"
 
-#include "io/safetensors.h"
+#include "formats/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace diffusion;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints, in hexadecimal, an event file as TensorBoard's own code writes it: the golden of src/io/tensorboard_test.cpp.
+"""Prints, in hexadecimal, an event file as TensorBoard's own code writes it: the golden of src/formats/tensorboard_test.cpp.
 
     python3 -m venv /tmp/tensorboard-venv
     /tmp/tensorboard-venv/bin/pip install tensorboard==2.21.0

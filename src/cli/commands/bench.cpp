@@ -1,0 +1,216 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/commands/commands.h"
+#include "cli/options/model_path.h"
+#include "cli/options/options.h"
+#include "diffusion/model.h"
+#include "files/fs.h"
+#include "graph/flops.h"
+#include "profile/convolution_limit.h"
+#include "profile/machine_peak.h"
+#include "profile/network_step.h"
+#include "train/presets.h"
+
+namespace diffusion {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
+constexpr std::array kPresetImage{28, 28};  // of the data that the presets are made for
+constexpr int kPresetClassRows = 11;
+
+struct BenchOptions {
+  std::string what;
+  int batch = 64, steps = 10;
+  bool inference = false, profile = false, json = false;
+  MachineOptions machine;
+};
+
+struct Subject {
+  NetworkConfig network;
+  ParamStore params;
+};
+
+Subject fresh(NetworkConfig network) {
+  ParamStore params(layout_of(network));
+  params.initialize(0);
+  return {std::move(network), std::move(params)};
+}
+
+// A preset's name, a network's config.json, or a model.
+Subject find_subject(const std::string& what) {
+  const auto is_it = [&](const Preset& preset) { return preset.name == what; };
+  if (std::ranges::any_of(presets(), is_it)) {
+    const TrainConfig config = preset_config(what);
+    return fresh(fitted_to(config.network, kPresetImage, 1, config.conditional ? kPresetClassRows : 0));
+  }
+  if (what.ends_with(".json"))
+    return fresh(parse_network_config(parse_json(read_text_file(what, kMaxConfigBytes), what), what));
+  if (!fs::exists(what)) {
+    std::string names;
+    for (const Preset& preset : presets())
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+    throw Error(ErrorKind::usage,
+                fmt::format("there is no model, network configuration or preset \"{}\"; presets are: {}",
+                            what, names));
+  }
+  Model model = read_pipeline(find_pipeline(what));
+  return {std::move(model.network), std::move(model.params)};
+}
+
+struct Result {
+  double first_step_seconds, flops, conv_limit;  // flops of a step; limit in seconds
+  std::size_t arena_bytes;
+  MachinePeak peak;
+  StepProfile profile;
+};
+
+double peak_of(const MachinePeak& peak, const MachineOptions& machine) {
+  const bool bf16 = machine.precision == "bf16" || (machine.precision == "auto" && peak.bf16_flops > 0);
+  return bf16 ? peak.bf16_flops : peak.f32_flops;
+}
+
+// One row of a table of times.
+std::string row(const LayerTime& layer, double step_seconds, double peak) {
+  const auto rate = [&](double amount, double scale, int digits) {
+    return amount > 0 ? fmt::format("{:.{}f}", amount / layer.seconds * scale, digits) : std::string();
+  };
+  return fmt::format(
+      "{:>9.3f} {:>6.1f} {:>8} {:>6} {:>6}  {:<10} {}", 1e3 * layer.seconds,
+      100 * layer.seconds / step_seconds, rate(layer.flops, 1e-9, 1),
+      layer.flops > 0 ? fmt::format("{:.0f}", 100 * layer.flops / layer.seconds / peak) : "",
+      rate(layer.bytes, 1e-9, 1), layer.backward ? "backward" : "forward",
+      layer.implementation.empty() ? layer.name : fmt::format("{} ({})", layer.name, layer.implementation));
+}
+
+void print_text(const BenchOptions& o, const Result& r) {
+  const double median = r.profile.median_seconds(), mean = r.profile.mean_seconds();
+  const double peak = peak_of(r.peak, o.machine);
+  print_line(fmt::format("{} of {} images, {} threads ({})", o.inference ? "evaluations" : "training steps",
+                         o.batch, thread_count(), cpu_description()));
+  print_line(fmt::format(
+      "step         {:.2f} ms median of {} ({:.2f} to {:.2f}), {:.1f} images/s; the first after {:.2f} s",
+      1e3 * median, o.steps, 1e3 * r.profile.step_seconds.front(), 1e3 * r.profile.step_seconds.back(),
+      o.batch / median, r.first_step_seconds));
+  print_line(fmt::format("arithmetic   {:.1f} GFLOP a step, {:.0f} GFLOP/s", r.flops * 1e-9,
+                         r.flops / median * 1e-9));
+  print_line(fmt::format("machine      {:.0f} GFLOP/s f32, {} bf16; copies {:.1f} GB/s",
+                         r.peak.f32_flops * 1e-9,
+                         r.peak.bf16_flops > 0 ? fmt::format("{:.0f}", r.peak.bf16_flops * 1e-9) : "no",
+                         r.peak.copy_bytes * 1e-9));
+  if (r.conv_limit > 0)
+    print_line(fmt::format("convolutions {:.2f} ms if each ran alone: {:.0f}% of the step",
+                           1e3 * r.conv_limit, 100 * r.conv_limit / median));
+  print_line(
+      fmt::format("memory       {:.0f} MiB of activations and scratch", double(r.arena_bytes) / (1 << 20)));
+  const char* const head = "       ms      %  GFLOP/s  %peak   GB/s  ";
+  print_line("");
+  print_line(fmt::format("{}{}", head, "kind"));
+  for (const LayerTime& layer : by_kind(r.profile)) print_line(row(layer, mean, peak));
+  if (!o.profile) return;
+  print_line("");
+  print_line(fmt::format("{}{}", head, "layer"));
+  for (const LayerTime& layer : r.profile.layers) print_line(row(layer, mean, peak));
+}
+
+Json to_json(const LayerTime& layer) {
+  return Json::Object{
+      {"name", layer.name},         {"kind", layer.kind},   {"implementation", layer.implementation},
+      {"backward", layer.backward}, {"flops", layer.flops}, {"bytes", layer.bytes},
+      {"seconds", layer.seconds}};
+}
+
+void print_result_json(const BenchOptions& o, const Result& r) {
+  Json::Array kinds, layers;
+  for (const LayerTime& layer : by_kind(r.profile)) kinds.push_back(to_json(layer));
+  if (o.profile)
+    for (const LayerTime& layer : r.profile.layers) layers.push_back(to_json(layer));
+  Json::Object json{{"what", path_to_json(o.what)},
+                    {"mode", o.inference ? "inference" : "training"},
+                    {"batch", o.batch},
+                    {"threads", thread_count()},
+                    {"cpu", cpu_description()},
+                    {"seconds_per_step", r.profile.median_seconds()},
+                    {"seconds_fastest", r.profile.step_seconds.front()},
+                    {"seconds_slowest", r.profile.step_seconds.back()},
+                    {"first_step_seconds", r.first_step_seconds},
+                    {"flops", r.flops},
+                    {"arena_bytes", r.arena_bytes},
+                    {"convolution_limit_seconds", r.conv_limit},
+                    {"peak", Json::Object{{"f32_flops", r.peak.f32_flops},
+                                          {"bf16_flops", r.peak.bf16_flops},
+                                          {"copy_bytes", r.peak.copy_bytes}}},
+                    {"kinds", std::move(kinds)}};
+  if (o.profile) json["layers"] = std::move(layers);
+  print_json(json);
+}
+
+int run(const BenchOptions& o) {
+  const auto device = make_device(o.machine);
+  Subject subject = find_subject(o.what);
+  std::array<int, 2> size = traits_of(subject.network).sample_size;
+  if (size[0] == 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("{} has no sample_size, so there is no image size to measure", o.what));
+  validate_image_size(subject.network, size[0], size[1]);
+
+  Result r{};
+  r.peak = measure_machine_peak();
+  const Mode mode = o.inference ? Mode::inference : Mode::training;
+  {
+    const auto start = std::chrono::steady_clock::now();
+    NetworkStep step(subject.network, size, o.batch, mode, *device, std::move(subject.params));
+    step.run();
+    r.first_step_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    step.run();
+    r.profile = profile_steps(step, o.steps);
+    r.arena_bytes = step.arena_bytes();
+    for (const LayerTime& layer : r.profile.layers) r.flops += layer.flops;
+  }
+  const bool bf16 = o.machine.precision == "bf16" ||
+                    (o.machine.precision == "auto" && fastest_precision() == Precision::bf16);
+  const auto direct = make_direct_cpu_device(bf16 ? Precision::bf16 : Precision::f32);
+  const Network net = make_network(subject.network, o.batch, size[0], size[1]);
+  r.conv_limit = convolution_limit(net.graph, *device, *direct, mode);
+  o.json ? print_result_json(o, r) : print_text(o, r);
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_bench(CLI::App& app) {
+  const auto o = std::make_shared<BenchOptions>();
+  std::string names;
+  for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+  app.add_option(
+         "WHAT", o->what,
+         fmt::format("A model or run, a network's config.json, or a preset ({}; with 28x28 gray images)",
+                     names))
+      ->required()
+      ->type_name("");
+  app.add_option("--batch", o->batch, "Images a step")
+      ->check(in_range(1, 4096))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--steps", o->steps, "Timed steps, after two that warm up")
+      ->check(in_range(1, 10'000))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_flag("--inference", o->inference, "Evaluations as in sampling, not training steps");
+  app.add_flag("--profile", o->profile, "A row for every layer too");
+  add_machine_options(app, o->machine);
+  add_json_flag(app, o->json);
+  return [o] { return run(*o); };
+}
+
+}  // namespace diffusion

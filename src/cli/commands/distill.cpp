@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/commands/commands.h"
+#include "cli/options/model_path.h"
+#include "cli/options/training_run.h"
+#include "train/starting_model.h"
+
+namespace diffusion {
+
+namespace {
+
+struct DistillOptions {
+  RunOptions run;
+  std::string model;
+  int stages = 0;
+};
+
+int run(const CLI::App& app, const DistillOptions& o) {
+  Model teacher = read_pipeline(find_pipeline(o.model));
+  TrainConfig config = tuning_config(teacher);
+  apply_run_options(app, o.run, config);
+  if (!config.budget.minutes && !config.budget.steps && !config.budget.epochs) config.budget.minutes = 15;
+  if (app.count("--stages") > 0) config.consistency->stages = o.stages;
+  validate(config);  // before data are fetched
+
+  DataLoader loader(app, o.run.source, o.run.quiet);
+  Dataset dataset = loader.load(config.data).dataset;
+  const std::string summary = summary_of(dataset);
+  Trainer trainer(config, std::move(dataset), o.run.out, talk, {}, std::move(teacher));
+  if (!o.run.quiet) describe_run(trainer, summary, config);
+  return train_to_end(trainer, o.run);
+}
+
+}  // namespace
+
+std::function<int()> add_distill(CLI::App& app) {
+  const auto o = std::make_shared<DistillOptions>();
+  add_model_option(app, o->model)->required();
+  add_place_options(app, o->run, "fashion-mnist");
+  add_budget_options(app, o->run, "15");
+  add_optimization_options(app, o->run);
+  app.add_option("--stages", o->stages,
+                 fmt::format("Halvings of the distance between the two noise levels (default: {})",
+                             ConsistencyTuning{}.stages))
+      ->group("Optimization");
+  add_batch_options(app, o->run);
+  add_run_machine_options(app, o->run);
+  add_run_output_options(app, o->run);
+  app.footer(
+      "Example:\n"
+      "  diffusion distill runs/fashion --data fashion-mnist --out runs/fashion-quick --minutes 15\n"
+      "  diffusion sample runs/fashion-quick -n 100 --steps 2 -o grid.png");
+  return [&app, o] { return run(app, *o); };
+}
+
+}  // namespace diffusion

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/eval_features.h"
+#include "cli/commands/eval_measure.h"
+#include "cli/commands/eval_sets.h"
+#include "cli/options/model_path.h"
+#include "cli/output/eval_report.h"
+#include "cli/output/picture_output.h"
+#include "device/cpu/cpu_device.h"
+#include "eval/image_sets.h"
+
+namespace diffusion {
+
+namespace {
+
+// Of options that need neither model nor data.
+void check_options(const CLI::App& app, const EvalOptions& o) {
+  if (o.model.empty() == o.samples.empty())
+    throw Error(ErrorKind::usage,
+                "give either a MODEL, or --samples with a folder of images or an .npy file");
+  if (!o.samples.empty())
+    for (const char* option : {"--sampler", "--steps", "--seed", "--label", "--guidance", "--guide",
+                               "--spacing", "--save-samples", "--bits-per-dimension"})
+      if (app.count(option) > 0)
+        throw Error(ErrorKind::usage, fmt::format("{} is for a MODEL; --samples are made already", option));
+  check_sampling_names(o.sampling);
+  if (!o.neighbors.empty() && !parse_output(o.neighbors).is_one_picture())
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--neighbors is \"{}\"; accepted are names that end in .png or .jpg", o.neighbors));
+  if (!o.save_samples.empty() && parse_output(o.save_samples).form != PictureForm::npy)
+    throw Error(ErrorKind::usage,
+                fmt::format("--save-samples is \"{}\"; accepted are names that end in .npy", o.save_samples));
+}
+
+// Before the samples are made.
+void check_classification(const EvalOptions& o, const std::optional<Model>& model, const RealSets& real,
+                          const std::vector<std::string>& class_names) {
+  if (!o.classification_score) return;
+  if (real.test().labels.empty())
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--classification-score needs real images with the classes of the feature network as "
+                    "labels; {} has none",
+                    o.data));
+  if (!model) return;
+  if (!class_numbers(model->class_names, class_names))
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--classification-score needs a model of the classes of the feature network; {} is not "
+                    "class-conditional, or its classes have other names",
+                    o.model));
+  if (o.sampling.label)
+    throw Error(ErrorKind::usage,
+                "--classification-score needs samples of all classes, and --label makes one");
+}
+
+int run(const CLI::App& app, const EvalOptions& o) {
+  check_options(app, o);
+  const std::string source = o.model.empty() ? o.samples : o.model;
+  const Json source_path = o.json ? path_to_json(source) : Json(nullptr);
+  EvalNetwork net = read_eval_network(o);
+  const ClassifierConfig* classifier = classifier_of(net);
+  if (o.classification_score && !classifier)
+    throw Error(ErrorKind::usage,
+                fmt::format("--classification-score needs a feature network that is a classifier of the data "
+                            "(diffusion train-features), and {} is Inception-v3",
+                            o.features));
+  const RealSets sets = read_real_sets(o, classifier ? std::optional(classifier->class_names) : std::nullopt);
+  const std::vector<std::string>& class_names =
+      classifier ? classifier->class_names : sets.images.class_names;
+  std::optional<Model> model;
+  if (!o.model.empty()) model = read_pipeline(find_pipeline(o.model));
+  check_classification(o, model, sets, class_names);
+  set_threads(o.machine.threads);
+  std::optional<BitsPerDimension> bits;  // first, because it says at once if the model is not for such images
+  if (model && o.likelihood.wanted)
+    bits = evaluate_likelihood(*model, sets.test(), *make_cpu_device(Precision::f32), o.likelihood, o.quiet);
+  const Samples samples =
+      model ? make_samples(o, *model, class_names) : read_samples(o, app.count("--count") > 0, class_names);
+  if (o.classification_score && samples.images.labels.empty())
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--classification-score needs samples with the classes of the feature network as labels: "
+                    "a folder with a sub-folder for each; {} has none",
+                    o.samples));
+  EvalReport report = measure(o, net, samples, sets);
+  report.bits = bits;
+  if (o.json)
+    print_json(to_json(report, source_path));
+  else
+    print_report(report);
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_eval(CLI::App& app) {
+  const auto o = std::make_shared<EvalOptions>();
+  add_model_option(app, o->model);
+  app.add_option("--samples", o->samples,
+                 "Images that are made already, instead of a MODEL:\na folder of images, or .npy with uint8 "
+                 "[N, H, W, C]")
+      ->type_name("A");
+  app.add_option("--data", o->data, "Real images: a data set, a folder of images, or .npy")
+      ->required()
+      ->type_name("B");
+  app.add_option(
+         "--features", o->features,
+         "Network to compare images in: directory of diffusion train-features (one for\nfashion-mnist "
+         "comes with the program), or weights of Inception-v3 for FID\n(.safetensors; "
+         "docs/evaluation.md)")
+      ->type_name("PATH");
+  app.add_option("--split", o->split, "Which real images: test or train")
+      ->type_name("SPLIT")
+      ->capture_default_str();
+  app.add_option("-n,--count", o->count, "Images to make; of --samples, that many at random (default: all)")
+      ->check(in_range(6, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_flag(
+      "--classification-score", o->classification_score,
+      "Train a classifier on the samples and test it on real images (minutes);\nneeds samples of classes: "
+      "a MODEL with classes, or a folder with a sub-folder for each");
+  app.add_option(
+         "--neighbors", o->neighbors,
+         "Picture to write, .png or .jpg: samples beside the training images that are\nnearest to them")
+      ->type_name("FILE");
+  app.add_option("--save-samples", o->save_samples,
+                 "Write the samples of MODEL to an .npy file, for --samples")
+      ->type_name("FILE");
+  add_likelihood_options(app, o->likelihood);
+  app.add_option("--data-dir", o->source.data_dir,
+                 "Where to look for the data instead of DIFFUSION_DATA_DIR and the cache")
+      ->type_name("DIR");
+  app.add_flag("--offline", o->offline, "Never fetch data from the network");
+  add_seed_and_label_options(app, o->generate.seed, o->sampling);
+  add_sampler_options(app, o->sampling);
+  add_spacing_option(app, o->sampling);
+  add_guidance_options(app, o->sampling);
+  add_json_flag(app, o->json);
+  add_quiet_flag(app, o->quiet);
+  add_batch_option(app, o->generate.batch);
+  add_machine_options(app, o->machine);
+  app.footer(
+      "Examples:\n"
+      "  diffusion eval runs/fashion --data fashion-mnist --steps 20\n"
+      "  diffusion eval --samples others.npy --data fashion-mnist --json\n"
+      "  diffusion eval --samples others.npy --data cifar10 --features inception.safetensors");
+  return [&app, o] { return run(app, *o); };
+}
+
+}  // namespace diffusion

@@ -1,0 +1,284 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "cli/commands/commands.h"
+#include "cli/options/model_path.h"
+#include "cli/options/options.h"
+#include "cli/output/model_details.h"
+#include "diffusion/model.h"
+#include "diffusion/weights.h"
+#include "files/fs.h"
+
+namespace diffusion {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct InfoOptions {
+  std::string model;
+  bool json = false;
+};
+
+std::string human_bytes(std::uintmax_t bytes) {
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  if (bytes < 1'000'000) return fmt::format("{:.1f} kB", double(bytes) / 1e3);
+  return bytes < 1'000'000'000 ? fmt::format("{:.1f} MB", double(bytes) / 1e6)
+                               : fmt::format("{:.2f} GB", double(bytes) / 1e9);
+}
+
+std::uintmax_t disk_size(const fs::path& directory) {
+  std::uintmax_t bytes = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::uintmax_t size =
+        fs::is_regular_file(entry->path(), ignored) ? fs::file_size(entry->path(), ignored) : 0;
+    if (!ignored) bytes += size;
+  }
+  if (error)
+    throw Error(ErrorKind::io, fmt::format("Cannot list {}: {}.", directory.string(), error.message()));
+  return bytes;
+}
+
+// step, images and seconds of training/state.json, as far as they are there; nothing if the model was not trained here.
+std::optional<Json::Object> training_progress(const fs::path& pipeline) {
+  const fs::path path = pipeline / "training/state.json";
+  constexpr std::uint64_t kMaxBytes = 16 << 20;
+  if (!fs::exists(path)) return std::nullopt;
+  const Json state = parse_json(read_text_file(path, kMaxBytes), path.string());
+  Json::Object known;
+  for (const char* field : {"step", "images", "seconds", "loss_average"})
+    if (const Json* value = state.find(field); value && !value->is_null()) {
+      to_double(*value, fmt::format("{}: field {}", path.string(), field));
+      known[field] = *value;
+    }
+  return known;
+}
+
+Json::Array to_json_array(const auto& values) {
+  Json::Array array;
+  for (const auto& value : values) array.emplace_back(value);
+  return array;
+}
+
+Json block_names(const std::vector<bool>& attention, const char* plain, const char* with_attention) {
+  Json::Array names;
+  for (const bool attends : attention) names.emplace_back(attends ? with_attention : plain);
+  return names;
+}
+
+Json::Object shape_to_json(const UNetConfig& c) {
+  return {{"block_out_channels", to_json_array(c.block_out_channels)},
+          {"layers_per_block", c.layers_per_block},
+          {"down_blocks", block_names(c.down_block_attention, "DownBlock2D", "AttnDownBlock2D")},
+          {"up_blocks", block_names(c.up_block_attention, "UpBlock2D", "AttnUpBlock2D")}};
+}
+
+Json::Object shape_to_json(const ConvNextConfig& c) {
+  return {{"dim", c.dim},
+          {"dim_mults", to_json_array(c.dim_mults)},
+          {"heads", c.heads},
+          {"head_dim", c.head_dim}};
+}
+
+Json network_to_json(const Model& model) {
+  Json::Object network = std::visit([](const auto& c) { return shape_to_json(c); }, model.network);
+  network["type"] = model.traits().type;
+  network["parameters"] = model.params.layout().parameter_count();
+  network["tensors"] = model.params.layout().entries().size();
+  return network;
+}
+
+Json schedule_to_json(const Preconditioner& preconditioner) {
+  if (const EdmParameters* edm = preconditioner.edm())
+    return Json::Object{
+        {"sigma_data", edm->sigma_data}, {"sigma_min", edm->sigma_min}, {"sigma_max", edm->sigma_max}};
+  if (const FlowParameters* flow = preconditioner.flow())
+    return Json::Object{{"kind", "flow"}, {"timesteps", flow->num_train_timesteps}};
+  const NoiseSchedule& schedule = *preconditioner.schedule();
+  const auto warning = terminal_snr_warning(schedule);
+  return Json::Object{{"kind", to_string(schedule.kind)},
+                      {"timesteps", schedule.num_train_timesteps},
+                      {"beta_start", schedule.beta_start},
+                      {"beta_end", schedule.beta_end},
+                      {"terminal_snr", schedule.terminal_snr()},
+                      {"terminal_snr_warning", warning ? Json(*warning) : Json(nullptr)}};
+}
+
+std::string describe_levels(const UNetConfig& c) {
+  std::vector<std::string> levels;
+  for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
+    levels.push_back(
+        fmt::format("{}{}", c.block_out_channels[i], c.down_block_attention[i] ? " (attention)" : ""));
+  return fmt::format("{} channels, {} block{} each", fmt::join(levels, ", "), c.layers_per_block,
+                     c.layers_per_block == 1 ? "" : "s");
+}
+
+std::string describe_levels(const ConvNextConfig& c) {
+  std::vector<int> widths;
+  for (const int mult : c.dim_mults) widths.push_back(c.dim * mult);
+  return fmt::format("{} channels, 2 ConvNeXt blocks and linear attention each", fmt::join(widths, ", "));
+}
+
+void print_network(const Model& model) {
+  const NetworkTraits traits = model.traits();
+  print_line(fmt::format("network    {}, {} parameters in {} tensors",
+                         std::holds_alternative<UNetConfig>(model.network) ? "U-Net" : "ConvNeXt U-Net",
+                         model.params.layout().parameter_count(), model.params.layout().entries().size()));
+  print_line("levels     " + std::visit([](const auto& c) { return describe_levels(c); }, model.network));
+  if (traits.sample_size[0] > 0)
+    print_line(fmt::format("images     {} x {}, {} channel{}", traits.sample_size[1], traits.sample_size[0],
+                           traits.in_channels, traits.in_channels == 1 ? "" : "s"));
+  else
+    print_line(fmt::format("images     any size, {} channel{}", traits.in_channels,
+                           traits.in_channels == 1 ? "" : "s"));
+  if (model.class_count() == 0) return print_line("classes    none");
+  print_line(fmt::format("classes    {}{}{}{}", model.class_count(), model.class_names.empty() ? "" : ": ",
+                         fmt::join(model.class_names, ", "),
+                         model.null_class ? "; trained for guidance" : ""));
+}
+
+void print_scheduler(const Model& model) {
+  print_line(fmt::format("objective  {}{}", to_string(model.preconditioner.objective()),
+                         model.clip_x0 ? "; estimates are limited to [-1, 1] when sampling" : ""));
+  if (const EdmParameters* edm = model.preconditioner.edm())
+    return print_line(fmt::format("schedule   sigma from {} to {}, sigma_data {}", edm->sigma_min,
+                                  edm->sigma_max, edm->sigma_data));
+  if (const FlowParameters* flow = model.preconditioner.flow())
+    return print_line(fmt::format("schedule   rectified flow, {} timesteps", flow->num_train_timesteps));
+  const NoiseSchedule& schedule = *model.preconditioner.schedule();
+  const std::string betas = schedule.kind == ScheduleKind::cosine
+                                ? ""
+                                : fmt::format(", beta from {} to {}", schedule.beta_start, schedule.beta_end);
+  print_line(fmt::format("schedule   {}, {} timesteps{}; terminal SNR {:.3g}", to_string(schedule.kind),
+                         schedule.num_train_timesteps, betas, schedule.terminal_snr()));
+  if (const auto warning = terminal_snr_warning(schedule)) print_line("           " + *warning);
+}
+
+void print_training(const Json::Object& training) {
+  std::string line = "training  ";
+  const auto number = [&](const char* field) { return to_double(training.at(field), field); };
+  if (training.contains("step")) line += fmt::format(" {:.0f} steps", number("step"));
+  if (training.contains("images")) line += fmt::format(" {:.0f} images", number("images"));
+  if (training.contains("seconds")) line += fmt::format(" in {}", format_duration(number("seconds")));
+  if (training.contains("loss_average")) line += fmt::format(", loss {:.4f}", number("loss_average"));
+  print_line(line);
+}
+
+std::string describe_limit(const EstimateLimit& limit) {
+  if (limit.kind == EstimateLimit::Kind::clip) return fmt::format(", estimates within {}", limit.range);
+  return limit.kind == EstimateLimit::Kind::dynamic_threshold ? ", estimates within a dynamic threshold" : "";
+}
+
+// The file as it was read, and what it comes to.
+void print_sampling(const Model& model) {
+  const Json config = scheduler_config_of(model);
+  const std::optional<Spacing>& spacing = model.sampling.levels.spacing;
+  print_line(fmt::format("scheduler  {}: {}, {} levels{}",
+                         to_string(member(config, "_class_name", "scheduler"), "scheduler"),
+                         model.sampling.sampler, spacing ? to_string(*spacing) : "the model's own",
+                         describe_limit(model.sampling.limit)));
+}
+
+void print_cost(const NetworkCost& cost) {
+  const auto memory = [](const std::optional<std::size_t>& bytes) {
+    return bytes ? human_bytes(*bytes) : std::string("too much");
+  };
+  print_line(fmt::format("evaluation {:.3g} GFLOP an image", cost.flops * 1e-9));
+  print_line(fmt::format("memory     {} for weights, and for activations {} (one image) or {} (batch of {})",
+                         human_bytes(cost.weight_bytes), memory(cost.bytes_of_one),
+                         memory(cost.bytes_of_batch), NetworkCost::kBatch));
+}
+
+void print_history(const TrainingHistory& history) {
+  print_line(fmt::format("history    {} steps in {}, loss {:.4f} -> {:.4f} (first and last {} steps)",
+                         history.steps, format_duration(history.seconds), history.first_loss,
+                         history.last_loss, TrainingHistory::kAveraged));
+}
+
+Json cost_to_json(const NetworkCost& cost) {
+  const auto memory = [](const std::optional<std::size_t>& bytes) {
+    return bytes ? Json(*bytes) : Json(nullptr);
+  };
+  return Json::Object{{"flops", cost.flops},
+                      {"weight_bytes", cost.weight_bytes},
+                      {"activation_bytes", memory(cost.bytes_of_one)},
+                      {"activation_bytes_of_64", memory(cost.bytes_of_batch)}};
+}
+
+Json history_to_json(const TrainingHistory& history) {
+  return Json::Object{{"steps", history.steps},
+                      {"seconds", history.seconds},
+                      {"first_loss", history.first_loss},
+                      {"last_loss", history.last_loss}};
+}
+
+int run(const InfoOptions& o) {
+  const fs::path found = find_pipeline(o.model);
+  const fs::path pipeline = fs::weakly_canonical(found);
+  Model model = read_pipeline(found);
+  const WeightFiles weights = WeightFiles::open(component_directory(found, "unet"));
+  const std::optional<NetworkCost> cost = network_cost(model);
+  const std::optional<TrainingHistory> history = training_history(found);
+  const std::optional<Json::Object> training = training_progress(found);
+  const std::uintmax_t bytes = disk_size(pipeline);
+
+  if (!o.json) {
+    std::string meant;
+    if (found == fs::path(o.model) / "latest")
+      meant = fmt::format(" (latest: {})", pipeline.filename().string());
+    else if (found != fs::path(o.model))
+      meant = fmt::format(" ({})", pipeline.string());
+    print_line(fmt::format("model      {}{}", o.model, meant));
+    print_network(model);
+    print_scheduler(model);
+    print_sampling(model);
+    if (cost) print_cost(*cost);
+    if (training) print_training(*training);
+    if (history) print_history(*history);
+    print_line(fmt::format("on disk    {}; weights are {} in {} file{}", human_bytes(bytes),
+                           fmt::join(weights.dtypes(), ", "), weights.paths().size(),
+                           weights.paths().size() == 1 ? "" : "s"));
+    return 0;
+  }
+  print_json(Json::Object{
+      {"model", path_to_json(o.model)},
+      {"pipeline", path_to_json(pipeline.string())},
+      {"network", network_to_json(model)},
+      {"image_size", to_json_array(model.traits().sample_size)},
+      {"channels", model.traits().in_channels},
+      {"classes", model.class_count()},
+      {"class_names", to_json_array(model.class_names)},
+      {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
+      {"objective", to_string(model.preconditioner.objective())},
+      {"schedule", schedule_to_json(model.preconditioner)},
+      {"scheduler", scheduler_config_of(model)},
+      {"sampling", sampling_to_json(model.sampling)},
+      {"cost", cost ? cost_to_json(*cost) : Json(nullptr)},
+      {"weight_dtypes", to_json_array(weights.dtypes())},
+      {"weight_files", weights.paths().size()},
+      {"training", training ? Json(*training) : Json(nullptr)},
+      {"history", history ? history_to_json(*history) : Json(nullptr)},
+      {"disk_bytes", bytes},
+  });
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_info(CLI::App& app) {
+  const auto o = std::make_shared<InfoOptions>();
+  add_model_option(app, o->model)->required();
+  add_json_flag(app, o->json);
+  return [o] { return run(*o); };
+}
+
+}  // namespace diffusion

@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "cli/commands/commands.h"
+#include "cli/options/model_path.h"
+#include "cli/options/options.h"
+#include "cli/options/sampling_options.h"
+#include "cli/output/picture_output.h"
+#include "diffusion/generate.h"
+#include "diffusion/pictures.h"
+#include "formats/npy.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr int kDefaultFrames = 100;
+
+struct SampleOptions {
+  std::string model = "fashion-mnist", out = "samples.png", gif, raw;
+  GenerateOptions generate;
+  SamplingOptions sampling;
+  int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
+  MachineOptions machine;
+  bool show = false, json = false, quiet = false;
+};
+
+// Choices that depend on the model.
+GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model& model, Model* guide) {
+  GenerateOptions g = o.generate;
+  apply_sampling_options(o.sampling, model, guide, g);
+  if (!o.sampling.noise.empty()) {
+    g.noise = read_start_noise(o.sampling.noise, model);
+    const NetworkTraits traits = model.traits();
+    const auto images = int(g.noise.size() / std::size_t(traits.in_channels) /
+                            std::size_t(traits.sample_size[0]) / std::size_t(traits.sample_size[1]));
+    if (app.count("--count") == 0) g.count = images;
+    if (g.count != images)
+      throw Error(ErrorKind::usage,
+                  fmt::format("--count is {}, and {} is the noise of {} images; accepted is {}", g.count,
+                              o.sampling.noise, images, images));
+  }
+  if (g.first > std::numeric_limits<int>::max() - g.count)
+    throw Error(ErrorKind::usage, fmt::format("--first is {}; with {} images accepted is at most {}", g.first,
+                                              g.count, std::numeric_limits<int>::max() - g.count));
+  g.batch = std::min(g.batch, g.count);
+  return g;
+}
+
+// A class in each column if that fills a row, else about a square.
+int default_columns(const Model& model, const GenerateOptions& g) {
+  constexpr int kMostClassColumns = 20;
+  const int classes = model.class_count();
+  if (!g.label && classes > 1 && classes <= kMostClassColumns && classes <= g.count) return classes;
+  return int(std::ceil(std::sqrt(g.count)));
+}
+
+Grid choose_grid(const Model& model, const SampleOptions& o, const GenerateOptions& g) {
+  constexpr int kVisibleSide = 64;
+  const int side = std::max(model.traits().sample_size[0], model.traits().sample_size[1]);
+  return {o.columns > 0 ? o.columns : default_columns(model, g),
+          o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1)};
+}
+
+void write(const PictureOutput& output, const Grid& grid, int first, std::span<const Image> images,
+           const DenoisingFrames* frames, int delay_ms) {
+  if (output.is_one_picture()) return write_picture(output, draw(grid, images));
+  if (output.form == PictureForm::npy) return write_pictures_npy(output.path, images);
+  if (output.form == PictureForm::gif) {
+    std::vector<Image> pictures;
+    for (const std::vector<Image>& frame : frames->frames()) pictures.push_back(draw(grid, frame));
+    return write_animation(output.path, pictures, delay_ms);
+  }
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < images.size(); ++k)
+    names.push_back(fmt::format("{:06}", std::size_t(first) + k));
+  write_pictures_directory(output.path, images, names);
+}
+
+int run(const CLI::App& app, const SampleOptions& o) {
+  std::vector<PictureOutput> outputs{parse_output(o.out)};
+  if (app.count("--gif") > 0) outputs.push_back(parse_gif_output("--gif", o.gif));
+  const bool animated = std::ranges::count(outputs, PictureForm::gif, &PictureOutput::form) > 0;
+  const bool gridded = animated || o.show || outputs.front().is_one_picture();
+  for (const char* option : {"--columns", "--scale"})
+    if (app.count(option) > 0 && !gridded)
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} is for --show and outputs that end in .png, .jpg or .gif", option));
+  if (o.show && o.json) throw Error(ErrorKind::usage, "--show and --json both want stdout; give one of them");
+  if (app.count("--frames") > 0 && !animated)
+    throw Error(ErrorKind::usage, "--frames is for outputs that end in .gif");
+  if (app.count("--delay") > 0 && !animated)
+    throw Error(ErrorKind::usage, "--delay is for outputs that end in .gif");
+  check_sampling_names(o.sampling);  // throws before the model is read
+  if (!o.raw.empty()) check_writable_file(o.raw);
+  Json::Array output_paths;
+  for (const PictureOutput& output : outputs)
+    output_paths.push_back(o.json ? path_to_json(output.path.string()) : Json(nullptr));
+  if (!o.raw.empty()) output_paths.push_back(o.json ? path_to_json(o.raw) : Json(nullptr));
+  const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr);
+
+  Model model = read_pipeline(find_pipeline(o.model));
+  std::optional<Model> guide;
+  if (!o.sampling.guide.empty()) guide = read_pipeline(find_pipeline(o.sampling.guide));
+  if (model.traits().sample_size[0] == 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
+  const GenerateOptions g = resolve(app, o, model, guide ? &*guide : nullptr);
+  const Grid grid = choose_grid(model, o, g);
+  for (const PictureOutput& output : outputs) {
+    check_channels(output, model.traits().in_channels);
+    check_grid_fits(output, grid, g.count, model.traits().sample_size[1], model.traits().sample_size[0]);
+  }
+  if (const NoiseSchedule* schedule = model.preconditioner.schedule())
+    if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
+  const std::unique_ptr<Device> device = make_device(o.machine);
+
+  std::unique_ptr<DenoisingFrames> frames;
+  if (animated) frames = std::make_unique<DenoisingFrames>(model, g, o.frames);
+  std::vector<float> raw;  // [count, C, H, W]
+  const auto start = std::chrono::steady_clock::now();
+  Progress progress("sample", g.count, o.quiet, "images");
+  const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
+    if (frames) frames->record(step);
+    if (!o.raw.empty() && step.step + 1 == step.steps) raw.insert(raw.end(), step.x.begin(), step.x.end());
+    const double share = double(step.step + 1) / step.steps;
+    progress.update((step.first_image + share * step.images) / g.count,
+                    fmt::format("step {}/{}", step.step + 1, step.steps));
+  });
+  progress.finish();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  std::string written;
+  for (const PictureOutput& output : outputs) {
+    write(output, grid, g.first, images, frames.get(), o.delay);
+    written += (written.empty() ? "" : ", ") + output.path.string();
+  }
+
+  if (!o.raw.empty()) {
+    const NetworkTraits traits = model.traits();
+    write_npy(
+        o.raw,
+        std::vector<std::int64_t>{g.count, traits.in_channels, traits.sample_size[0], traits.sample_size[1]},
+        raw);
+    written += ", " + o.raw;
+  }
+  if (o.show) show_or_tell(draw(grid, images));
+
+  const double rate = g.count / seconds;
+  if (o.json)
+    print_json(Json::Object{{"model", model_path},
+                            {"count", g.count},
+                            {"first", g.first},
+                            {"seed", std::int64_t(g.seed)},
+                            {"steps", g.steps},
+                            {"sampler", g.sampler},
+                            {"seconds", seconds},
+                            {"images_per_second", rate},
+                            {"outputs", std::move(output_paths)}});
+  else
+    print_line(fmt::format("{} image{} in {:.1f} s ({:.3g} images/s): {}", g.count, g.count == 1 ? "" : "s",
+                           seconds, rate, written));
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_sample(CLI::App& app) {
+  const auto o = std::make_shared<SampleOptions>();
+  add_model_option(app, o->model)->capture_default_str();
+  app.add_option("-o,--out", o->out,
+                 "What to write:\n"
+                 "  .png  all images in a grid (or .jpg)\n"
+                 "  .gif  the grid, from noise to images\n"
+                 "  .npy  uint8 array [N, H, W, C]\n"
+                 "  else  a directory with one PNG each, 000000.png ...")
+      ->type_name("OUT")
+      ->capture_default_str();
+  app.add_option("-n,--count", o->generate.count, "Images to make")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--first", o->generate.first, "Index k of the first image")
+      ->check(in_range(0, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+  add_seed_and_label_options(app, o->generate.seed, o->sampling);
+  add_sampler_options(app, o->sampling);
+  add_spacing_option(app, o->sampling);
+  add_guidance_options(app, o->sampling);
+  add_noise_option(app, o->sampling);
+
+  const char* output = "Output";
+  app.add_option("--gif", o->gif, "Write the animation to FILE, too")->type_name("FILE")->group(output);
+  app.add_option("--raw", o->raw,
+                 "Write the result before rounding to FILE.npy, too: float32 [N, C, H, W], about -1 to 1")
+      ->type_name("FILE")
+      ->group(output);
+  app.add_option("--frames", o->frames, "At most so many frames in an animation, evenly chosen")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(output);
+  add_delay_option(app, o->delay);
+  app.add_option("--columns", o->columns,
+                 "Images in a row of the grid (default: a class in each column, or about a square)")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->group(output);
+  app.add_option(
+         "--scale", o->scale,
+         "Show each pixel of a grid as N x N\n(default: as large as fits in 64 pixels: 28 -> 2, 64 -> 1)")
+      ->check(in_range(1, 64))
+      ->type_name("N")
+      ->group(output);
+  app.add_flag("--show", o->show, "Show the grid in the terminal")->group(output);
+  add_json_flag(app, o->json);
+  add_quiet_flag(app, o->quiet);
+
+  add_batch_option(app, o->generate.batch);
+  add_machine_options(app, o->machine);
+  app.footer(
+      "Examples:\n"
+      "  diffusion sample\n"
+      "  diffusion sample runs/fashion -n 100 -o grid.png --gif film.gif\n"
+      "  diffusion sample runs/fashion -n 10000 --label sneaker --sampler dpmpp_2m --steps 20 -o "
+      "sneakers.npy");
+  return [&app, o] { return run(app, *o); };
+}
+
+}  // namespace diffusion

@@ -1,0 +1,191 @@
+#include "formats/npy.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "files/fs.h"
+
+namespace diffusion {
+
+static_assert(std::endian::native == std::endian::little, "the descr strings below say little-endian");
+
+namespace {
+
+constexpr std::string_view kMagic("\x93NUMPY\x01\x00", 8);  // with version 1.0
+constexpr std::size_t kPreamble = 10;                       // magic and 16-bit header length
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kMaxRank = 32;
+constexpr std::string_view kDescrFloat32 = "<f4";
+constexpr std::string_view kDescrUint8 = "|u1";
+
+// The number of elements, or nothing if a size is negative or the product overflows.
+std::optional<std::size_t> product(std::span<const std::int64_t> dims) {
+  std::size_t elements = 1;
+  for (const std::int64_t extent : dims) {
+    if (extent < 0 || __builtin_mul_overflow(elements, std::size_t(extent), &elements)) return std::nullopt;
+  }
+  return elements;
+}
+
+void write(const std::filesystem::path& path, std::span<const std::int64_t> dims, std::string_view descr,
+           std::span<const std::byte> data, std::size_t elements) {
+  if (dims.size() > kMaxRank || product(dims) != elements) {
+    throw Error(ErrorKind::usage, fmt::format("Cannot write {}: the shape ({}) does not fit {} values.",
+                                              path.string(), fmt::join(dims, ", "), elements));
+  }
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr,
+                                   fmt::join(dims, ", "), dims.size() == 1 ? "," : "");
+  while ((kPreamble + header.size() + 1) % kAlignment != 0) header += ' ';
+  header += '\n';
+
+  std::string file(kMagic);
+  file += char(header.size() & 0xff);
+  file += char(header.size() >> 8);
+  file += header;
+  file.append(reinterpret_cast<const char*>(data.data()), data.size());
+  write_file_atomically(path, file);
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason) {
+  throw Error(ErrorKind::bad_input,
+              fmt::format("{} is not a readable .npy file: {}.", path.string(), reason));
+}
+
+// Takes a Python dict apart that holds exactly what a .npy header may hold.
+class HeaderParser {
+ public:
+  HeaderParser(std::string_view text, const std::filesystem::path& path) : text_(text), path_(path) {}
+
+  void parse() {
+    expect("{");
+    while (!take("}")) {
+      const std::string_view key = quoted();
+      expect(":");
+      if (key == "descr" && !descr) {
+        descr = std::string(quoted());
+      } else if (key == "fortran_order" && !fortran_order) {
+        fortran_order = take("True");
+        if (!*fortran_order) expect("False");
+      } else if (key == "shape" && !dims) {
+        dims = shape();
+      } else {
+        refuse(path_, fmt::format("unexpected key {} in its header", key));
+      }
+      if (!take(",")) {
+        expect("}");
+        break;
+      }
+    }
+    skip_spaces();
+    if (!text_.empty()) refuse(path_, "its header goes on after the dictionary");
+    if (!descr || !fortran_order || !dims) refuse(path_, "its header lacks descr, fortran_order or shape");
+  }
+
+  std::optional<std::string> descr;
+  std::optional<bool> fortran_order;
+  std::optional<std::vector<std::int64_t>> dims;
+
+ private:
+  void skip_spaces() { text_.remove_prefix(std::min(text_.find_first_not_of(" \t\r\n"), text_.size())); }
+
+  bool take(std::string_view token) {
+    skip_spaces();
+    if (!text_.starts_with(token)) return false;
+    text_.remove_prefix(token.size());
+    return true;
+  }
+
+  void expect(std::string_view token) {
+    if (!take(token)) refuse(path_, fmt::format("its header lacks an expected {}", token));
+  }
+
+  std::string_view quoted() {
+    const std::string_view quote = take("\"") ? "\"" : "'";
+    if (quote == "'") expect(quote);
+    const std::size_t end = text_.find(quote);
+    if (end == std::string_view::npos) refuse(path_, "a string in its header does not end");
+    const std::string_view content = text_.substr(0, end);
+    text_.remove_prefix(end + 1);
+    return content;
+  }
+
+  std::vector<std::int64_t> shape() {
+    std::vector<std::int64_t> result;
+    expect("(");
+    while (!take(")")) {
+      skip_spaces();
+      std::int64_t extent = -1;
+      const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), extent);
+      if (error != std::errc() || extent < 0) refuse(path_, "its shape has an entry that is no size");
+      text_.remove_prefix(std::size_t(end - text_.data()));
+      result.push_back(extent);
+      if (result.size() > kMaxRank) refuse(path_, fmt::format("it has more than {} dimensions", kMaxRank));
+      if (!take(",")) {
+        expect(")");
+        break;
+      }
+    }
+    return result;
+  }
+
+  std::string_view text_;
+  const std::filesystem::path& path_;
+};
+
+template <class T>
+NpyArray<T> read(const std::filesystem::path& path, std::string_view descr) {
+  constexpr std::uint64_t kMaxFileBytes = std::uint64_t(1) << 36;
+  const std::vector<std::byte> bytes = read_file(path, kMaxFileBytes);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!text.starts_with(kMagic)) refuse(path, "it does not start with the mark of .npy version 1.0");
+  if (bytes.size() < kPreamble) refuse(path, "it is cut off before the header");
+  const std::size_t header_bytes =
+      std::to_integer<std::size_t>(bytes[8]) | std::to_integer<std::size_t>(bytes[9]) << 8;
+  if (bytes.size() - kPreamble < header_bytes) refuse(path, "it is cut off inside the header");
+
+  HeaderParser header(text.substr(kPreamble, header_bytes), path);
+  header.parse();
+  if (*header.descr != descr) {
+    refuse(path, fmt::format("its elements are of type {}, expected {}", *header.descr, descr));
+  }
+  if (*header.fortran_order) refuse(path, "it is in Fortran order, expected C order");
+
+  const std::span<const std::byte> data = std::span(bytes).subspan(kPreamble + header_bytes);
+  const auto elements = product(*header.dims);
+  if (!elements || data.size() % sizeof(T) != 0 || data.size() / sizeof(T) != *elements) {
+    refuse(path, fmt::format("it has {} bytes of data, which does not fit the shape ({})", data.size(),
+                             fmt::join(*header.dims, ", ")));
+  }
+  NpyArray<T> array{std::move(*header.dims), std::vector<T>(*elements)};
+  if (!data.empty()) std::memcpy(array.data.data(), data.data(), data.size());
+  return array;
+}
+
+}  // namespace
+
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> dims,
+               std::span<const float> data) {
+  write(path, dims, kDescrFloat32, std::as_bytes(data), data.size());
+}
+
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> dims,
+               std::span<const std::uint8_t> data) {
+  write(path, dims, kDescrUint8, std::as_bytes(data), data.size());
+}
+
+NpyArray<float> read_npy_float32(const std::filesystem::path& path) {
+  return read<float>(path, kDescrFloat32);
+}
+
+NpyArray<std::uint8_t> read_npy_uint8(const std::filesystem::path& path) {
+  return read<std::uint8_t>(path, kDescrUint8);
+}
+
+}  // namespace diffusion
