@@ -1,7 +1,8 @@
-// Times forward and backward of every benchmark case on the CPU device: the best and the median time, and from
-// the best one the arithmetic rate where an op multiplies matrices and the rate of its unavoidable memory
-// traffic. A median far above the best means that the machine was busy with something else: with two threads on
-// a busy core, every kernel waits for the scheduler, and such a table says nothing about the kernels.
+// Times forward and backward of every benchmark case on the CPU device: the best and the median time, and
+// from the best one the arithmetic rate where an op multiplies matrices and the rate of its unavoidable
+// memory traffic. A median far above the best means that the machine was busy with something else: with two
+// threads on a busy core, every kernel waits for the scheduler, and such a table says nothing about the
+// kernels.
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-// Times evaluations of a network and whole sampling runs with the model's own scheduler. bench/compare.py runs it against
-// PyTorch.
+// Times evaluations of a network and whole sampling runs with the model's own scheduler. bench/compare.py
+// runs it against PyTorch.
 
 #include <fmt/format.h>
 

@@ -1,5 +1,6 @@
-// Times whole training steps: forward, smooth L1 loss, backward, AdamW with EMA; or, with --inference, evaluations of the
-// network. bench/compare.py runs it against PyTorch; `diffusion bench` shows where the time goes.
+// Times whole training steps: forward, smooth L1 loss, backward, AdamW with EMA; or, with --inference,
+// evaluations of the network. bench/compare.py runs it against PyTorch; `diffusion bench` shows where the
+// time goes.
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
-// Data sets of the user's own through the real binary: the command "data", and training and sampling from folders.
+// Data sets of the user's own through the real binary: the command "data", and training and sampling from
+// folders.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

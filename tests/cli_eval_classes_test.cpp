@@ -1,4 +1,5 @@
-// diffusion eval with a data set that has labels and a training split: copies, classes, the classification score.
+// diffusion eval with a data set that has labels and a training split: copies, classes, the classification
+// score.
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
-// diffusion eval with the weights of Inception-v3, of which all are zero here: it takes the right path, and all images are alike.
+// diffusion eval with the weights of Inception-v3, of which all are zero here: it takes the right path, and
+// all images are alike.
 
 #include <gtest/gtest.h>
 

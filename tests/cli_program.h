@@ -29,11 +29,12 @@ Outcome run(const Arguments& arguments, const std::string& stdout_file = "");
 // The one line of JSON on stdout of a run that succeeded.
 Json json_of(const Outcome& outcome);
 
-// Expects that the program ends with `code`, nothing on stdout, and a message of "diffusion" with all of `words`.
+// Expects that the program ends with `code`, nothing on stdout, and a message of "diffusion" with all of
+// `words`.
 void expect_error(int code, const Arguments& arguments, const std::vector<std::string>& words);
 
-// A network with random weights for 8 x 8 pictures of three classes, "Alpha", "beta" and "gamma ray"; with `guidance` it has
-// a null class, too.
+// A network with random weights for 8 x 8 pictures of three classes, "Alpha", "beta" and "gamma ray"; with
+// `guidance` it has a null class, too.
 struct TinyModel {
   int channels = 1;
   bool guidance = true;

@@ -1,4 +1,5 @@
-// The commands through the real binary: exit codes, stdout, stderr and files. The command noise is in cli_noise_test.cpp.
+// The commands through the real binary: exit codes, stdout, stderr and files. The command noise is in
+// cli_noise_test.cpp.
 
 #include <fmt/format.h>
 #include <gif_lib.h>

@@ -31,7 +31,8 @@ fs::path binary() {
   return fs::read_symlink("/proc/self/exe").parent_path() / "diffusion";
 }
 
-// Runs live in memory where that is possible: flushing dozens of checkpoints to a slow disk would take minutes.
+// Runs live in memory where that is possible: flushing dozens of checkpoints to a slow disk would take
+// minutes.
 std::unique_ptr<scratch::Folder> make_folder() {
   if (fs::is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 1);
   return std::make_unique<scratch::Folder>();
@@ -104,8 +105,9 @@ TEST(Kill, TwentyKillsAtRandomMomentsChangeNothing) {
   const fs::path whole = folder->path() / "whole", killed = folder->path() / "killed";
   finish(whole);
 
-  // Moments are counted in steps and a few milliseconds more, so that they fall into start-up, steps and checkpoints alike
-  // however busy the machine is. What was logged and not saved counts at once: those kills hit the start.
+  // Moments are counted in steps and a few milliseconds more, so that they fall into start-up, steps and
+  // checkpoints alike however busy the machine is. What was logged and not saved counts at once: those kills
+  // hit the start.
   int kills = 0;
   for (std::uint32_t attempt = 0; kills < 20; ++attempt) {
     ASSERT_LT(attempt, 100u) << "the runs end before they are killed";

@@ -18,9 +18,9 @@ double tolerance(const OpCase& c, Precision precision) {
   // bf16 keeps 8 bits: rounding costs at most 2^-9 = 2e-3 of a value and 1.1e-3 in the mean square. A result
   // sees it a few times (stored intermediates, softmax weights, the result itself) and sums are f32, so 1e-2.
   if (precision == Precision::bf16) return 1e-2;
-  // f32 rounds at 6e-8; a sum of K = 16..600 terms in blocks loses up to about sqrt(K) of that. Winograd doubles it, and
-  // the gradient of a weight sums over all pixels.
-  // Attention's scores grow with the square of its inputs, and their rounding errors are relative errors of their exponentials.
+  // f32 rounds at 6e-8; a sum of K = 16..600 terms in blocks loses up to about sqrt(K) of that. Winograd
+  // doubles it, and the gradient of a weight sums over all pixels. Attention's scores grow with the square of
+  // its inputs, and their rounding errors are relative errors of their exponentials.
   if (std::holds_alternative<Attention>(c.op)) return 2e-6 * std::pow(c.inputs[0].scale, 2);
   const bool convolves = std::holds_alternative<Conv2d>(c.op) || std::holds_alternative<UpsampleConv2d>(c.op);
   return convolves ? 4e-6 : 2e-6;

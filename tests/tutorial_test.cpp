@@ -25,9 +25,9 @@ std::vector<double> losses_of(const std::filesystem::path& run) {
   return losses;
 }
 
-// Printed there, single batches of 16: step 0 0.43375, step 500 0.11377 (the older tutorial: 0.4648 at step 0). Single
-// batches scatter by about 0.023 around their mean at step 500 (measured over 50 of them). One thread, because two that
-// wait for each other starve where tests run at once.
+// Printed there, single batches of 16: step 0 0.43375, step 500 0.11377 (the older tutorial: 0.4648 at step
+// 0). Single batches scatter by about 0.023 around their mean at step 500 (measured over 50 of them). One
+// thread, because two that wait for each other starve where tests run at once.
 TEST(Tutorial, FirstFiveHundredLossesLieInThePrintedBand) {
   const auto data = fixtures::real_data();
   if (!data || !std::filesystem::exists(*data / "fashion-mnist"))

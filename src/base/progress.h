@@ -12,9 +12,9 @@ namespace diffusion {
 
 // How far a long job is, how fast, and when it will be done:
 //   sample  37%  24/64 images  8.1 images/s  ETA 0:05  step 12/50
-// On a terminal one status line, renewed at most ten times a second; elsewhere a plain line every ten seconds. Rate and
-// ETA come from the last half minute, so they follow a machine that becomes slower; the first update is where they start
-// from, so a job may go on where an earlier one stopped. Not thread-safe.
+// On a terminal one status line, renewed at most ten times a second; elsewhere a plain line every ten
+// seconds. Rate and ETA come from the last half minute, so they follow a machine that becomes slower; the
+// first update is where they start from, so a job may go on where an earlier one stopped. Not thread-safe.
 class Progress {
  public:
   using Clock = std::function<double()>;  // seconds that never run backwards

@@ -46,8 +46,8 @@ std::uint32_t uniform_below(const RandomKey& key, std::uint32_t bound, std::uint
 void fill_normal(const RandomKey& key, std::span<float> out);
 void fill_normal(const RandomKey& key, std::span<double> out);
 
-// The x that a standard normal number is below with probability u in [0, 1], within 1e-15 x. Nearer than 2^-33 to 0 or 1, where
-// x would be infinite, it is as there: +-6.3.
+// The x that a standard normal number is below with probability u in [0, 1], within 1e-15 x. Nearer than
+// 2^-33 to 0 or 1, where x would be infinite, it is as there: +-6.3.
 double normal_quantile(double u);
 
 // A pseudo-random permutation of [0, size), evaluated at one place in O(1): a Feistel network on the

@@ -141,10 +141,10 @@ int run(int argc, char** argv) {
   return finish_output("diffusion", 0);
 }
 
-// At every barrier the OpenMP runtime spins for milliseconds before it sleeps, in the belief that it has the machine to
-// itself. With other work on the cores a training step then takes ten times as long; with a short spin it gets its fair
-// share, and on an idle machine nothing is lost (docs/benchmarks.md). The runtime reads its settings before main(), so
-// the program starts itself once more with them.
+// At every barrier the OpenMP runtime spins for milliseconds before it sleeps, in the belief that it has the
+// machine to itself. With other work on the cores a training step then takes ten times as long; with a short
+// spin it gets its fair share, and on an idle machine nothing is lost (docs/benchmarks.md). The runtime reads
+// its settings before main(), so the program starts itself once more with them.
 void spin_briefly(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "1000", 1);

@@ -29,8 +29,8 @@ class TarReader {
   const std::string& name() const { return name_; }
   std::uint64_t size() const { return size_; }
 
-  // The content of the current file, once. Error(bad_input) if it has more than `most_bytes`, found before memory is
-  // taken.
+  // The content of the current file, once. Error(bad_input) if it has more than `most_bytes`, found before
+  // memory is taken.
   std::vector<std::byte> read(std::uint64_t most_bytes);
 
  private:

@@ -19,8 +19,8 @@ std::uint64_t full_word_of(const std::uint8_t* b) {  // compilers make one load 
 
 }  // namespace
 
-// Both steps are one-to-one, so two items that differ in one word never meet: the multiplication carries changes
-// up, the shift carries them down again.
+// Both steps are one-to-one, so two items that differ in one word never meet: the multiplication carries
+// changes up, the shift carries them down again.
 void ContentHash::add(std::uint64_t number) {
   state_ = (state_ ^ number) * 0xd6e8feb86659fd93;
   state_ ^= state_ >> 32;

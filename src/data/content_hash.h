@@ -6,8 +6,8 @@
 
 namespace diffusion {
 
-// A 64-bit hash for noticing that something changed, the same on every machine; about 3 GB/s. Not for security.
-// Each add() is one item: add("ab") add("c") and add("a") add("bc") differ.
+// A 64-bit hash for noticing that something changed, the same on every machine; about 3 GB/s. Not for
+// security. Each add() is one item: add("ab") add("c") and add("a") add("bc") differ.
 class ContentHash {
  public:
   void add(std::uint64_t number);

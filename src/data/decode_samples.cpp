@@ -34,7 +34,8 @@ class Decoding {
   Decoding(const SampleSource& source, const PrepareOptions& options, fs::path cache)
       : source_(source), options_(options), cache_(std::move(cache)), reader_(source.open()) {}
 
-  // `channels`: 1, 3, 4, or open for what the first image says. needs_color: the first was gray, another is not.
+  // `channels`: 1, 3, 4, or open for what the first image says. needs_color: the first was gray, another is
+  // not.
   Outcome run(std::optional<int> channels);
   void commit(std::uint64_t signature);
 

@@ -34,8 +34,8 @@ struct Entry {
 
 class Walk {
  public:
-  // Images and folders in one folder, sorted by name. A file of which the system tells nothing is listed with a status
-  // of zeros: it will be reported as broken.
+  // Images and folders in one folder, sorted by name. A file of which the system tells nothing is listed with
+  // a status of zeros: it will be reported as broken.
   struct Content {
     std::vector<Entry> images, folders;
   };

@@ -13,9 +13,9 @@ namespace diffusion {
 // The images in a folder, as people have them:
 //   FOLDER/CLASS/.../NAME.jpg   the class is the first folder; class names are sorted, 0, 1, ...
 //   FOLDER/NAME.jpg             no labels
-// Names end in .jpg, .jpeg, .png, .tif or .tiff in any case. Hidden files and folders are left out; links are followed,
-// each folder is visited once. Files are sorted by the bytes of their names, those of a folder before those of its
-// sub-folders, so the order is the same on every machine.
+// Names end in .jpg, .jpeg, .png, .tif or .tiff in any case. Hidden files and folders are left out; links are
+// followed, each folder is visited once. Files are sorted by the bytes of their names, those of a folder
+// before those of its sub-folders, so the order is the same on every machine.
 struct FolderListing {
   struct File {
     std::string path;  // below the folder; any bytes
@@ -30,8 +30,9 @@ struct FolderListing {
 // Whether a name ends like that of an image.
 bool is_image_name(std::string_view name);
 
-// Nothing if there is no image. Error(bad_input) if there are images both in the folder and in its sub-folders, or more
-// than 65,536 classes; Error(io) if a folder cannot be read. Only names, sizes and times are looked at.
+// Nothing if there is no image. Error(bad_input) if there are images both in the folder and in its
+// sub-folders, or more than 65,536 classes; Error(io) if a folder cannot be read. Only names, sizes and times
+// are looked at.
 std::optional<FolderListing> list_image_folder(const std::filesystem::path& folder);
 
 // For prepare_images().

@@ -17,8 +17,8 @@ struct ImageForm {
 };
 
 // Scales the image so that it just covers height x width, keeping its proportions, and takes the middle; for
-// squares that is "resize the shorter side, crop the center". Error(usage) if the scaled image would have more
-// than kMaxPixels.
+// squares that is "resize the shorter side, crop the center". Error(usage) if the scaled image would have
+// more than kMaxPixels.
 Image fit_image(const Image& image, const ImageForm& form);
 
 // What a person asks for; what is left open, the images decide.
@@ -27,7 +27,8 @@ struct FormOptions {
       {};                            // height, width; open: the size of the images, if they have one size
   std::optional<int> channels = {};  // 1, 3 or 4; open: 1 if all images are gray, else 3
   std::array<std::uint8_t, 3> background{255, 255, 255};
-  // Images an eighth larger than the size, of which training shows a window at a random place (Dataset::margin).
+  // Images an eighth larger than the size, of which training shows a window at a random place
+  // (Dataset::margin).
   bool random_crop = false;
 
   bool operator==(const FormOptions&) const = default;

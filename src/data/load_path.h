@@ -10,7 +10,8 @@ namespace diffusion {
 // load_data() for a path: finds out what is there.
 LoadedData load_path(const std::string& path, const DataOptions& options);
 
-// Height and width of the first image there that can be read, without reading the others. Errors as load_data().
+// Height and width of the first image there that can be read, without reading the others. Errors as
+// load_data().
 std::array<int, 2> first_image_size(const std::string& path);
 
 // The shard that the options ask for, in the form that they ask for.

@@ -35,10 +35,10 @@ struct CachedSet {
   SourceFacts facts;
 };
 
-// Opens a cache file that was made from this source: `signature` hashes what decides its content. Nothing if the
-// file is absent, is for something else, or is damaged: sizes and hashes are checked, those of the pixels for all
-// images up to 1 GiB, and for a regular choice of as many in larger files, which opening should not read from end
-// to end.
+// Opens a cache file that was made from this source: `signature` hashes what decides its content. Nothing if
+// the file is absent, is for something else, or is damaged: sizes and hashes are checked, those of the pixels
+// for all images up to 1 GiB, and for a regular choice of as many in larger files, which opening should not
+// read from end to end.
 std::optional<CachedSet> open_pixel_cache(const std::filesystem::path& path, std::uint64_t signature);
 
 // Writes a cache file. Until commit() it has a temporary name, and is removed with the object.
@@ -55,8 +55,8 @@ class PixelCacheWriter {
   // Copies an image to another place.
   void move(std::int64_t from, std::int64_t to);
 
-  // Completes the file with what `set` says besides pixels, and puts it in its place. `image_hashes` are hash_of() each
-  // image; they and the labels make the content hash.
+  // Completes the file with what `set` says besides pixels, and puts it in its place. `image_hashes` are
+  // hash_of() each image; they and the labels make the content hash.
   void commit(const CachedSet& set, std::span<const std::uint64_t> image_hashes, std::uint64_t signature);
 
  private:

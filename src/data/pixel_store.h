@@ -10,8 +10,8 @@
 
 namespace diffusion {
 
-// Bytes to read only, of which copies share one memory: a vector, or a part of a mapped file, which the system
-// loads when it is read and drops when memory is short. So a data set may be larger than the memory.
+// Bytes to read only, of which copies share one memory: a vector, or a part of a mapped file, which the
+// system loads when it is read and drops when memory is short. So a data set may be larger than the memory.
 class PixelStore {
  public:
   PixelStore() = default;

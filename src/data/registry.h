@@ -51,7 +51,8 @@ struct LoadedData {
 
 // Loads a data set of the table, or one of the user's by its path:
 //   a folder with the four IDX files, or with those of CIFAR-10
-//   a folder of images, with a sub-folder for each class or none (image_folder.h); if it holds train/ (and test/
+//   a folder of images, with a sub-folder for each class or none (image_folder.h); if it holds train/ (and
+//     test/
 //   or val/) instead, these are the splits
 //   tar files: one, a folder of them, or a pattern such as "train-{000..146}.tar" (tar_shards.h)
 // A set of the table is looked for in

@@ -19,8 +19,8 @@ struct SampleRecord {
   std::array<int, 2> size{0, 0};  // height and width of the file
 };
 
-// Labels, class names and facts of the whole samples, in their order. Error(bad_input) if there is none, or if only
-// some have labels.
+// Labels, class names and facts of the whole samples, in their order. Error(bad_input) if there is none, or
+// if only some have labels.
 CachedSet describe_samples(std::span<const SampleRecord> records, const SampleSource& source);
 
 // Error(bad_input) if more files are broken than the options allow.

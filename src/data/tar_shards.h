@@ -16,9 +16,9 @@ namespace diffusion {
 //   KEY.json                              an object with a whole number "label" or "cls"
 // and other endings are left out. Images come in the order of the tar files and in that of their members.
 
-// The files that a path means: itself, the tar files of a folder sorted by name, or "train-{000..146}.tar", with
-// as many digits as the first number has. Empty if it is no such thing. Error(usage) for a pattern that makes no
-// sense, Error(bad_input) for files of a pattern that are missing.
+// The files that a path means: itself, the tar files of a folder sorted by name, or "train-{000..146}.tar",
+// with as many digits as the first number has. Empty if it is no such thing. Error(usage) for a pattern that
+// makes no sense, Error(bad_input) for files of a pattern that are missing.
 std::vector<std::filesystem::path> find_tar_shards(const std::string& path);
 
 // For prepare_images(). `path` is what was given, for messages.

@@ -13,8 +13,8 @@
 
 namespace diffusion {
 
-// D(x; sigma) of a model on a device, for batches of one size: the place where double-precision maths meets the
-// network's precision. Not thread-safe.
+// D(x; sigma) of a model on a device, for batches of one size: the place where double-precision maths meets
+// the network's precision. Not thread-safe.
 class NetworkDenoiser {
  public:
   // `model` and its parameters must outlive this.

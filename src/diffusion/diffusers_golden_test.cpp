@@ -1,6 +1,6 @@
-// Schedules, preconditioners, sigmas, clipping, configurations and samplers together against Hugging Face diffusers, from
-// tests/golden/schedules.json and schedules_samplers.json (made by make_schedule_goldens.py and make_sampler_goldens.py,
-// which explain the fields).
+// Schedules, preconditioners, sigmas, clipping, configurations and samplers together against Hugging Face
+// diffusers, from tests/golden/schedules.json and schedules_samplers.json (made by make_schedule_goldens.py
+// and make_sampler_goldens.py, which explain the fields).
 
 #include <gtest/gtest.h>
 
@@ -199,7 +199,8 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
                               timesteps = numbers(field(run, "timesteps"));
     const Preconditioner& preconditioner = settings.preconditioner;
     const NoiseSchedule* schedule = preconditioner.schedule();
-    // Of a flow diffusers has the time t = sigma / (1 + sigma), and with zero terminal SNR DDPM and DDIM start from infinity.
+    // Of a flow diffusers has the time t = sigma / (1 + sigma), and with zero terminal SNR DDPM and DDIM
+    // start from infinity.
     const auto as_there = [&](double sigma) { return preconditioner.flow() ? sigma / (1 + sigma) : sigma; };
     const bool from_infinity = schedule && schedule->zero_terminal_snr &&
                                sampling.levels.convention == LevelConvention::ddpm &&

@@ -27,8 +27,8 @@ struct GenerateOptions {
   std::optional<EstimateLimit> limit = {};  // none: clip to [-1, 1] if the model's clip_x0 says so
   bool limit_spares_noise = false;          // of ddim: see SamplerOptions::limit
   std::optional<int> label = {};            // none: image k is of class k mod class_count()
-  // Away from the null class, or from `guide` if that is given: another model for the same kind of images, which must
-  // outlive the call. The noise levels are those in which there is guidance, see Guidance.
+  // Away from the null class, or from `guide` if that is given: another model for the same kind of images,
+  // which must outlive the call. The noise levels are those in which there is guidance, see Guidance.
   double guidance = 1;
   double guidance_sigma_low = 0, guidance_sigma_high = std::numeric_limits<double>::infinity();
   double guidance_rescale = 0;
@@ -42,12 +42,14 @@ struct GenerateOptions {
 // Makes the options those of a model's own scheduler (Model::sampling). Steps and seed stay.
 void sample_as_configured(const SamplingSettings& settings, GenerateOptions& options);
 
-// The N(0, 1) that images first_image, first_image + 1, ... of a call start from; noise is as many whole images as fit.
+// The N(0, 1) that images first_image, first_image + 1, ... of a call start from; noise is as many whole
+// images as fit.
 void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,
                  std::size_t elements_per_image);
 
-// Called after every step of every batch; `x` is the state times Preconditioner::picture_scale, so in VP form or that of
-// a flow, of the images first_image, first_image + 1, ... of the call. After the last step it is the result before rounding.
+// Called after every step of every batch; `x` is the state times Preconditioner::picture_scale, so in VP form
+// or that of a flow, of the images first_image, first_image + 1, ... of the call. After the last step it is
+// the result before rounding.
 struct GenerateStep {
   int step, steps;
   int first_image, images;

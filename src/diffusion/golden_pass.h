@@ -1,9 +1,9 @@
 #pragma once
 
-// A forward pass whose result is kept with a model, so that any machine can see whether the model still computes the same:
-// the raw network in f32, at three noise levels, on one image of noise (seed 0, Stream::sample_noise, sample 0, step 0, NCHW
-// order; unit variance at every level), with class label 0. Images are as small as the network allows from 32 pixels on,
-// or as the model's own if those are smaller.
+// A forward pass whose result is kept with a model, so that any machine can see whether the model still
+// computes the same: the raw network in f32, at three noise levels, on one image of noise (seed 0,
+// Stream::sample_noise, sample 0, step 0, NCHW order; unit variance at every level), with class label 0.
+// Images are as small as the network allows from 32 pixels on, or as the model's own if those are smaller.
 
 #include <array>
 #include <string_view>
@@ -40,12 +40,12 @@ Json to_json(const GoldenPass& pass);
 GoldenPass parse_golden_pass(const Json& json,
                              std::string_view source);  // Error(bad_input) naming source and field
 
-// Kernels of other instruction sets sum in another order, so results agree to about 1e-5 of the output's size. More than
-// kGoldenTolerance means another function.
+// Kernels of other instruction sets sum in another order, so results agree to about 1e-5 of the output's
+// size. More than kGoldenTolerance means another function.
 inline constexpr double kGoldenTolerance = 1e-3;
 
-// The largest difference of a value, mean or std, relative to |mean| + std of that level as it was recorded. Infinity if a
-// value is not finite. Both must have the same levels.
+// The largest difference of a value, mean or std, relative to |mean| + std of that level as it was recorded.
+// Infinity if a value is not finite. Both must have the same levels.
 double largest_difference(const GoldenPass& recorded, const GoldenPass& now);
 
 }  // namespace diffusion

@@ -13,9 +13,10 @@ namespace diffusion {
 // Limits to [low, high], the range of pixels. NaN stays NaN. Throws Error(usage) unless low < high.
 DenoisedLimit clip_limit(double low = -1, double high = 1);
 
-// Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3), image by image: with s the `ratio` quantile of
-// |D|, at least 1 and at most max_value, D is limited to [-s, s] and divided by s. Throws Error(usage) unless 0 <= ratio <=
-// 1, max_value >= 1 and elements_per_image > 0, and the limit does for anything but whole images.
+// Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3), image by image: with s the
+// `ratio` quantile of |D|, at least 1 and at most max_value, D is limited to [-s, s] and divided by s. Throws
+// Error(usage) unless 0 <= ratio <= 1, max_value >= 1 and elements_per_image > 0, and the limit does for
+// anything but whole images.
 DenoisedLimit dynamic_threshold_limit(std::size_t elements_per_image, double ratio = 0.995,
                                       double max_value = 1);
 
@@ -38,19 +39,20 @@ struct Guidance {
   double scale = 1;  // w of D_1 = D_weak + w (D - D_weak); 1 is D and 0 is D_weak
   // Only for sigma_low < sigma <= sigma_high, elsewhere D alone (Kynkaanniemi et al. 2024, arXiv 2404.07724).
   double sigma_low = 0, sigma_high = std::numeric_limits<double>::infinity();
-  // phi of (phi std(D) / std(D_1) + 1 - phi) D_1, std over an image, which takes back how much contrast grew (Lin et al.
-  // 2023, arXiv 2305.08891, section 3.4; they say it of the network's output, here it is D). 0 does nothing.
+  // phi of (phi std(D) / std(D_1) + 1 - phi) D_1, std over an image, which takes back how much contrast grew
+  // (Lin et al. 2023, arXiv 2305.08891, section 3.4; they say it of the network's output, here it is D). 0
+  // does nothing.
   double rescale = 0;
 };
 
-// Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598): away from what the network says without the class. What
-// is not needed is not evaluated. Throws Error(usage) unless scale is finite, 0 <= sigma_low < sigma_high, 0 <= rescale <=
-// 1, and elements_per_image > 0 if rescale is used.
+// Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598): away from what the network says without
+// the class. What is not needed is not evaluated. Throws Error(usage) unless scale is finite, 0 <= sigma_low
+// < sigma_high, 0 <= rescale <= 1, and elements_per_image > 0 if rescale is used.
 Denoiser classifier_free_guidance(Denoiser conditional, Denoiser unconditional, const Guidance& guidance,
                                   std::size_t elements_per_image = 0);
 
-// Autoguidance (Karras et al. 2024, arXiv 2406.02507): the same formula, away from a smaller or less trained model that is
-// asked the same question.
+// Autoguidance (Karras et al. 2024, arXiv 2406.02507): the same formula, away from a smaller or less trained
+// model that is asked the same question.
 Denoiser autoguidance(Denoiser denoise, Denoiser weaker, const Guidance& guidance,
                       std::size_t elements_per_image = 0);
 

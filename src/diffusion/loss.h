@@ -10,8 +10,8 @@ namespace diffusion {
 
 // Per element, d = prediction - target:
 //   mse    d^2
-//   huber  d^2 / 2 if |d| < 1, else |d| - 1/2 (PyTorch's SmoothL1, beta 1). A network that outputs zero for targets
-//          N(0, 1) starts at 0.42466.
+//   huber  d^2 / 2 if |d| < 1, else |d| - 1/2 (PyTorch's SmoothL1, beta 1). A network that outputs zero for
+//          targets N(0, 1) starts at 0.42466.
 //   l1     |d|
 enum class LossKind { mse, huber, l1 };
 

@@ -17,7 +17,8 @@ namespace {
 
 using namespace exact_gaussian;
 
-// What F must predict at the input c_in x, from its definition in terms of the best y and n and not of the scalings.
+// What F must predict at the input c_in x, from its definition in terms of the best y and n and not of the
+// scalings.
 double ideal_output(const Preconditioner& preconditioner, double x, double sigma) {
   double y = 0;
   gaussian_denoiser({&x, 1}, sigma, {&y, 1});
@@ -47,8 +48,8 @@ Denoiser denoiser_of(const Preconditioner& preconditioner) {
   };
 }
 
-// Mean and variance follow from the answer to every random number alone: element 0 draws only zeros, and element j + 1 a
-// one in draw j.
+// Mean and variance follow from the answer to every random number alone: element 0 draws only zeros, and
+// element j + 1 a one in draw j.
 TEST(Objectives, EverySamplerReproducesGaussianDataOfEveryObjective) {
   constexpr int kSteps = 300;
   const NoiseSource impulses = [](int draw, std::span<double> out) {

@@ -17,8 +17,8 @@ struct PipelineIndex {
   std::optional<std::string> unet_class, scheduler_class;
 };
 
-// The defaults if there is no such file. Error(bad_input) naming the component if the pipeline has others than a network
-// and a scheduler (a VAE, a text encoder), or one from outside of diffusers.
+// The defaults if there is no such file. Error(bad_input) naming the component if the pipeline has others
+// than a network and a scheduler (a VAE, a text encoder), or one from outside of diffusers.
 PipelineIndex read_pipeline_index(const std::filesystem::path& file);
 
 // `library` is where the network's class comes from.

@@ -16,8 +16,10 @@ namespace diffusion {
 //   epsilon  n                                              (Ho et al. 2020)
 //   v        alpha n - alpha sigma y                        (Salimans & Ho 2022, arXiv 2202.00512)
 //   x0       y
-//   edm      (y - c_skip x) / c_out with scalings that keep input and target at unit variance (Karras et al. 2022)
-//   flow     n - y, the velocity of x_t = (1 - t) y + t n      (Lipman et al. 2023, arXiv 2210.02747; Liu et al. 2023)
+//   edm      (y - c_skip x) / c_out with scalings that keep input and target at unit variance (Karras et al.
+//            2022)
+//   flow     n - y, the velocity of x_t = (1 - t) y + t n      (Lipman et al. 2023, arXiv 2210.02747; Liu et
+//            al. 2023)
 enum class Objective { epsilon, v, x0, edm, flow };
 
 std::string_view to_string(Objective objective);
@@ -35,12 +37,12 @@ struct EdmParameters {
   double p_mean = -1.2, p_std = 1.2;         // training: ln sigma ~ N(p_mean, p_std^2)
 };
 
-// A rectified flow x_t = (1 - t) y + t n, t from 0 (data) to 1 (noise). Divided by 1 - t it is y + sigma n with
-// sigma = t / (1 - t).
+// A rectified flow x_t = (1 - t) y + t n, t from 0 (data) to 1 (noise). Divided by 1 - t it is y + sigma n
+// with sigma = t / (1 - t).
 struct FlowParameters {
   int num_train_timesteps = 1000;  // T: the network is told T t
-  // Training: log(t / (1 - t)), which is ln sigma, ~ N(logit_mean, logit_std^2): "logit-normal" (Esser et al. 2024, arXiv
-  // 2403.03206, section 3.1).
+  // Training: log(t / (1 - t)), which is ln sigma, ~ N(logit_mean, logit_std^2): "logit-normal" (Esser et al.
+  // 2024, arXiv 2403.03206, section 3.1).
   double logit_mean = 0, logit_std = 1;
 };
 
@@ -70,16 +72,16 @@ class Preconditioner {
   double sigma_min() const;
   double sigma_max() const;
 
-  // The noise level below which a share u of the training examples lies, u in [0, 1); for uniform u, one that is drawn.
-  // Discrete: sigma(t), t uniform in [0, T); edm and flow: log-normal.
+  // The noise level below which a share u of the training examples lies, u in [0, 1); for uniform u, one that
+  // is drawn. Discrete: sigma(t), t uniform in [0, T); edm and flow: log-normal.
   double sigma_at(double u) const;
 
   // Standard deviation of the x a sampler starts from at `sigma`: x = initial_std n. Discrete models start
   // from N(0, 1) in VP form, so sqrt(1 + sigma^2); edm: sigma; flow: x_t is N(0, 1), so 1 + sigma.
   double initial_std(double sigma) const;
 
-  // x times this is the state as papers have it, which stays in the range of a picture: 1 / sqrt(1 + sigma^2) for the VP
-  // form, and 1 - t = 1 / (1 + sigma) for flow.
+  // x times this is the state as papers have it, which stays in the range of a picture: 1 / sqrt(1 + sigma^2)
+  // for the VP form, and 1 - t = 1 / (1 + sigma) for flow.
   double picture_scale(double sigma) const;
 
  private:
@@ -90,9 +92,9 @@ class Preconditioner {
 // Weight of a noise level on the squared (or Huber) error of F. SNR = 1 / sigma^2.
 //   uniform  1 (for edm this is the paper's lambda(sigma) c_out^2 = 1)
 //   p2       1 / (p2_k + SNR)^p2_gamma, whatever F predicts (Choi et al. 2022, arXiv 2204.00227)
-//   min_snr  min(SNR, gamma) on the error of D, so min(SNR, gamma) c_out^2 on that of F: min(SNR, gamma) / SNR for
-//            epsilon, min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x0 (Hang et al. 2023, arXiv 2303.09556),
-//            and min(SNR, gamma) t^2 for flow
+//   min_snr  min(SNR, gamma) on the error of D, so min(SNR, gamma) c_out^2 on that of F: min(SNR, gamma) /
+//            SNR for epsilon, min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x0 (Hang et al. 2023,
+//            arXiv 2303.09556), and min(SNR, gamma) t^2 for flow
 enum class WeightingKind { uniform, p2, min_snr };
 
 std::string_view to_string(WeightingKind kind);

@@ -130,7 +130,8 @@ TEST(PreconditionTest, DiscreteLevelsAreUniformOverTheTimesteps) {
   EXPECT_EQ(preconditioner.sigma_at(std::nextafter(1, 0)), sigmas.back());
 }
 
-// 0.158655... is the share of a normal distribution below one deviation under the mean, 0.977249... below two above it.
+// 0.158655... is the share of a normal distribution below one deviation under the mean, 0.977249... below two
+// above it.
 TEST(PreconditionTest, EdmLevelsAreLogNormal) {
   const Preconditioner preconditioner(EdmParameters{.p_mean = -0.8, .p_std = 1.5});
   EXPECT_NEAR(std::log(preconditioner.sigma_at(0.15865525393145705)), -0.8 - 1.5, 1e-12);

@@ -23,7 +23,8 @@ void add(std::span<double> x, std::span<const double> weights, const History& ep
     for (std::size_t k = 0; k < x.size(); ++k) x[k] += weights[age] * epsilon[age][k];
 }
 
-// Weights of the values at `nodes` in the integral of their interpolation polynomial; moments[k] is the integral of u^k.
+// Weights of the values at `nodes` in the integral of their interpolation polynomial; moments[k] is the
+// integral of u^k.
 std::vector<double> integral_weights(std::span<const double> nodes, std::span<const double> moments) {
   std::vector<double> weights(nodes.size());
   for (std::size_t j = 0; j < nodes.size(); ++j) {
@@ -39,8 +40,8 @@ std::vector<double> integral_weights(std::span<const double> nodes, std::span<co
   return weights;
 }
 
-// Zhang & Chen 2022 (arXiv 2204.13902), over log sigma: with u = log(sigma / sigma_i), x_next - x is sigma_i times the
-// integral of epsilon(u) e^u.
+// Zhang & Chen 2022 (arXiv 2204.13902), over log sigma: with u = log(sigma / sigma_i), x_next - x is sigma_i
+// times the integral of epsilon(u) e^u.
 void deis(const Denoiser& denoise, std::span<const double> sigmas, int most, const SamplerOptions& options,
           std::span<double> x, const StepCallback& on_step) {
   const CarefulEnd careful =
@@ -135,8 +136,8 @@ void runge_kutta_step(const Denoiser& denoise, double sigma, double middle, doub
   for (std::size_t k = 0; k < x.size(); ++k) x[k] += (sigma_next - sigma) / 6 * sum[k];
 }
 
-// As ipndm, but the first step is Heun's and so takes two evaluations; what the second one says is not remembered. With
-// middles the first steps are Runge-Kutta's instead.
+// As ipndm, but the first step is Heun's and so takes two evaluations; what the second one says is not
+// remembered. With middles the first steps are Runge-Kutta's instead.
 void pndm(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
           const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
   const std::size_t steps = sigmas.size() - 1;

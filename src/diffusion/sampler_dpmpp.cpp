@@ -12,12 +12,13 @@ double slope_weight(double q) {
   return std::abs(q) < 1e-5 ? q / 2 - q * q / 6 : std::expm1(-q) / q + 1;
 }
 
-// Lu et al. 2022 (arXiv 2211.01095) and its SDE. With lambda = -log sigma, h the step in lambda and q = (1 + eta) h, the
-// solution is
-//   x_next = exp(-q) x + (1 - exp(-q)) D + slope_weight(q) h D' + ... + noise of sigma_next sqrt(1 - exp(-2 eta h)),
-// where D' and D'' come from differences of earlier D. The weights are the published ones: the second order has
-// (1 - exp(-q)) / 2 for slope_weight(q), unless options.heun is set, and the third has half of what D'' has in the Taylor series, so that its error
-// falls as steps^-2, too, though it is smaller.
+// Lu et al. 2022 (arXiv 2211.01095) and its SDE. With lambda = -log sigma, h the step in lambda and q = (1 +
+// eta) h, the solution is
+//   x_next = exp(-q) x + (1 - exp(-q)) D + slope_weight(q) h D' + ... + noise of sigma_next sqrt(1 - exp(-2
+//     eta h)),
+// where D' and D'' come from differences of earlier D. The weights are the published ones: the second order
+// has (1 - exp(-q)) / 2 for slope_weight(q), unless options.heun is set, and the third has half of what D''
+// has in the Taylor series, so that its error falls as steps^-2, too, though it is smaller.
 void dpmpp(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource& noise, int most,
            double eta, const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
   const CarefulEnd careful =
@@ -40,7 +41,8 @@ void dpmpp(const Denoiser& denoise, std::span<const double> sigmas, const NoiseS
     } else if (order == 3) {
       const double r0 = lambda_step(i - 1) / h, r1 = lambda_step(i - 2) / h;
       const double slope = slope_weight(q), curvature = 0.5 - slope / q;
-      // h D' = a + r0 / (r0 + r1) (a - b) and (a - b) / (r0 + r1) for D'', a = (D - D1) / r0, b = (D1 - D2) / r1.
+      // h D' = a + r0 / (r0 + r1) (a - b) and (a - b) / (r0 + r1) for D'', a = (D - D1) / r0, b = (D1 - D2) /
+      // r1.
       const double both = (slope * r0 + curvature) / (r0 + r1), a = (slope + both) / r0, b = both / r1;
       w0 += a;
       w1 = -a - b;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The samplers themselves, as the table in samplers.cpp calls them; what each is, is said there. Arguments are those of
-// SamplerFunction and already checked.
+// The samplers themselves, as the table in samplers.cpp calls them; what each is, is said there. Arguments
+// are those of SamplerFunction and already checked.
 
 #include "diffusion/samplers.h"
 

@@ -34,9 +34,9 @@ class History {
   std::deque<std::vector<double>> arrays_;
 };
 
-// The order of step `index` of solvers over log sigma, as in diffusers: the first steps have no history, a step to 0 (an
-// infinite step in log sigma) is of first order, and short walks become careful at the end. A step that stays at its level
-// is of first order, too, where it does nothing.
+// The order of step `index` of solvers over log sigma, as in diffusers: the first steps have no history, a
+// step to 0 (an infinite step in log sigma) is of first order, and short walks become careful at the end. A
+// step that stays at its level is of first order, too, where it does nothing.
 enum class CarefulEnd { never, short_walks, always };
 int order_of_step(int most, std::size_t index, std::span<const double> sigmas, CarefulEnd careful);
 

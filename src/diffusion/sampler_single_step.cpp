@@ -43,7 +43,8 @@ void dpm2(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSo
 }
 
 // heun, but over the time t = sigma / (1 + sigma) of a rectified flow, whose velocity n - y is
-// dx_t/dt = (x_t - D) / t at x_t = (1 - t) x. Euler's step is the same over t and sigma, the trapezoidal rule is not.
+// dx_t/dt = (x_t - D) / t at x_t = (1 - t) x. Euler's step is the same over t and sigma, the trapezoidal rule
+// is not.
 void flow_heun(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
                const SamplerOptions&, std::span<double> x, const StepCallback& on_step) {
   std::vector<double> denoised(x.size()), velocity(x.size()), euler_x(x.size());

@@ -20,7 +20,8 @@ void ancestral_euler(const Denoiser& denoise, std::span<const double> sigmas, co
     const double renewed = eta * std::sqrt(1 - ratio * ratio);
     const double sigma_down = sigma_next * std::sqrt(1 - renewed * renewed);
     double sigma_up = sigma_next * renewed;
-    // beta_t / alphas_cumprod[t-1], where 1 - beta_t = (1 + sigma_next^2) / (1 + sigma^2); a step to 0 ends without noise.
+    // beta_t / alphas_cumprod[t-1], where 1 - beta_t = (1 + sigma_next^2) / (1 + sigma^2); a step to 0 ends
+    // without noise.
     if (variance == DdpmVariance::beta && sigma_next > 0)
       sigma_up = std::hypot(1, sigma_next) / std::hypot(1, sigma) * sigma * std::sqrt(1 - ratio * ratio);
 

@@ -11,7 +11,8 @@ namespace {
 
 using Weights = std::array<double, 3>;
 
-// Solves sum_j rho_j r_j^k = b_k, k = 0 .. count-1, for distinct r (Gaussian elimination; the systems are tiny).
+// Solves sum_j rho_j r_j^k = b_k, k = 0 .. count-1, for distinct r (Gaussian elimination; the systems are
+// tiny).
 Weights solve_powers(const Weights& r, Weights b, std::size_t count) {
   std::array<Weights, 3> a{};
   for (std::size_t k = 0; k < count; ++k)
@@ -33,11 +34,12 @@ Weights solve_powers(const Weights& r, Weights b, std::size_t count) {
   return b;
 }
 
-// A step of the prediction or the correction (Zhao et al. 2023, arXiv 2302.04867, eq. 3 and 8) that predicts D, h the step in
-// lambda = -log sigma:
-//   x_next = exp(-h) x + (1 - exp(-h)) D - B(h) sum_j rho_j (D_j - D) / r_j,    B(h) = exp(-h) - 1 ("bh2") or -h ("bh1"),
-// D_j at lambda + r_j h, and rho such that the step is exact for polynomial D, whatever B. The rho of one value is 1/2 instead,
-// so that B does matter. Here all rho are for bh2.
+// A step of the prediction or the correction (Zhao et al. 2023, arXiv 2302.04867, eq. 3 and 8) that predicts
+// D, h the step in lambda = -log sigma:
+//   x_next = exp(-h) x + (1 - exp(-h)) D - B(h) sum_j rho_j (D_j - D) / r_j,    B(h) = exp(-h) - 1 ("bh2") or
+//                                                                               -h ("bh1"),
+// D_j at lambda + r_j h, and rho such that the step is exact for polynomial D, whatever B. The rho of one
+// value is 1/2 instead, so that B does matter. Here all rho are for bh2.
 class BhStep {
  public:
   BhStep(double sigma, double sigma_next, bool bh1)
@@ -84,7 +86,8 @@ class BhStep {
   std::size_t count_ = 0;
 };
 
-// Predicts x at the next level from this D and earlier ones; when D is known there, first corrects the step that led there.
+// Predicts x at the next level from this D and earlier ones; when D is known there, first corrects the step
+// that led there.
 void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, const SamplerOptions& options,
            std::span<double> x, const StepCallback& on_step) {
   const CarefulEnd careful =

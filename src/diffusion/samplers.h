@@ -5,8 +5,8 @@
 // double; the VP state of a discrete model is x / sqrt(1 + sigma^2), and that of a rectified flow is
 // (1 - t) x with t = sigma / (1 + sigma). All are one ODE, dx/dsigma = (x - D(x; sigma)) / sigma.
 //
-// To add one: a function in a file sampler_*.cpp, its declaration in sampler_functions.h, and a row in the table of
-// samplers.cpp; the tests go through the table.
+// To add one: a function in a file sampler_*.cpp, its declaration in sampler_functions.h, and a row in the
+// table of samplers.cpp; the tests go through the table.
 
 #include <cstddef>
 #include <cstdint>
@@ -36,35 +36,36 @@ using NoiseSource = std::function<void(int draw, std::span<double> out)>;
 // images.
 NoiseSource image_noise(std::uint64_t seed, std::uint32_t first_image, std::size_t elements_per_image);
 
-// Variance of the noise that a step of ddpm adds (Ho et al. 2020, section 3.2): that of the posterior q(x_{t-1} | x_t, x_0),
-// or beta_t. diffusers: fixed_small, fixed_large.
+// Variance of the noise that a step of ddpm adds (Ho et al. 2020, section 3.2): that of the posterior
+// q(x_{t-1} | x_t, x_0), or beta_t. diffusers: fixed_small, fixed_large.
 enum class DdpmVariance { posterior, beta };
 
 // Each is for the samplers whose table row names it, and refused by the others.
 struct SamplerOptions {
-  // Fresh noise: 0 none .. 1 as much as the reverse SDE. ddim (default 0), euler_ancestral and dpmpp_*_sde (default 1).
+  // Fresh noise: 0 none .. 1 as much as the reverse SDE. ddim (default 0), euler_ancestral and dpmpp_*_sde
+  // (default 1).
   std::optional<double> eta = {};
-  // Of edm, Karras et al. 2022, algorithm 2. Before a step from a sigma in [s_tmin, s_tmax] noise of s_noise N(0, 1)
-  // raises sigma by the factor 1 + min(s_churn / steps, sqrt(2) - 1).
+  // Of edm, Karras et al. 2022, algorithm 2. Before a step from a sigma in [s_tmin, s_tmax] noise of s_noise
+  // N(0, 1) raises sigma by the factor 1 + min(s_churn / steps, sqrt(2) - 1).
   std::optional<double> s_churn = {};         // default 40, theirs for ImageNet; 0 is heun
   std::optional<double> s_tmin = {};          // default 0
   std::optional<double> s_tmax = {};          // default infinity
   std::optional<double> s_noise = {};         // default 1
   std::optional<DdpmVariance> variance = {};  // of ddpm, default posterior
-  // Of dpmpp_*, unipc* and deis*, default true: with fewer than 15 steps (unipc*: always) the order is at most the number of
-  // steps left.
+  // Of dpmpp_*, unipc* and deis*, default true: with fewer than 15 steps (unipc*: always) the order is at
+  // most the number of steps left.
   std::optional<bool> lower_order_final = {};
   std::optional<bool> euler_at_final = {};  // of dpmpp_*, default false: the last step is of first order
-  // Of dpmpp_*, default false: a step of second order weighs the slope of D by its integral (diffusers: solver_type heun) and
-  // not by that of its middle, (1 - exp(-q)) / 2.
+  // Of dpmpp_*, default false: a step of second order weighs the slope of D by its integral (diffusers:
+  // solver_type heun) and not by that of its middle, (1 - exp(-q)) / 2.
   std::optional<bool> heun = {};
   // Of unipc*, default false: B(h) = -h, which matters where a step has one other value of D.
   std::optional<bool> bh1 = {};
-  // Of pndm: sigmas between the first levels, one for each of the first steps, which then are Runge-Kutta steps of fourth
-  // order (Liu et al. 2022, the "PRK" of diffusers): 4 evaluations each.
+  // Of pndm: sigmas between the first levels, one for each of the first steps, which then are Runge-Kutta
+  // steps of fourth order (Liu et al. 2022, the "PRK" of diffusers): 4 evaluations each.
   std::vector<double> middles = {};
-  // Of ddim: applied to D where it is the picture, but not where D tells the noise, as in diffusers. (A denoiser that is
-  // limited itself, limit_denoised(), does both.)
+  // Of ddim: applied to D where it is the picture, but not where D tells the noise, as in diffusers. (A
+  // denoiser that is limited itself, limit_denoised(), does both.)
   DenoisedLimit limit = {};
 };
 
@@ -96,16 +97,16 @@ struct SamplerEntry {
   std::span<const std::string_view> options;  // that it takes, by name in SamplerOptions
 };
 
-// `order` is what a test measures from sigma 80 down to 0.002 on Karras' levels. The first steps have little history, but at
-// high noise D hardly changes, so this does not show; from a low noise level most multistep samplers are of order 2. pndm
-// and ipndm are of order 4 where the levels are equally spaced.
+// `order` is what a test measures from sigma 80 down to 0.002 on Karras' levels. The first steps have little
+// history, but at high noise D hardly changes, so this does not show; from a low noise level most multistep
+// samplers are of order 2. pndm and ipndm are of order 4 where the levels are equally spaced.
 //
-// small_steps: these average slopes at both ends of a step over sigma. Where the first sigma is 1000 times the second, as
-// it can be for timesteps of the cosine schedule or with zero terminal SNR, an error at the second counts 500-fold.
-// Spacing::logsnr suits them on every model.
+// small_steps: these average slopes at both ends of a step over sigma. Where the first sigma is 1000 times
+// the second, as it can be for timesteps of the cosine schedule or with zero terminal SNR, an error at the
+// second counts 500-fold. Spacing::logsnr suits them on every model.
 //
-// consistency: D must tell where the ODE ends that passes through x, as models of `diffusion distill` do, not the mean of
-// all images that x can come from. Spacing::angle suits it.
+// consistency: D must tell where the ODE ends that passes through x, as models of `diffusion distill` do, not
+// the mean of all images that x can come from. Spacing::angle suits it.
 std::span<const SamplerEntry> samplers();
 const SamplerEntry& find_sampler(std::string_view name);  // throws Error(usage) that lists the names
 
@@ -114,12 +115,13 @@ int evaluations_of(const SamplerEntry& sampler, std::span<const double> sigmas, 
 
 // Runs a sampler. on_step may be empty, and so may noise if nothing draws it. Throws Error(usage) unless
 // there are at least two sigmas, finite, strictly descending and positive but for a last 0, x is not empty,
-// and the options are ones that this sampler takes, in range. The last sigma may also repeat the one before it: diffusers
-// has schedulers whose last step does nothing, and so does that step here. Error(non_finite) if x ends with NaN or
-// infinity.
+// and the options are ones that this sampler takes, in range. The last sigma may also repeat the one before
+// it: diffusers has schedulers whose last step does nothing, and so does that step here. Error(non_finite) if
+// x ends with NaN or infinity.
 //
-// The samplers that combine several D start with lower orders. Those over log sigma (dpmpp_*, unipc*, deis*) do as diffusers
-// does at the end, too: a step to 0 is of first order, and see SamplerOptions::lower_order_final.
+// The samplers that combine several D start with lower orders. Those over log sigma (dpmpp_*, unipc*, deis*)
+// do as diffusers does at the end, too: a step to 0 is of first order, and see
+// SamplerOptions::lower_order_final.
 void run_sampler(const SamplerEntry& sampler, const Denoiser& denoise, std::span<const double> sigmas,
                  const NoiseSource& noise, const SamplerOptions& options, std::span<double> x,
                  const StepCallback& on_step = {});

@@ -26,8 +26,8 @@ TEST(SamplersTest, EverySamplerGivesTheMeanInOneStepFromPureNoise) {
   }
 }
 
-// Every sampler is affine in the numbers that it draws, so its mean and variance follow from its answer to each of them
-// alone: element 0 draws only zeros, and element j + 1 a one in draw j.
+// Every sampler is affine in the numbers that it draws, so its mean and variance follow from its answer to
+// each of them alone: element 0 draws only zeros, and element j + 1 a one in draw j.
 TEST(SamplersTest, EverySamplerReproducesGaussianData) {
   constexpr int kSteps = 1000;
   const NoiseSource impulses = [](int draw, std::span<double> out) {

@@ -54,8 +54,8 @@ struct NoiseSchedule {
 NoiseSchedule make_schedule(ScheduleKind kind, int num_train_timesteps, double beta_start = 1e-4,
                             double beta_end = 0.02);
 
-// The schedule with these betas instead, T of them; kind, beta_start and beta_end stay what they are called. Errors as
-// make_schedule.
+// The schedule with these betas instead, T of them; kind, beta_start and beta_end stay what they are called.
+// Errors as make_schedule.
 NoiseSchedule with_betas(const NoiseSchedule& schedule, std::span<const double> betas);
 
 // 1000 / T. The default betas are made for T = 1000; with beta_start and beta_end times this factor, a
@@ -63,10 +63,11 @@ NoiseSchedule with_betas(const NoiseSchedule& schedule, std::span<const double> 
 // Errors as make_schedule.
 double beta_scale_auto(int num_train_timesteps);
 
-// The schedule changed so that it ends in noise and nothing else (Lin et al. 2023, arXiv 2305.08891, algorithm 1): the
-// amplitudes sqrt(alphas_cumprod) are shifted and scaled, the first stays, and the last becomes 0; betas follow. As an
-// amplitude of 0 would be an infinite sigma, the last is 2^-12 here (sigma 4096, as in diffusers' samplers over sigma), or
-// half of the one before where that is not more. noise_levels() has more to say of it. Throws Error(usage) if T is 1 or amplitudes cannot be told apart.
+// The schedule changed so that it ends in noise and nothing else (Lin et al. 2023, arXiv 2305.08891,
+// algorithm 1): the amplitudes sqrt(alphas_cumprod) are shifted and scaled, the first stays, and the last
+// becomes 0; betas follow. As an amplitude of 0 would be an infinite sigma, the last is 2^-12 here (sigma
+// 4096, as in diffusers' samplers over sigma), or half of the one before where that is not more.
+// noise_levels() has more to say of it. Throws Error(usage) if T is 1 or amplitudes cannot be told apart.
 NoiseSchedule rescale_zero_terminal_snr(const NoiseSchedule& schedule);
 
 // What to tell a person if sqrt(alphas_cumprod[T-1]), the share of the picture left at the last timestep, is

@@ -1,7 +1,7 @@
 #pragma once
 
-// What reading scheduler_config.json is made of: the classes of diffusers (one function each) and what they share. A field
-// that changes the numbers is honored or refused, see parse_scheduler().
+// What reading scheduler_config.json is made of: the classes of diffusers (one function each) and what they
+// share. A field that changes the numbers is honored or refused, see parse_scheduler().
 
 #include <optional>
 #include <string_view>
@@ -41,7 +41,8 @@ SchedulerSettings flow_match_euler(const Fields& fields);
 SchedulerSettings flow_match_heun(const Fields& fields);
 // null and 0: none.
 std::optional<double> shift_terminal(const Fields& fields);
-// Of DPM-Solver, UniPC and DEIS: a flow if use_flow_sigmas and prediction_type flow_prediction say so, else discrete.
+// Of DPM-Solver, UniPC and DEIS: a flow if use_flow_sigmas and prediction_type flow_prediction say so, else
+// discrete.
 Preconditioner dpm_preconditioner(const Fields& fields, bool has_zero_snr);
 
 }  // namespace diffusion::scheduler

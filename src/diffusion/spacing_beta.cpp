@@ -29,8 +29,8 @@ double probability_below(double x) {
 double beta_quantile(double p) {
   if (p > 0.5) return 1 - beta_quantile(1 - p);
   if (p <= 0) return 0;
-  // Newton's method from the leading term of the series, which lies above the root; the density falls up to 1/2, so a
-  // step cannot pass the root by much, and the bracket holds what rounding does.
+  // Newton's method from the leading term of the series, which lies above the root; the density falls up to
+  // 1/2, so a step cannot pass the root by much, and the bracket holds what rounding does.
   double low = 0, high = 0.5;
   double x = std::min(high, std::pow(p * kShape * complete_beta(), 1 / kShape));
   for (int i = 0; i < 100; ++i) {

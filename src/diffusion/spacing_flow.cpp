@@ -14,7 +14,8 @@ namespace {
 
 constexpr double kLargestSigma = 0x1p40;
 
-// `count` times from `first` to `last`, as numpy's linspace computes them: diffusers rounds products of these down.
+// `count` times from `first` to `last`, as numpy's linspace computes them: diffusers rounds products of these
+// down.
 std::vector<double> equal_steps(double first, double last, int count) {
   std::vector<double> times(std::size_t(count), first);
   const double step = count > 1 ? (last - first) / (count - 1) : 0;

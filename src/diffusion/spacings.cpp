@@ -80,8 +80,8 @@ std::vector<double> spaced_timesteps(int T, int usable, int steps, Spacing spaci
     for (int i = steps; i > 0; --i)
       timesteps.push_back(double((end_included ? i : i - 1) * stride + settings.steps_offset));
   } else if (spacing == Spacing::trailing) {
-    // Rounds ties (usable - i T / steps = k + 1/2) like numpy's arange, whose increment is a difference of its first
-    // two elements; the plain product goes the other way for some step counts.
+    // Rounds ties (usable - i T / steps = k + 1/2) like numpy's arange, whose increment is a difference of
+    // its first two elements; the plain product goes the other way for some step counts.
     const double stride = double(T) / steps, increment = (usable - stride) - usable;
     const int count = usable == T ? steps : std::min(steps, int(std::ceil(usable / stride)));
     for (int i = 0; i < count; ++i) timesteps.push_back(std::nearbyint(usable + i * increment) - 1);
@@ -117,8 +117,9 @@ std::vector<double> align_your_steps(const NoiseSchedule& schedule, int steps) {
   return sigmas;
 }
 
-// The last timestep of a schedule of zero terminal SNR is pure noise. diffusers' DDPM and DDIM say so, and its samplers over
-// sigma take that of alphas_cumprod 2^-24 instead of infinity, whatever the timestep before it has.
+// The last timestep of a schedule of zero terminal SNR is pure noise. diffusers' DDPM and DDIM say so, and
+// its samplers over sigma take that of alphas_cumprod 2^-24 instead of infinity, whatever the timestep before
+// it has.
 double last_sigma(const NoiseSchedule& schedule, LevelConvention convention) {
   if (!schedule.zero_terminal_snr) return schedule.sigmas.back();
   return convention == LevelConvention::ddpm ? 0x1p40 : std::sqrt(0x1p24 - 1);

@@ -43,8 +43,8 @@ std::vector<std::string> file_names(const fs::path& directory) {
   return names;
 }
 
-// diffusion_pytorch_model.VARIANT.safetensors and diffusion_pytorch_model.safetensors.index.VARIANT.json, but not
-// shards.
+// diffusion_pytorch_model.VARIANT.safetensors and diffusion_pytorch_model.safetensors.index.VARIANT.json, but
+// not shards.
 bool is_variant(std::string_view name) {
   if (!name.starts_with(kStem)) return false;
   name.remove_prefix(kStem.size());

@@ -3,9 +3,10 @@
 // The weights of a network as diffusers keeps them in a component's directory, in this order of preference:
 //   diffusion_pytorch_model.safetensors.index.json   names the shards, {"weight_map": {"<tensor>": "<file>"}}
 //   diffusion_pytorch_model.safetensors
-//   the only variant: diffusion_pytorch_model.fp16.safetensors, or diffusion_pytorch_model.safetensors.index.fp16.json
-// Tensors may be F32, F16, BF16 or F64, and those of attention may have the names of before 2023 (query, key, value,
-// proj_attn), in shards too: the meaning is the same.
+//   the only variant: diffusion_pytorch_model.fp16.safetensors, or
+//     diffusion_pytorch_model.safetensors.index.fp16.json
+// Tensors may be F32, F16, BF16 or F64, and those of attention may have the names of before 2023 (query, key,
+// value, proj_attn), in shards too: the meaning is the same.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +25,8 @@ inline constexpr const char* kWeightsFile = "diffusion_pytorch_model.safetensors
 
 class WeightFiles {
  public:
-  // Error(bad_input) or Error(io) naming the file: no weights, several variants, Python pickles, a broken rule of
-  // safetensors, an index that does not fit its shards or names files outside of the directory.
+  // Error(bad_input) or Error(io) naming the file: no weights, several variants, Python pickles, a broken
+  // rule of safetensors, an index that does not fit its shards or names files outside of the directory.
   static WeightFiles open(const std::filesystem::path& directory);
 
   // Views live as long as this object. nullptr: there is none.
@@ -46,8 +47,8 @@ class WeightFiles {
   std::map<std::string, const TensorView*, std::less<>> tensors_;
 };
 
-// Every parameter of the layout. Error(bad_input) naming tensors that are missing, of another shape or dtype, or unknown to
-// the layout; memory is asked for only after that.
+// Every parameter of the layout. Error(bad_input) naming tensors that are missing, of another shape or dtype,
+// or unknown to the layout; memory is asked for only after that.
 ParamStore read_weights(const WeightFiles& files, ParamLayout layout);
 
 }  // namespace diffusion

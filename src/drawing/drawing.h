@@ -1,7 +1,7 @@
 #pragma once
 
-// Drawings as values: lines and letters in a rectangle, in paint order. Rendering is a function, so that a plot is the
-// same in a file of pixels and in one of vectors.
+// Drawings as values: lines and letters in a rectangle, in paint order. Rendering is a function, so that a
+// plot is the same in a file of pixels and in one of vectors.
 
 #include <cstdint>
 #include <filesystem>
@@ -51,14 +51,15 @@ struct Drawing {
 // How far a text reaches. An estimate where the system has no font, and then rendering leaves texts out.
 double text_width(std::string_view text, double size);
 
-// RGB pixels, smoothed. Error(usage) unless the sides are 1 to 32,767, there are at most kMaxPixels, and every number is
-// finite and at most a million in size; so for all below.
+// RGB pixels, smoothed. Error(usage) unless the sides are 1 to 32,767, there are at most kMaxPixels, and
+// every number is finite and at most a million in size; so for all below.
 Image render(const Drawing& drawing);
 
 // An SVG document, with letters as shapes: it looks the same on a machine without the font.
 std::string to_svg(const Drawing& drawing);
 
-// .svg or .png, whatever the case; Error(usage) for other names, which check_drawing_path finds before the work. Atomic.
+// .svg or .png, whatever the case; Error(usage) for other names, which check_drawing_path finds before the
+// work. Atomic.
 void write_drawing(const std::filesystem::path& path, const Drawing& drawing);
 void check_drawing_path(const std::filesystem::path& path);
 

@@ -89,7 +89,8 @@ double widest_label(std::span<const double> ticks) {
   return width;
 }
 
-// A curve without gaps, in pixels. Of the points in one column of pixels, first, lowest, highest and last say it all.
+// A curve without gaps, in pixels. Of the points in one column of pixels, first, lowest, highest and last say
+// it all.
 std::vector<Point> thinned(std::span<const Point> points) {
   std::vector<Point> kept;
   for (std::size_t begin = 0; begin < points.size();) {

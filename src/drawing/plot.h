@@ -22,8 +22,8 @@ struct Axis {
 // faint: in a pale form of the color, for what lies behind; dotted: with a dot at each point.
 enum class Stroke { line, faint, dotted };
 
-// A curve through (x[i], y[i]). Points that are not finite or beyond 1e250 in size, and on a logarithmic axis those below
-// 1e-250, are gaps in it; a point between gaps is a dot.
+// A curve through (x[i], y[i]). Points that are not finite or beyond 1e250 in size, and on a logarithmic axis
+// those below 1e-250, are gaps in it; a point between gaps is a dot.
 struct Series {
   std::string name;  // in the legend; empty: not there
   std::vector<double> x, y;
@@ -37,17 +37,17 @@ struct Plot {
   std::vector<Series> series;
 };
 
-// A plot of width x height pixels. Without any point to show it says "no data". Curves of many points are thinned to what
-// the pixels can show, extremes kept. Error(usage) unless both sides are at least 150, and for a series of unequal sizes.
+// A plot of width x height pixels. Without any point to show it says "no data". Curves of many points are
+// thinned to what the pixels can show, extremes kept. Error(usage) unless both sides are at least 150, and
+// for a series of unequal sizes.
 Drawing draw_plot(const Plot& plot, int width, int height);
 
 // Plots side by side, each of width x height.
 Drawing draw_plots(std::span<const Plot> plots, int width, int height);
 
-// Values for marks on an axis from `low` to `high`, ascending, about `count` of them: multiples of 1, 2 or 5 times a power
-// of ten; on a logarithmic axis powers of ten if two or more of them
-// fit, with 2 and 5 times them where there is room. Needs low < high, finite, and on a logarithmic
-// axis positive.
+// Values for marks on an axis from `low` to `high`, ascending, about `count` of them: multiples of 1, 2 or 5
+// times a power of ten; on a logarithmic axis powers of ten if two or more of them fit, with 2 and 5 times
+// them where there is room. Needs low < high, finite, and on a logarithmic axis positive.
 std::vector<double> axis_ticks(double low, double high, AxisScale scale, int count);
 
 }  // namespace diffusion

@@ -35,7 +35,8 @@ std::string base64(std::span<const std::byte> bytes) {
   return text;
 }
 
-// The six rows of a band: per color one row of characters, whose lowest six bits are the pixels from top to bottom.
+// The six rows of a band: per color one row of characters, whose lowest six bits are the pixels from top to
+// bottom.
 void append_sixel_band(std::string& text, std::span<const std::uint8_t> indices, std::size_t width,
                        std::size_t color_count) {
   const std::size_t rows = indices.size() / width;
@@ -175,7 +176,8 @@ TerminalProtocol choose_protocol(const TerminalEnvironment& environment,
   const std::string term = environment.term.value_or("");
   const bool plain = !environment.no_color.value_or("").empty() || term.empty() || term == "dumb";
   if (!environment.stdout_is_terminal || plain) return TerminalProtocol::none;
-  // Inside tmux and screen the variables may be those of the terminal around them, which does not see what we write.
+  // Inside tmux and screen the variables may be those of the terminal around them, which does not see what we
+  // write.
   const bool nested = term.starts_with("tmux") || term.starts_with("screen");
   const bool knows_kitty = std::ranges::count(kKittyTerms, term) > 0 || environment.kitty_window_id ||
                            std::ranges::count(kKittyPrograms, environment.term_program.value_or("")) > 0;

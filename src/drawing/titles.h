@@ -1,7 +1,7 @@
 #pragma once
 
-// Words beside pictures. Both functions take gray or RGB pictures of one size and keep their pixels as they are, on
-// white; Error(usage) for others, and where pictures and titles differ in number or there are none.
+// Words beside pictures. Both functions take gray or RGB pictures of one size and keep their pixels as they
+// are, on white; Error(usage) for others, and where pictures and titles differ in number or there are none.
 
 #include <span>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace diffusion {
 
-// Each picture with its title above, centered. The results are of one size: that of the pictures, taller by the
-// title, and as wide as the widest title if that is wider.
+// Each picture with its title above, centered. The results are of one size: that of the pictures, taller by
+// the title, and as wide as the widest title if that is wider.
 std::vector<Image> with_titles(std::span<const Image> pictures, std::span<const std::string> titles);
 
 // The pictures (rows of a grid, say) below one another, `gap` pixels apart, with titles at their left.

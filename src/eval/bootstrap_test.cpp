@@ -48,8 +48,8 @@ TEST(Bootstrap, MeanOfManyNumbers) {
   EXPECT_NEAR(score.value - score.interval.low, 1.645 / 20, 0.015);
 }
 
-// Against many fresh pairs of sets, which is what the interval stands for: its width is about theirs, and it holds the
-// distance of most of them.
+// Against many fresh pairs of sets, which is what the interval stands for: its width is about theirs, and it
+// holds the distance of most of them.
 TEST(Bootstrap, FrechetIntervalIsThatOfFreshSets) {
   constexpr int kFresh = 100;
   std::vector<double> fresh;

@@ -12,8 +12,8 @@
 
 namespace diffusion {
 
-// Of the samples and the real images of one class. Scores are none where there are too few images for them, and `missing`
-// says so; they depend on the number of images.
+// Of the samples and the real images of one class. Scores are none where there are too few images for them,
+// and `missing` says so; they depend on the number of images.
 struct ClassScores {
   int generated = 0, real = 0;           // images; real: 0 if the classes of real images are not known
   std::optional<double> agreement = {};  // share of the samples that the feature network takes for this class
@@ -23,10 +23,10 @@ struct ClassScores {
   std::string missing = {};
 };
 
-// One for each class, the whole of which has no sample too. `predicted`: the class of each sample in the eyes of the feature
-// network; empty if that knows no classes, and then there is no agreement. `real` and `others`, real images apart from those (for
-// frechet_of_real, chosen by `seed`), may be null.
-// Error(usage) unless there is a label below `classes` for each row.
+// One for each class, the whole of which has no sample too. `predicted`: the class of each sample in the eyes
+// of the feature network; empty if that knows no classes, and then there is no agreement. `real` and
+// `others`, real images apart from those (for frechet_of_real, chosen by `seed`), may be null. Error(usage)
+// unless there is a label below `classes` for each row.
 std::vector<ClassScores> score_classes(const LabeledFeatures& generated, std::span<const int> predicted,
                                        const LabeledFeatures* real, const LabeledFeatures* others,
                                        int classes, std::uint64_t seed);

@@ -1,8 +1,8 @@
 #pragma once
 
-// The classification accuracy score (Ravuri & Vinyals 2019, arXiv 1905.10887): a classifier learns from samples, with the
-// classes that were asked for as labels, and is tested on real images. What samples lack (a class, its variety, the right
-// class), the classifier does not learn.
+// The classification accuracy score (Ravuri & Vinyals 2019, arXiv 1905.10887): a classifier learns from
+// samples, with the classes that were asked for as labels, and is tested on real images. What samples lack (a
+// class, its variety, the right class), the classifier does not learn.
 
 #include <cstdint>
 #include <functional>
@@ -14,8 +14,8 @@
 
 namespace diffusion {
 
-// As a feature network is trained by default on `real_images`, in as many steps on `samples` images: a smaller set does not lose for
-// want of steps.
+// As a feature network is trained by default on `real_images`, in as many steps on `samples` images: a
+// smaller set does not lose for want of steps.
 ClassifierTraining classification_training(int samples, int real_images);
 
 struct ClassificationScore {
@@ -23,8 +23,8 @@ struct ClassificationScore {
   std::int64_t steps = 0;
 };
 
-// Trains a classifier of this architecture, from new weights, on `device`, and tests it in f32. Error(usage) if samples or
-// test images have other labels than the architecture, or no sample is of some class.
+// Trains a classifier of this architecture, from new weights, on `device`, and tests it in f32. Error(usage)
+// if samples or test images have other labels than the architecture, or no sample is of some class.
 ClassificationScore classification_score(const ClassifierConfig& config, const Dataset& samples,
                                          const Dataset& test, const ClassifierTraining& training,
                                          const Device& device,

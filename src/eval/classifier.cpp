@@ -47,7 +47,8 @@ void check(const ClassifierConfig& config) {
   if (config.class_names.size() < 2)
     throw Error(ErrorKind::usage, fmt::format("a classifier tells at least 2 classes apart; the data have {}",
                                               config.class_names.size()));
-  // Sides stay even until the last halving, so that the mean of 2 x 2 pixels and the strided convolution agree in size.
+  // Sides stay even until the last halving, so that the mean of 2 x 2 pixels and the strided convolution
+  // agree in size.
   if (halvings > 16 || std::min(size[0], size[1]) < 1 || size[0] % (1 << halvings) != 0 ||
       size[1] % (1 << halvings) != 0)
     throw Error(ErrorKind::usage,

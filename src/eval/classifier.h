@@ -1,7 +1,7 @@
 #pragma once
 
-// A small residual classifier for pictures of 8 x 8 to some 64 x 64 pixels. What its last layer sees, averaged over the picture, are
-// the features in which sets of pictures are compared (docs/evaluation.md).
+// A small residual classifier for pictures of 8 x 8 to some 64 x 64 pixels. What its last layer sees,
+// averaged over the picture, are the features in which sets of pictures are compared (docs/evaluation.md).
 
 #include <array>
 #include <cstdint>
@@ -17,9 +17,10 @@
 
 namespace diffusion {
 
-// A 3 x 3 convolution, then for each further width a stage at half the size: pre-activation residual blocks (He et al. 2016,
-// arXiv 1603.05027) with group normalization and SiLU, the first of which halves; then normalization, SiLU, and the mean over
-// the pixels, which are the features. A linear layer makes logits of them.
+// A 3 x 3 convolution, then for each further width a stage at half the size: pre-activation residual blocks
+// (He et al. 2016, arXiv 1603.05027) with group normalization and SiLU, the first of which halves; then
+// normalization, SiLU, and the mean over the pixels, which are the features. A linear layer makes logits of
+// them.
 struct ClassifierConfig {
   std::array<int, 2> sample_size{28, 28};  // height, width
   int channels = 1;
@@ -40,7 +41,8 @@ struct ClassifierGraph {
       logit_maps;  // [N, classes, h, w]; a linear function of the feature maps, so their means are the logits
 };
 
-// Error(usage) if the config does not make a network: no widths, fewer than two classes, images too small to be halved so often.
+// Error(usage) if the config does not make a network: no widths, fewer than two classes, images too small to
+// be halved so often.
 ClassifierGraph make_classifier_graph(const ClassifierConfig& config, int n);
 
 struct Classifier {
@@ -67,8 +69,8 @@ struct ClassifierStep {
   double accuracy;  // on the batch, as it was shown: shifted and mirrored
 };
 
-// AdamW (beta 0.9, 0.99) on all of `data`, which must have labels and the form of the config: Error(usage). Error(non_finite) if
-// the loss is.
+// AdamW (beta 0.9, 0.99) on all of `data`, which must have labels and the form of the config: Error(usage).
+// Error(non_finite) if the loss is.
 void train_classifier(Classifier& classifier, const Dataset& data, const Device& device,
                       const ClassifierTraining& options,
                       const std::function<void(const ClassifierStep&)>& on_step = {});
@@ -78,7 +80,8 @@ struct Extracted {
   std::vector<int> predicted;  // the class of the largest logit, for each image
 };
 
-// Of all images, which must have the form of the config: Error(usage). Features for comparisons are to be computed in f32.
+// Of all images, which must have the form of the config: Error(usage). Features for comparisons are to be
+// computed in f32.
 Extracted extract_features(Classifier& classifier, const Dataset& data, const Device& device,
                            const std::function<void(double share)>& progress = {});
 

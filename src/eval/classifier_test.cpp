@@ -34,7 +34,8 @@ ClassifierConfig small() {
   return {{8, 8}, 1, {"column", "row"}, {8, 16}, 1, 4};
 }
 
-// Networks this small are no work for several threads, which would only wait for each other on a busy machine.
+// Networks this small are no work for several threads, which would only wait for each other on a busy
+// machine.
 class ClassifierTest : public testing::Test {
  protected:
   ClassifierTest() { set_threads(1); }

@@ -17,8 +17,9 @@ struct EvaluationOptions {
   std::uint64_t seed = 0;
 };
 
-// How far generated images are from real ones, and in which way. Of two equal distributions the distances are not 0 and the
-// shares not 1, for want of images: compare with an evaluation of real against real of the same counts.
+// How far generated images are from real ones, and in which way. Of two equal distributions the distances are
+// not 0 and the shares not 1, for want of images: compare with an evaluation of real against real of the same
+// counts.
 struct Evaluation {
   int generated = 0, real = 0;  // images
   Score frechet, kid;

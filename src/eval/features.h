@@ -19,15 +19,16 @@ struct FeatureSet {
   }
 };
 
-// Error(usage) unless there are at least `least` rows of at least one number, all of them finite. `what` is for the message:
-// "the samples".
+// Error(usage) unless there are at least `least` rows of at least one number, all of them finite. `what` is
+// for the message: "the samples".
 void check_features(const FeatureSet& features, int least, std::string_view what);
 // The same for two sets, which must also be of one width.
 void check_features(const FeatureSet& generated, const FeatureSet& real, int least);
 
-// `count` rows without replacement, number `part` of the disjoint parts of that size that a permutation of the rows by `seed`
-// has; count * (part + 1) <= features.count, Error(usage) otherwise. For the floor of a score, real against real: what it says
-// of two sets that do not differ but by chance. It depends on their size, so it is to be taken at the size of the sample.
+// `count` rows without replacement, number `part` of the disjoint parts of that size that a permutation of
+// the rows by `seed` has; count * (part + 1) <= features.count, Error(usage) otherwise. For the floor of a
+// score, real against real: what it says of two sets that do not differ but by chance. It depends on their
+// size, so it is to be taken at the size of the sample.
 FeatureSet random_part(const FeatureSet& features, int count, int part, std::uint64_t seed);
 
 }  // namespace diffusion

@@ -39,7 +39,8 @@ void Moments::add(std::span<const float> rows, std::span<const int> times) {
     for (int i = 0; i < products_.n; ++i) {
       double* products = &products_.at(i, 0);
       std::size_t r = 0;
-      // Four rows at a time, added in the order of one at a time: the memory of the matrix is what takes time.
+      // Four rows at a time, added in the order of one at a time: the memory of the matrix is what takes
+      // time.
       for (; r + 4 <= weight.size(); r += 4) {
         const double *a = &centered[r * width], *b = a + width, *c = b + width, *d = c + width;
         const double fa = weight[r] * a[i], fb = weight[r + 1] * b[i], fc = weight[r + 2] * c[i],

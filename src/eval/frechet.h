@@ -1,7 +1,7 @@
 #pragma once
 
-// The Frechet distance between Gaussians that have the mean and covariance of two sets of features (Heusel et al. 2017,
-// arXiv 1706.08500; FID if the features are Inception's):
+// The Frechet distance between Gaussians that have the mean and covariance of two sets of features (Heusel et
+// al. 2017, arXiv 1706.08500; FID if the features are Inception's):
 //   |m1 - m2|^2 + Tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)
 
 #include <cstdint>
@@ -38,9 +38,10 @@ class Moments {
 
 Gaussian gaussian_of(const FeatureSet& features);
 
-// Never negative. With S2 = L^T L the trace of the root is the sum of the roots of the eigenvalues of L S1 L^T, which stays true if
-// the covariances are of lower rank (fewer images than features), and needs no eigenvectors. Exact to about 1e-7 of the
-// traces then, and to 1e-12 where both are well-conditioned. Error(usage) for different widths.
+// Never negative. With S2 = L^T L the trace of the root is the sum of the roots of the eigenvalues of L S1
+// L^T, which stays true if the covariances are of lower rank (fewer images than features), and needs no
+// eigenvectors. Exact to about 1e-7 of the traces then, and to 1e-12 where both are well-conditioned.
+// Error(usage) for different widths.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 double frechet_distance(const FeatureSet& a, const FeatureSet& b);
 

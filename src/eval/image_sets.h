@@ -17,15 +17,17 @@ namespace diffusion {
 // Without labels. Error(usage) for none, and for images of different sizes or channels.
 Dataset dataset_of(std::span<const Image> images, std::string name);
 
-// A .npy file of uint8 [N, H, W, C], or [N, H, W] for gray. Error(bad_input) naming the file for anything else.
+// A .npy file of uint8 [N, H, W, C], or [N, H, W] for gray. Error(bad_input) naming the file for anything
+// else.
 Dataset read_image_array(const std::filesystem::path& path);
 
-// `count` images of `data` without replacement, 1 <= count <= data.count(), chosen by `seed`. Labels stay with them.
+// `count` images of `data` without replacement, 1 <= count <= data.count(), chosen by `seed`. Labels stay
+// with them.
 Dataset random_images(const Dataset& data, int count, std::uint64_t seed);
 
-// For each of `names` which of `class_names` it means: the one called so, or the only one of which letters and digits agree,
-// whatever their case (a folder cannot be called "T-shirt/top", but "t-shirt top"), or that of this number. None if a name
-// means none of these, or there are no names.
+// For each of `names` which of `class_names` it means: the one called so, or the only one of which letters
+// and digits agree, whatever their case (a folder cannot be called "T-shirt/top", but "t-shirt top"), or that
+// of this number. None if a name means none of these, or there are no names.
 std::optional<std::vector<std::uint16_t>> class_numbers(const std::vector<std::string>& names,
                                                         const std::vector<std::string>& class_names);
 

@@ -1,5 +1,6 @@
-// Inception-v3 against torch-fidelity's: tests/golden/inception.safetensors, made by make_inception_goldens.py. Weights and images
-// come from the formulas that the script documents; the weights pass through a file as a user has it.
+// Inception-v3 against torch-fidelity's: tests/golden/inception.safetensors, made by
+// make_inception_goldens.py. Weights and images come from the formulas that the script documents; the weights
+// pass through a file as a user has it.
 
 #include "eval/inception.h"
 

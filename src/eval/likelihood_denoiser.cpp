@@ -11,8 +11,8 @@ namespace diffusion {
 
 namespace {
 
-// The network with nothing to train, so that a plan has no weights' gradients, and without dropout, which a plan in
-// training mode would apply.
+// The network with nothing to train, so that a plan has no weights' gradients, and without dropout, which a
+// plan in training mode would apply.
 Network frozen(const Network& net) {
   Network result;
   std::vector<Value> values;  // by node of `net`

@@ -1,6 +1,7 @@
 #pragma once
 
-// The denoiser as likelihoods need it: every image at a noise level of its own, and products with its Jacobian.
+// The denoiser as likelihoods need it: every image at a noise level of its own, and products with its
+// Jacobian.
 
 #include <functional>
 #include <optional>
@@ -14,8 +15,8 @@
 
 namespace diffusion {
 
-// Writes D(x; sigma), the estimate of the clean images. x and denoised hold sigmas.size() images of equal size, one after
-// the other; sigmas are positive; denoised is not x.
+// Writes D(x; sigma), the estimate of the clean images. x and denoised hold sigmas.size() images of equal
+// size, one after the other; sigmas are positive; denoised is not x.
 using LevelDenoiser = std::function<void(std::span<const double> x, std::span<const double> sigmas,
                                          std::span<double> denoised)>;
 
@@ -24,9 +25,10 @@ using JacobianDenoiser =
     std::function<void(std::span<const double> x, std::span<const double> sigmas,
                        std::span<const double> probe, std::span<double> denoised, std::span<double> product)>;
 
-// D of a model on a device, for batches of one size. The product is exact: the backward pass of the network, without its
-// weights' gradients, costs about as much as one more forward. (Central differences of D would take three forwards instead
-// of these two, and lose half of the digits.) Dropout is left out. Not thread-safe.
+// D of a model on a device, for batches of one size. The product is exact: the backward pass of the network,
+// without its weights' gradients, costs about as much as one more forward. (Central differences of D would
+// take three forwards instead of these two, and lose half of the digits.) Dropout is left out. Not
+// thread-safe.
 class LikelihoodDenoiser {
  public:
   enum class Use { values, jacobian };

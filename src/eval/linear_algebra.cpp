@@ -36,8 +36,8 @@ struct Tridiagonal {
   std::vector<double> diagonal, off;  // n and n - 1
 };
 
-// From the last row up: the reflection H = I - tau v v^T with v in the first i places makes row i zero left of off[i - 1],
-// and the leading i x i block becomes H A H = A - v w^T - w v^T.
+// From the last row up: the reflection H = I - tau v v^T with v in the first i places makes row i zero left
+// of off[i - 1], and the leading i x i block becomes H A H = A - v w^T - w v^T.
 Tridiagonal tridiagonalize(SymmetricMatrix a) {
   const int n = a.n;
   Tridiagonal t{std::vector<double>(std::size_t(n)), std::vector<double>(std::size_t(std::max(n - 1, 0)))};

@@ -1,7 +1,8 @@
 #pragma once
 
-// The little of dense linear algebra that comparing Gaussians needs, in double. Eigenvectors are not among it (see
-// frechet.h), which is why this is here and not LAPACK: two textbook algorithms, the same bits whatever BLAS is installed.
+// The little of dense linear algebra that comparing Gaussians needs, in double. Eigenvectors are not among it
+// (see frechet.h), which is why this is here and not LAPACK: two textbook algorithms, the same bits whatever
+// BLAS is installed.
 
 #include <cstddef>
 #include <vector>
@@ -18,9 +19,9 @@ struct SymmetricMatrix {
   double at(int i, int j) const { return values[std::size_t(i) * std::size_t(n) + std::size_t(j)]; }
 };
 
-// All eigenvalues in ascending order, each to within a few epsilon times the largest: Householder reduction to a tridiagonal
-// matrix, then implicit QR steps with Wilkinson's shift (Golub & Van Loan, Matrix Computations, 8.3). O(n^3), some seconds
-// for n = 2048. Error(non_finite) for values that are not finite.
+// All eigenvalues in ascending order, each to within a few epsilon times the largest: Householder reduction
+// to a tridiagonal matrix, then implicit QR steps with Wilkinson's shift (Golub & Van Loan, Matrix
+// Computations, 8.3). O(n^3), some seconds for n = 2048. Error(non_finite) for values that are not finite.
 std::vector<double> symmetric_eigenvalues(SymmetricMatrix a);
 
 // A = L^T L for a positive semidefinite A: L is [rank, n], row after row.
@@ -29,8 +30,8 @@ struct Factor {
   std::vector<double> rows;
 };
 
-// Cholesky with diagonal pivoting, which ends when what remains is rounding error: no remaining diagonal value above
-// n * epsilon * the largest. So rank is the numerical rank, and L^T L is A to about that error.
+// Cholesky with diagonal pivoting, which ends when what remains is rounding error: no remaining diagonal
+// value above n * epsilon * the largest. So rank is the numerical rank, and L^T L is A to about that error.
 Factor positive_factor(SymmetricMatrix a);
 
 // L S L^T.

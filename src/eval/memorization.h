@@ -1,7 +1,7 @@
 #pragma once
 
-// Whether a model repeats its training images. Test images are as near to training images as images get that nobody copied;
-// samples that come nearer are suspects.
+// Whether a model repeats its training images. Test images are as near to training images as images get that
+// nobody copied; samples that come nearer are suspects.
 
 #include <span>
 #include <vector>
@@ -23,7 +23,8 @@ struct Memorization {
          test_median = 0;  // of the distances: a model that copies inexactly, but often, has the smaller one
 };
 
-// From the distance of each sample and each test image to its nearest training image. Error(usage) for none of either.
+// From the distance of each sample and each test image to its nearest training image. Error(usage) for none
+// of either.
 Memorization memorization(std::span<const double> samples, std::span<const double> test);
 
 // Samples to look at, each in one list only.

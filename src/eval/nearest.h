@@ -1,6 +1,7 @@
 #pragma once
 
-// The nearest of many images, for each of some: in pixels and in features. The matrix of all distances is never in memory.
+// The nearest of many images, for each of some: in pixels and in features. The matrix of all distances is
+// never in memory.
 
 #include <functional>
 #include <span>
@@ -29,9 +30,10 @@ struct Neighbors {
   std::vector<double> nearest_distances() const;
 };
 
-// The k nearest of `among` for each of `images`. Distances are of bytes, 0 to 255, over all pixels and channels, and exact:
-// candidates are found by products in f32, a few more than k, and compared anew in whole numbers. Error(usage) for images of different forms, for none, and unless 1 <= k <= the
-// number of those to search.
+// The k nearest of `among` for each of `images`. Distances are of bytes, 0 to 255, over all pixels and
+// channels, and exact: candidates are found by products in f32, a few more than k, and compared anew in whole
+// numbers. Error(usage) for images of different forms, for none, and unless 1 <= k <= the number of those to
+// search.
 Neighbors nearest_in_pixels(const Dataset& images, const Dataset& among, int k,
                             const std::function<void(double share)>& progress = {});
 

@@ -55,8 +55,8 @@ TEST(Nearest, InPixelsAreThoseOfASort) {
   }
 }
 
-// Images are 40,000 values, so that several chunks of both sets are needed. Copies differ by little: f32 products alone could
-// not tell a distance of 0 from one of 1.
+// Images are 40,000 values, so that several chunks of both sets are needed. Copies differ by little: f32
+// products alone could not tell a distance of 0 from one of 1.
 TEST(Nearest, CopiesAreFoundInEveryChunk) {
   Dataset among = noise(430, 200, 1, 3);
   std::vector<std::uint8_t> pixels;

@@ -32,8 +32,8 @@ void check(const OdeRange& range, std::size_t x, std::size_t count, std::size_t 
         fmt::format("{} numbers are not {} images of one size with {} numbers of probes", x, count, probe));
 }
 
-// With z = g x, g = 1 / sqrt(1 + sigma^2), and l = log sigma: dz/dl = g (g^2 x - D), because dg/dl = -sigma^2 g^3. The
-// divergence is d g^2 - tr dD/dx. dl/dlog t = 1 + sigma.
+// With z = g x, g = 1 / sqrt(1 + sigma^2), and l = log sigma: dz/dl = g (g^2 x - D), because dg/dl = -sigma^2
+// g^3. The divergence is d g^2 - tr dD/dx. dl/dlog t = 1 + sigma.
 class Slopes {
  public:
   Slopes(const JacobianDenoiser& denoise, std::size_t numbers, std::size_t count,

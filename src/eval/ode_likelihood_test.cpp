@@ -74,7 +74,8 @@ TEST(OdeLikelihood, OfGaussianDataIsTheirDensity) {
   range.steps = 128;
   EXPECT_LT(worst_error(range), 1e-5);
 
-  // With that range what is left of the data at the end does not count: it is the density of data with noise sigma_min.
+  // With that range what is left of the data at the end does not count: it is the density of data with noise
+  // sigma_min.
   const std::vector<double> x = images(1), probe(x.size(), -1);
   double expected = 0;
   for (std::size_t i = 0; i < kSize; ++i)
@@ -129,8 +130,8 @@ TEST(OdeLikelihood, WrongDenoisersAndDataAreLessLikely) {
   EXPECT_LT(mean(shifted, kPixels), right - 0.3);
 }
 
-// Data of two correlated numbers: the Jacobian has elements beside the diagonal, so one probe errs, and the mean of both
-// signs of its second number does not.
+// Data of two correlated numbers: the Jacobian has elements beside the diagonal, so one probe errs, and the
+// mean of both signs of its second number does not.
 TEST(OdeLikelihood, TraceIsUnbiased) {
   constexpr double kCorrelation = 0.8, kStd = 0.5;
   const JacobianDenoiser denoise = [](std::span<const double> x, std::span<const double> sigmas,

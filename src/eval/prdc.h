@@ -1,11 +1,15 @@
 #pragma once
 
-// Fidelity and coverage told apart, by balls around the images of a set that reach to their k-th nearest neighbor in it.
-//   precision  share of generated images in a ball of a real one        (Kynkaanniemi et al. 2019, arXiv 1904.06991)
+// Fidelity and coverage told apart, by balls around the images of a set that reach to their k-th nearest
+// neighbor in it.
+//   precision  share of generated images in a ball of a real one        (Kynkaanniemi et al. 2019, arXiv
+//              1904.06991)
 //   recall     share of real images in a ball of a generated one
-//   density    real balls that a generated image is in, on average, divided by k   (Naeem et al. 2020, arXiv 2002.09797)
+//   density    real balls that a generated image is in, on average, divided by k   (Naeem et al. 2020, arXiv
+//              2002.09797)
 //   coverage   share of real images whose ball has a generated image in it
-// Two halves of one set give about 0.9 for precision and recall at k = 3, 1 for density, and for coverage at k = 5 about 0.97.
+// Two halves of one set give about 0.9 for precision and recall at k = 3, 1 for density, and for coverage at
+// k = 5 about 0.97.
 
 #include <cstdint>
 

@@ -105,7 +105,8 @@ Mean mean_of(const std::vector<VariationalBound>& bounds, double size) {
   return mean;
 }
 
-// Expectations and divergences of the golden are integrals in one dimension. Every number here has a noise of its own.
+// Expectations and divergences of the golden are integrals in one dimension. Every number here has a noise of
+// its own.
 TEST(VariationalBound, OfGaussianDataIsTheIntegral) {
   const Json& g = golden("gaussian");
   const NoiseSchedule schedule = schedule_of(g, ScheduleKind::linear);

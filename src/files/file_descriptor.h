@@ -7,8 +7,8 @@
 
 namespace diffusion {
 
-// The system calls under files/fs.h, for the implementations of src/io and src/data. Every failure is Error(io) of the
-// form "Cannot <operation> <path>: <what the system says>."
+// The system calls under files/fs.h, for the implementations of src/io and src/data. Every failure is
+// Error(io) of the form "Cannot <operation> <path>: <what the system says>."
 
 [[noreturn]] void throw_io_error(std::string_view operation, const std::filesystem::path& path,
                                  int error_number);

@@ -13,9 +13,9 @@
 
 namespace diffusion {
 
-// Checked access to the fields of one JSON object, with defaults for those that are absent. As in diffusers, a field named
-// in the array _use_default_values counts as absent, whatever its value. Error(bad_input) names source and field, what was
-// found and what is accepted. Refers to the arguments.
+// Checked access to the fields of one JSON object, with defaults for those that are absent. As in diffusers,
+// a field named in the array _use_default_values counts as absent, whatever its value. Error(bad_input) names
+// source and field, what was found and what is accepted. Refers to the arguments.
 class JsonFields {
  public:
   JsonFields(const Json& json, std::string_view source);

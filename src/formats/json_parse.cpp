@@ -27,8 +27,8 @@ class Builder {
       return add(integer);
     double value = 0;
     if (std::from_chars(text, end, value).ec == std::errc()) return add(value);
-    // Too large or too small. Only what is too small may be out of the range of long double, too: RapidJSON has refused
-    // larger exponents.
+    // Too large or too small. Only what is too small may be out of the range of long double, too: RapidJSON
+    // has refused larger exponents.
     long double wide = 0;
     std::from_chars(text, end, wide);
     if (wide > 1 || wide < -1) return fail("a number that no double can hold");

@@ -1,7 +1,7 @@
 #pragma once
 
-// Event files that TensorBoard reads: events.out.tfevents.*, a TFRecord file of protocol buffers (tensorflow's
-// event.proto), of which we write the few fields that scalars need.
+// Event files that TensorBoard reads: events.out.tfevents.*, a TFRecord file of protocol buffers
+// (tensorflow's event.proto), of which we write the few fields that scalars need.
 
 #include <cstdint>
 #include <cstdio>
@@ -21,8 +21,9 @@ struct Scalar {
 // A file that grows by an event at a time, as TensorBoard expects. Error(io) naming the file when it cannot.
 class EventFile {
  public:
-  // Creates a new file in `directory`, whose name sorts after those of all event files there. It begins with a mark that
-  // the session starts at `first_step`: readers then forget what older files say of this step and later ones.
+  // Creates a new file in `directory`, whose name sorts after those of all event files there. It begins with
+  // a mark that the session starts at `first_step`: readers then forget what older files say of this step and
+  // later ones.
   EventFile(const std::filesystem::path& directory, std::int64_t first_step);
 
   // The values at a step, with the time of now.
@@ -40,7 +41,8 @@ std::string version_event(double wall_time);
 std::string session_start_event(double wall_time, std::int64_t first_step);
 std::string scalars_event(double wall_time, std::int64_t step, std::span<const Scalar> scalars);
 
-// A message as a record of the file: length (8 bytes), masked CRC of these, the message, masked CRC of it; little-endian.
+// A message as a record of the file: length (8 bytes), masked CRC of these, the message, masked CRC of it;
+// little-endian.
 std::string tfrecord(std::string_view message);
 
 // CRC-32C (Castagnoli), as in RFC 3720, section 12.1 and appendix B.4.

@@ -8,7 +8,8 @@ namespace diffusion {
 namespace {
 
 TEST(Flops, CountsTheMultiplicationsAndAdditionsOfTheDefinition) {
-  // A 3x3 convolution from 4 to 8 channels on 2 images of 5x6: each of 2*8*30 outputs is 4*9 products and their sum.
+  // A 3x3 convolution from 4 to 8 channels on 2 images of 5x6: each of 2*8*30 outputs is 4*9 products and
+  // their sum.
   const std::vector<Shape> conv{{2, 4, 5, 6}, {8, 4, 3, 3}};
   EXPECT_EQ(forward_flops(Conv2d{1, 1, 1, 1, 1}, conv), 2.0 * 2 * 8 * 30 * 4 * 9);
   const std::vector<Shape> strided{{2, 4, 6, 6}, {8, 4, 3, 3}};

@@ -21,8 +21,8 @@ struct BackwardReads {
   bool output = false;
 };
 
-// Cross-correlation as in PyTorch. in: x [N,Cin,H,W], weight [Cout,Cin/groups,K,K], optional bias [1,Cout,1,1].
-// groups == Cin == Cout is a depthwise convolution.
+// Cross-correlation as in PyTorch. in: x [N,Cin,H,W], weight [Cout,Cin/groups,K,K], optional bias
+// [1,Cout,1,1]. groups == Cin == Cout is a depthwise convolution.
 struct Conv2d {
   int stride = 1;
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
@@ -74,8 +74,8 @@ struct Attention {
 };
 
 // Attention at a cost linear in the number of pixels (Shen et al. 2021, arXiv 1812.01243), per head:
-// out = C^T softmax_d(Q) / sqrt(head_dim), C = softmax_pixels(K) V^T / pixels, softmax_d over the channels of the head.
-// in: qkv [N,3D,H,W], as for Attention; out: [N,D,H,W].
+// out = C^T softmax_d(Q) / sqrt(head_dim), C = softmax_pixels(K) V^T / pixels, softmax_d over the channels of
+// the head. in: qkv [N,3D,H,W], as for Attention; out: [N,D,H,W].
 struct LinearAttention {
   int heads = 1;
 
@@ -142,16 +142,17 @@ struct Upsample {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// Upsample, then a 3x3 convolution with stride 1 and a border of 1: together they need fewer multiplications. in: x, weight
-// [Cout,Cin,3,3], optional bias [1,Cout,1,1].
+// Upsample, then a 3x3 convolution with stride 1 and a border of 1: together they need fewer multiplications.
+// in: x, weight [Cout,Cin,3,3], optional bias [1,Cout,1,1].
 struct UpsampleConv2d {
   static constexpr std::string_view kind = "upsample_conv2d";
   static constexpr BackwardReads backward_reads{.inputs = true};
   Shape infer(std::span<const Shape> in) const;
 };
 
-// The mean of each window, as PyTorch's avg_pool2d with count_include_pad=False: of the pixels that are there, without padding.
-// What no window reaches at the lower and right end is dropped. pad <= kernel / 2. in: x; out: [N,C,(H + 2 pad - kernel) / stride
+// The mean of each window, as PyTorch's avg_pool2d with count_include_pad=False: of the pixels that are
+// there, without padding. What no window reaches at the lower and right end is dropped. pad <= kernel / 2.
+// in: x; out: [N,C,(H + 2 pad - kernel) / stride
 // + 1, ...].
 struct AvgPool {
   int kernel = 2, stride = 2, pad = 0;
@@ -161,7 +162,8 @@ struct AvgPool {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// The largest value of each window, of equal ones the first in rows, which gets the gradient. Windows as those of AvgPool. in: x.
+// The largest value of each window, of equal ones the first in rows, which gets the gradient. Windows as
+// those of AvgPool. in: x.
 struct MaxPool {
   int kernel = 2, stride = 2, pad = 0;
 

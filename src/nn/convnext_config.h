@@ -9,9 +9,10 @@
 
 namespace diffusion {
 
-// The U-Net of the "annotated diffusion" tutorials: ConvNeXt blocks (Liu et al. 2022) with a 7x7 depthwise convolution,
-// linear attention at every resolution, plain attention in the middle, strided and transposed 4x4 convolutions between.
-// The defaults are the tutorial's: 2,992,180 parameters in 166 tensors for one channel.
+// The U-Net of the "annotated diffusion" tutorials: ConvNeXt blocks (Liu et al. 2022) with a 7x7 depthwise
+// convolution, linear attention at every resolution, plain attention in the middle, strided and transposed
+// 4x4 convolutions between. The defaults are the tutorial's: 2,992,180 parameters in 166 tensors for one
+// channel.
 struct ConvNextConfig {
   std::array<int, 2> sample_size{0, 0};  // height, width; 0: not given
   int channels = 1;                      // of the image, in and out

@@ -4,7 +4,8 @@
 
 namespace diffusion {
 
-// Parameters carry the names of the tutorials' PyTorch module: downs.0.0.ds_conv.weight, mid_attn.fn.fn.to_qkv.weight.
+// Parameters carry the names of the tutorials' PyTorch module: downs.0.0.ds_conv.weight,
+// mid_attn.fn.fn.to_qkv.weight.
 Network make_convnext_unet(const ConvNextConfig& config, int n, int height, int width);
 
 }  // namespace diffusion

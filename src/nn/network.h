@@ -39,8 +39,8 @@ struct NetworkTraits {
 };
 NetworkTraits traits_of(const NetworkConfig& config);
 
-// The config for other images, and for `class_rows` rows of a class table, 0 for none. Error(usage) if it knows no
-// classes and class_rows is not 0.
+// The config for other images, and for `class_rows` rows of a class table, 0 for none. Error(usage) if it
+// knows no classes and class_rows is not 0.
 NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows);
 
 // By the file's _class_name, UNet2DModel if there is none. Errors as parse_unet_config.

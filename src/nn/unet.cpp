@@ -18,7 +18,8 @@ class UNetBuilder {
  public:
   UNetBuilder(const UNetConfig& config, Graph& graph) : c_(config), g_(graph) {}
 
-  // --- embeddings --------------------------------------------------------------------------------------------
+  // --- embeddings
+  // --------------------------------------------------------------------------------------------
 
   Value embed_time(Value t) {
     const Value features = time_features(t);
@@ -45,7 +46,8 @@ class UNetBuilder {
     embedding_ = g_.add(Activate{c_.act_fn}, {embedding}, "embedding.act");
   }
 
-  // --- blocks ------------------------------------------------------------------------------------------------
+  // --- blocks
+  // ------------------------------------------------------------------------------------------------
 
   enum class Resize { none, down, up };
 
@@ -118,7 +120,8 @@ class UNetBuilder {
 
  private:
   // diffusers flips the order of sine and cosine for sinusoids only.
-  // Sinusoids, random Fourier features or a learned table: [N, block_out_channels[0] (x 2 for fourier), 1, 1].
+  // Sinusoids, random Fourier features or a learned table: [N, block_out_channels[0] (x 2 for fourier), 1,
+  // 1].
   Value time_features(Value t) {
     const std::int64_t width = c_.block_out_channels[0];
     switch (c_.time_embedding_type) {
@@ -152,7 +155,8 @@ class UNetBuilder {
 
 }  // namespace
 
-// The figure: down the left side keeping every output, through the middle, up the right side taking them back.
+// The figure: down the left side keeping every output, through the middle, up the right side taking them
+// back.
 Network make_unet(const UNetConfig& config, int n, int height, int width) {
   validate(config);
   validate_image_size(config, height, width);

@@ -15,7 +15,8 @@ enum class TimeEmbedding { positional, fourier, learned };
 enum class ClassEmbedding { none, table, timestep, identity };
 enum class Resampling { conv, resnet };
 
-// The configuration of Hugging Face diffusers' UNet2DModel: unet/config.json. Names, defaults and meaning are theirs.
+// The configuration of Hugging Face diffusers' UNet2DModel: unet/config.json. Names, defaults and meaning are
+// theirs.
 struct UNetConfig {
   std::array<int, 2> sample_size{0, 0};  // height, width; 0: not given
   int in_channels = 3, out_channels = 3;
@@ -50,9 +51,10 @@ struct UNetConfig {
   int size_multiple() const { return 1 << (block_out_channels.size() - 1); }
 };
 
-// Reads a config.json of diffusers. Absent fields, and those named in _use_default_values, take their defaults, and null is
-// kept apart from absent; unknown fields are collected in `ignored` as diffusers would warn. Error(bad_input) naming source and field for wrong types,
-// impossible values and block types that we do not have.
+// Reads a config.json of diffusers. Absent fields, and those named in _use_default_values, take their
+// defaults, and null is kept apart from absent; unknown fields are collected in `ignored` as diffusers would
+// warn. Error(bad_input) naming source and field for wrong types, impossible values and block types that we
+// do not have.
 UNetConfig parse_unet_config(const Json& json, std::string_view source,
                              std::vector<std::string>* ignored = nullptr);
 

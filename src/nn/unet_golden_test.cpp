@@ -1,5 +1,6 @@
-// The network against PyTorch: tests/golden/unet_*.safetensors hold weights, inputs, outputs and all gradients of tiny
-// networks, made by tests/golden/make_unet_goldens.py and make_convnext_goldens.py in double precision.
+// The network against PyTorch: tests/golden/unet_*.safetensors hold weights, inputs, outputs and all
+// gradients of tiny networks, made by tests/golden/make_unet_goldens.py and make_convnext_goldens.py in
+// double precision.
 
 #include <gtest/gtest.h>
 
@@ -105,8 +106,8 @@ void check(const std::string& name, const Device& device, double tolerance) {
     if (!entry.trainable) continue;
     const std::span<const float> grad = params.grads().subspan(entry.offset, entry.size);
     if (entry.name.ends_with("to_k.bias")) {
-      // Softmax does not see a constant added to all keys: the true gradient is zero, so what is left is rounding,
-      // small against the gradient of the queries' bias next to it.
+      // Softmax does not see a constant added to all keys: the true gradient is zero, so what is left is
+      // rounding, small against the gradient of the queries' bias next to it.
       const std::string neighbor = std::string(entry.name).replace(entry.name.rfind("to_k"), 4, "to_q");
       EXPECT_LE(norm(grad), tolerance * norm(floats(golden.file, "grad/" + neighbor))) << entry.name;
       continue;

@@ -1,5 +1,5 @@
-// 48 randomly drawn networks against diffusers: tests/golden/unet_random.json, made by make_random_unet_goldens.py. Weights
-// and inputs come from the formula that the script documents.
+// 48 randomly drawn networks against diffusers: tests/golden/unet_random.json, made by
+// make_random_unet_goldens.py. Weights and inputs come from the formula that the script documents.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -96,8 +96,9 @@ struct Encoder {
   Encoder& operator=(const Encoder&) = delete;
 };
 
-// A progressive picture is held as coefficients until its last scan, 128 bytes for 64 of them, and these cost the file
-// an eighth of a byte at least. So this is enough for every honest file, and no small one can ask for gigabytes.
+// A progressive picture is held as coefficients until its last scan, 128 bytes for 64 of them, and these cost
+// the file an eighth of a byte at least. So this is enough for every honest file, and no small one can ask
+// for gigabytes.
 long memory_limit(std::size_t file_bytes) {
   return (64l << 20) + 1024l * long(file_bytes);
 }
@@ -109,8 +110,8 @@ J_COLOR_SPACE output_space(J_COLOR_SPACE stored) {
   return JCS_UNKNOWN;
 }
 
-// Files hold the inverse of CMYK (Adobe's habit, which all follow): what is left of the light for cyan, magenta, yellow
-// and black. In place.
+// Files hold the inverse of CMYK (Adobe's habit, which all follow): what is left of the light for cyan,
+// magenta, yellow and black. In place.
 void cmyk_to_rgb(Image& image) {
   std::vector<std::uint8_t>& pixels = image.pixels;
   std::size_t out = 0;

@@ -161,7 +161,8 @@ TEST(Jpeg, BlankProgressivePictureIsNoBomb) {
   EXPECT_EQ(decode_jpeg(bytes, "blank.jpg"), blank);
 }
 
-// Scans of one coefficient each, again and again: the encoder refuses that, so the last scan's bytes are repeated.
+// Scans of one coefficient each, again and again: the encoder refuses that, so the last scan's bytes are
+// repeated.
 TEST(Jpeg, RefusesEndlessScans) {
   const Bytes bytes = encode(gradient(16, 16, 1), JCS_GRAYSCALE, true);
   std::size_t last_scan = bytes.size();

@@ -73,8 +73,8 @@ void resize_row(const std::uint8_t* row, std::span<const Taps> across, std::size
     }
 }
 
-// Rows of the original come one by one, and go into every row of the result that they are a part of: the memory for
-// what is not finished is two or three rows where a picture shrinks, whatever its height.
+// Rows of the original come one by one, and go into every row of the result that they are a part of: the
+// memory for what is not finished is two or three rows where a picture shrinks, whatever its height.
 Image resample(const Image& image, int width, int height) {
   const std::vector<Taps> across = make_taps(image.width, width), down = make_taps(image.height, height);
   const std::size_t channels = std::size_t(image.channels);

@@ -28,7 +28,8 @@ TEST(Resize, IsWhatPillowDoes) {
     const Image resized = resize(image, side("to", 0), side("to", 1));
     const std::vector<std::uint8_t> expected = scratch::golden_pixels(member(row, "pixels", "resize"));
     ASSERT_EQ(resized.pixels.size(), expected.size());
-    // Pillow 13 resizes columns first where that removes more rows than twice the columns: rounded in other places.
+    // Pillow 13 resizes columns first where that removes more rows than twice the columns: rounded in other
+    // places.
     const int rows_removed = side("from", 1) - side("to", 1),
               columns_removed = side("from", 0) - side("to", 0);
     const int tolerance = rows_removed > std::max(0, 2 * columns_removed) ? 1 : 0;

@@ -132,7 +132,8 @@ int colors_of(TIFF* tiff, Layout& layout, const std::string& source_name) {
   }
 }
 
-// Parts of a picture may lie in the same place of the file, so that a small one could hold any number of pixels.
+// Parts of a picture may lie in the same place of the file, so that a small one could hold any number of
+// pixels.
 void check_file_size(TIFF* tiff, const Layout& layout, std::size_t file_bytes,
                      const std::string& source_name) {
   const int compression = number(tiff, TIFFTAG_COMPRESSION);
@@ -188,7 +189,8 @@ class Placer {
       levels_[std::size_t(value)] = std::uint8_t((value * 255 + largest / 2) / largest);
   }
 
-  // `count` pixels from (x, y) on, as one row of a strip or tile has them: all samples, or only number `plane`.
+  // `count` pixels from (x, y) on, as one row of a strip or tile has them: all samples, or only number
+  // `plane`.
   void place(const std::uint8_t* row, std::int64_t x, std::int64_t y, std::int64_t count, int plane) {
     const std::size_t channels = std::size_t(image_.channels), pixels = std::size_t(count);
     const std::size_t stored = layout_.in_planes ? 1 : std::size_t(layout_.samples);

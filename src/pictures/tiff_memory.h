@@ -9,8 +9,8 @@
 
 namespace diffusion {
 
-// A TIFF file in memory, and the first thing that libtiff found wrong with it. libtiff goes on after many errors, with
-// zeros in place of pixels, so what counts is the message, not the result of a call.
+// A TIFF file in memory, and the first thing that libtiff found wrong with it. libtiff goes on after many
+// errors, with zeros in place of pixels, so what counts is the message, not the result of a call.
 struct TiffMemory {
   std::span<const std::byte> bytes;
   std::size_t position = 0;

@@ -37,7 +37,8 @@ class Tiff : public testing::Test {
   }
 };
 
-// A writer for tests, so that they do not share a library with what they test. Every tag is an array of 32-bit numbers.
+// A writer for tests, so that they do not share a library with what they test. Every tag is an array of
+// 32-bit numbers.
 struct File {
   bool big_endian = false;
   std::map<int, std::vector<std::uint32_t>> tags;
@@ -89,8 +90,8 @@ std::uint32_t u32(std::size_t value) {
   return std::uint32_t(value);
 }
 
-// Channel `c` of a picture, or all for -1, of `columns` x `rows` pixels at (left, top), zeros beyond the edge; 16 bits
-// per sample if `wide`.
+// Channel `c` of a picture, or all for -1, of `columns` x `rows` pixels at (left, top), zeros beyond the
+// edge; 16 bits per sample if `wide`.
 std::vector<std::uint8_t> part(const Image& image, int left, int top, int columns, int rows, int c, int bits,
                                bool big_endian) {
   std::vector<std::uint8_t> out;

@@ -163,7 +163,8 @@ TEST(Plan, LabelOutsideTheTableIsAnError) {
   EXPECT_THROW(plan.forward(), Error);
 }
 
-// x -> a -> b; sum = x + b. Backward: sum, b, a. x's gradient gets its second part from a, after b has read its own.
+// x -> a -> b; sum = x + b. Backward: sum, b, a. x's gradient gets its second part from a, after b has read
+// its own.
 TEST(GradientSharing, ResidualBlockSharesBothAddends) {
   Graph g;
   const Shape shape{1, 4, 2, 2};
@@ -178,7 +179,8 @@ TEST(GradientSharing, ResidualBlockSharesBothAddends) {
   EXPECT_EQ(block[std::size_t(a.id)], a.id);
 }
 
-// sum = a + b with b made from x AFTER another consumer c of a: c writes a's gradient before b's producer read it.
+// sum = a + b with b made from x AFTER another consumer c of a: c writes a's gradient before b's producer
+// read it.
 TEST(GradientSharing, NotWhereAWriteWouldComeTooEarly) {
   Graph g;
   const Shape shape{1, 4, 2, 2};

@@ -25,7 +25,8 @@ class TimedKernel {
 
   void forward();
   void backward();
-  // A backward of these inputs only, in the order of the constructor's; those that need no gradient have none.
+  // A backward of these inputs only, in the order of the constructor's; those that need no gradient have
+  // none.
   void backward_of(const std::vector<bool>& inputs);
 
   std::string_view implementation() const { return kernel_->implementation(); }

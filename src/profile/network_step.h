@@ -18,8 +18,8 @@ struct StepData {
 // Random ones for a network of this many images.
 StepData random_step_data(const Network& net, int batch);
 
-// One step of a network on fixed numbers, as often as wanted: the evaluation of sampling, or all of a training step but the
-// making of its batch: forward, smooth L1 loss, backward, AdamW with EMA.
+// One step of a network on fixed numbers, as often as wanted: the evaluation of sampling, or all of a
+// training step but the making of its batch: forward, smooth L1 loss, backward, AdamW with EMA.
 class NetworkStep {
  public:
   // `params` laid out for the network. Height and width as validate_image_size accepts them.
@@ -73,10 +73,12 @@ struct StepProfile {
   double mean_seconds() const;
 };
 
-// Times `steps` steps. The network must have run at least twice before, or the first times are those of cold memory.
+// Times `steps` steps. The network must have run at least twice before, or the first times are those of cold
+// memory.
 StepProfile profile_steps(NetworkStep& step, int steps);
 
-// Sums over the layers of a kind and direction, named "conv2d backward"; `outside` is the last row, "loss and optimizer".
+// Sums over the layers of a kind and direction, named "conv2d backward"; `outside` is the last row, "loss and
+// optimizer".
 std::vector<LayerTime> by_kind(const StepProfile& profile);
 
 }  // namespace diffusion

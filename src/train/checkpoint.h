@@ -32,8 +32,8 @@ struct TrainingState {
 void write_checkpoint(const std::filesystem::path& run, const Model& model, Optimizer& optimizer,
                       const TrainingState& state, int keep);
 
-// The newest checkpoint whose manifest verifies; none if there are no checkpoints at all. `report` is told of every one
-// that was skipped and why. Error(bad_input) if there are checkpoints but none is whole.
+// The newest checkpoint whose manifest verifies; none if there are no checkpoints at all. `report` is told of
+// every one that was skipped and why. Error(bad_input) if there are checkpoints but none is whole.
 std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path& run,
                                                      const std::function<void(const std::string&)>& report);
 

@@ -109,9 +109,9 @@ double learning_rate_factor(double warmup, double progress);
 // lowest + (highest - lowest) (1 + cos(pi min(epoch, epochs) / epochs)) / 2.
 double staircase_cosine(double lowest, double highest, int epochs, std::uint64_t epoch);
 
-// Power-function average (Karras et al. 2024, "Analyzing and improving the training dynamics of diffusion models"):
-// decay at step k (from 1) is (1 - 1/k)^(exponent + 1), so the average always covers the same share of the run,
-// however long; 6.94 is a relative width of 0.1.
+// Power-function average (Karras et al. 2024, "Analyzing and improving the training dynamics of diffusion
+// models"): decay at step k (from 1) is (1 - 1/k)^(exponent + 1), so the average always covers the same share
+// of the run, however long; 6.94 is a relative width of 0.1.
 double ema_decay(double exponent, std::int64_t step);
 
 }  // namespace diffusion

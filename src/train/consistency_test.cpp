@@ -180,8 +180,8 @@ TEST_P(ConsistencyOfObjective, TheTwoLevelsShareImageAndNoise) {
   }
 }
 
-// For the exact consistency function the mean error is of second order in t - r, so it vanishes as r comes closer; for the
-// best denoiser it is of first order and pulls away from it.
+// For the exact consistency function the mean error is of second order in t - r, so it vanishes as r comes
+// closer; for the best denoiser it is of first order and pulls away from it.
 TEST_P(ConsistencyOfObjective, TheExactFunctionIsAFixedPoint) {
   const Preconditioner model = preconditioner();
   constexpr std::size_t kCount = 40000;
@@ -190,7 +190,8 @@ TEST_P(ConsistencyOfObjective, TheExactFunctionIsAFixedPoint) {
   fill_normal({.seed = 2}, std::span(noise));
   for (double& value : y) value *= kStd;
 
-  // The mean over the batch of target - answer times answer, which is what moves the one free factor of a linear model.
+  // The mean over the batch of target - answer times answer, which is what moves the one free factor of a
+  // linear model.
   const auto pull = [&](auto&& function, double progress) {
     TrainingBatch batch = gaussian_batch(model, y, noise, sigmas);
     ConsistencyBatch lower(kPaper, model);

@@ -13,12 +13,14 @@
 
 namespace diffusion {
 
-// Why `images`, the test images of a data set, cannot tell how a training on `training` goes; empty: they can.
+// Why `images`, the test images of a data set, cannot tell how a training on `training` goes; empty: they
+// can.
 std::string why_not_held_out(const Dataset& training, const Dataset& images, bool conditional);
 
-// Measures the training loss on images that training never sees: always the same images with the same noise, one noise
-// level each, spread evenly over those of training. So what changes from one time to the next is the network. Images and
-// noise depend on nothing but the data set, so runs of the same objective can be compared. Labels are never dropped.
+// Measures the training loss on images that training never sees: always the same images with the same noise,
+// one noise level each, spread evenly over those of training. So what changes from one time to the next is
+// the network. Images and noise depend on nothing but the data set, so runs of the same objective can be
+// compared. Labels are never dropped.
 class HeldOut {
  public:
   static constexpr int kImages = 384;  // a smaller data set shows some of its images again
@@ -27,8 +29,8 @@ class HeldOut {
   // `config` and `preconditioner` are those of the run and must outlive this.
   HeldOut(Dataset images, const TrainConfig& config, const Preconditioner& preconditioner);
 
-  // Whether it is time after step `step`, from 1: at every multiple of the interval, and at the end of runs that are longer
-  // than one interval.
+  // Whether it is time after step `step`, from 1: at every multiple of the interval, and at the end of runs
+  // that are longer than one interval.
   bool is_due(std::int64_t step, bool run_ends) const;
 
   // `model` holds the weights to measure. NaN and infinity pass through.
@@ -42,8 +44,8 @@ class HeldOut {
   std::vector<double> sigmas_;  // of image k; ascending
 };
 
-// The default for TrainConfig::held_out_every: such that measuring takes 1% of the training. A training step takes three
-// times as long as the evaluation of its batch.
+// The default for TrainConfig::held_out_every: such that measuring takes 1% of the training. A training step
+// takes three times as long as the evaluation of its batch.
 std::int64_t held_out_interval(int batch);
 
 }  // namespace diffusion

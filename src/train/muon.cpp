@@ -58,8 +58,9 @@ std::size_t orthogonalize_workspace(std::size_t rows, std::size_t columns) {
   return 2 * p.wide() + 6 * p.square();
 }
 
-// With G = X X^T a step is X <- P X, P = a I + b G + c G^2, and G becomes P G P. So only small squares are iterated: Q, the
-// product of all P, and G, and X is multiplied by Q once. A 3x3 convolution's matrix is nine times as wide as high.
+// With G = X X^T a step is X <- P X, P = a I + b G + c G^2, and G becomes P G P. So only small squares are
+// iterated: Q, the product of all P, and G, and X is multiplied by Q once. A 3x3 convolution's matrix is nine
+// times as wide as high.
 void orthogonalize(std::span<float> matrix, std::size_t rows, std::size_t columns,
                    std::span<float> workspace) {
   const Padded p(rows, columns);

@@ -85,8 +85,9 @@ TEST_P(Orthogonalize, SingularValuesBecomeAboutOne) {
   EXPECT_LT(values.back(), 1.25);
 }
 
-// Rounding to f32 leaves 1e-7 in squares of singular values, which grow by up to 3.4445^2 a step: 0.02 after four, in the directions
-// of the smallest singular values alone, which are the more the closer the matrix is to a square.
+// Rounding to f32 leaves 1e-7 in squares of singular values, which grow by up to 3.4445^2 a step: 0.02 after
+// four, in the directions of the smallest singular values alone, which are the more the closer the matrix is
+// to a square.
 TEST_P(Orthogonalize, IsTheIterationAsWritten) {
   const auto [rows, columns] = GetParam();
   std::vector<float> matrix = random_matrix(rows * columns, 5);
@@ -98,7 +99,8 @@ TEST_P(Orthogonalize, IsTheIterationAsWritten) {
   EXPECT_LT(worst, rows == columns ? 1e-3 : 1e-5);
 }
 
-// The directions stay: U V^T of U S V^T has with it the inner product sum(S), the largest that a matrix with these singular values can have.
+// The directions stay: U V^T of U S V^T has with it the inner product sum(S), the largest that a matrix with
+// these singular values can have.
 TEST_P(Orthogonalize, KeepsDirections) {
   const auto [rows, columns] = GetParam();
   const std::vector<float> before = random_matrix(rows * columns, 1);
@@ -108,7 +110,8 @@ TEST_P(Orthogonalize, KeepsDirections) {
   for (std::size_t i = 0; i < before.size(); ++i) inner += double(before[i]) * double(after[i]);
   const std::vector<double> s = singular_values(before, rows, columns),
                             t = singular_values(after, rows, columns);
-  // The iteration is not monotonous, so the order of the new values is not that of the old; they are all about 1.
+  // The iteration is not monotonous, so the order of the new values is not that of the old; they are all
+  // about 1.
   for (const double value : s) sum += value;
   EXPECT_GT(inner, 0.68 * sum);
   EXPECT_LT(inner, 1.2 * sum);

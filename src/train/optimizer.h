@@ -23,14 +23,14 @@ struct OptimizerOptions {
   double weight_decay = 0;
 };
 
-// The state of an optimizer over one flat block of parameters, and the moving average (EMA) of the values. AdamW updates
-// everything in one pass over memory.
+// The state of an optimizer over one flat block of parameters, and the moving average (EMA) of the values.
+// AdamW updates everything in one pass over memory.
 class Optimizer {
  public:
   Optimizer(const ParamStore& params, const OptimizerOptions& options);
 
-  // One update from params.grads() * gradient_scale, and ema = decay ema + (1 - decay) value. `step` counts from 1.
-  // Parameters that are not trainable stay as they are.
+  // One update from params.grads() * gradient_scale, and ema = decay ema + (1 - decay) value. `step` counts
+  // from 1. Parameters that are not trainable stay as they are.
   void update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale,
               double ema_decay);
 

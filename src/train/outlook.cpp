@@ -30,7 +30,8 @@ double fall_per_doubling(Points points) {
   return -slope / (at_last - slope);
 }
 
-// The standard deviation of a measurement around a smooth curve, from how far each lies from the middle of its neighbors.
+// The standard deviation of a measurement around a smooth curve, from how far each lies from the middle of
+// its neighbors.
 double scatter(Points points) {
   double sum = 0;
   for (std::size_t k = 1; k + 1 < points.size(); ++k) {
@@ -52,7 +53,8 @@ double training_loss(const RunLog& log, double from, double to) {
   return sum / count;
 }
 
-// From around `step` to the end. A single step's loss says little: as many as there are in a quarter of the way.
+// From around `step` to the end. A single step's loss says little: as many as there are in a quarter of the
+// way.
 bool training_loss_fell_since(const RunLog& log, double step) {
   const double last = log.step.back(), width = (last - step) / 4;
   return training_loss(log, last - width, last) < training_loss(log, step - width / 2, step + width / 2);

@@ -20,7 +20,8 @@ double normal(std::uint32_t sample) {
   return value;
 }
 
-// A run of 2400 steps, with held-out measurements every 200; `scatter` is the relative deviation of a single one.
+// A run of 2400 steps, with held-out measurements every 200; `scatter` is the relative deviation of a single
+// one.
 RunLog run_of(const Curve& training, const Curve& held_out, double scatter = 1e-4,
               double training_scatter = 0.1) {
   RunLog log;

@@ -15,7 +15,8 @@ namespace diffusion {
 
 namespace {
 
-// One residual block a level, attention at the lowest alone, where it is cheap, and Muon. docs/recipe.md has the experiments.
+// One residual block a level, attention at the lowest alone, where it is cheap, and Muon. docs/recipe.md has
+// the experiments.
 void recipe(TrainConfig& c, std::vector<int> channels) {
   UNetConfig unet;
   const std::size_t levels = channels.size();
@@ -89,7 +90,8 @@ void tiny(TrainConfig& c) {
   c.batch = 32;
 }
 
-// What the two annotated tutorials share: no EMA, no clipping of anything, 200 timesteps that do not end in noise.
+// What the two annotated tutorials share: no EMA, no clipping of anything, 200 timesteps that do not end in
+// noise.
 void annotated_recipe(TrainConfig& c) {
   c.network = ConvNextConfig{};
   c.objective = Objective::epsilon;
@@ -118,8 +120,8 @@ void tutorial(TrainConfig& c) {
   c.report_every = 500;
 }
 
-// The same, mended: betas scaled by 1000 / T so that the process ends in noise, an average of the weights, limited
-// gradients and estimates, no mirrored shoes, and the first level's output used.
+// The same, mended: betas scaled by 1000 / T so that the process ends in noise, an average of the weights,
+// limited gradients and estimates, no mirrored shoes, and the first level's output used.
 void tutorial_fixed(TrainConfig& c) {
   tutorial(c);
   std::get<ConvNextConfig>(c.network).first_skip = true;

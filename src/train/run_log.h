@@ -1,7 +1,7 @@
 #pragma once
 
-// What a run records of its steps: RUN/log.jsonl, one JSON object per step, and on request event files for TensorBoard
-// beside it.
+// What a run records of its steps: RUN/log.jsonl, one JSON object per step, and on request event files for
+// TensorBoard beside it.
 
 #include <cstdint>
 #include <cstdio>
@@ -17,8 +17,8 @@ namespace diffusion {
 
 class RunLogWriter {
  public:
-  // Goes on after `step`: lines of later steps are removed, as a killed run may have logged more than it saved. Error(io)
-  // naming the file when it cannot be written.
+  // Goes on after `step`: lines of later steps are removed, as a killed run may have logged more than it
+  // saved. Error(io) naming the file when it cannot be written.
   RunLogWriter(const std::filesystem::path& run, std::int64_t step, bool tensorboard);
 
   // Both are flushed: whoever looks at a run sees its last step.
@@ -41,9 +41,10 @@ struct RunLog {
   std::vector<HeldOut> held_out;
 };
 
-// The log of a run directory, or of a checkpoint in one (RUN/latest). The run may go on meanwhile: a last line that is not
-// whole is left out. If steps were done again after going back to a checkpoint, the later ones count. Error(bad_input) if
-// the directory holds no log, and naming file, line and field that is not as it should be.
+// The log of a run directory, or of a checkpoint in one (RUN/latest). The run may go on meanwhile: a last
+// line that is not whole is left out. If steps were done again after going back to a checkpoint, the later
+// ones count. Error(bad_input) if the directory holds no log, and naming file, line and field that is not as
+// it should be.
 RunLog read_run_log(const std::filesystem::path& run);
 
 }  // namespace diffusion

@@ -6,7 +6,8 @@
 
 namespace diffusion {
 
-// The loss of the averaged weights (EMA) on images that training never sees (held_out.h), in units of the training loss.
+// The loss of the averaged weights (EMA) on images that training never sees (held_out.h), in units of the
+// training loss.
 struct HeldOutLoss {
   double loss;                   // the mean over all noise levels of training
   std::vector<double> sigma;     // ascending; between sigma[k] and sigma[k + 1] ...

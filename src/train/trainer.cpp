@@ -174,7 +174,8 @@ double Trainer::learning_rate(std::uint32_t step) const {
   return config_.learning_rate;
 }
 
-// The loss of one of the parts of the batch that are computed after one another. Leaves the gradient of it in grad_.
+// The loss of one of the parts of the batch that are computed after one another. Leaves the gradient of it in
+// grad_.
 double Trainer::evaluate_part(std::size_t part, const RunContext& context) {
   const auto slice = [&](const auto& all) {
     const std::size_t size = all.size() / std::size_t(config_.accumulate);

@@ -28,25 +28,26 @@ namespace diffusion {
 //   RUN/checkpoints/step-<N>/  checkpoints (checkpoint.h)      RUN/latest  a link to the newest
 //   RUN/log.jsonl              one line per step (run_log.h)   RUN/previews/step-<N>.png
 //   RUN/lock                   held while a process trains there
-// It trains a new model, or one that is trained already, and that for few steps if TrainConfig::consistency is set.
-// The same configuration in the same directory goes on where the newest whole checkpoint stopped, and ends with the
-// same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and build).
+// It trains a new model, or one that is trained already, and that for few steps if TrainConfig::consistency
+// is set. The same configuration in the same directory goes on where the newest whole checkpoint stopped, and
+// ends with the same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and
+// build).
 class Trainer {
  public:
   // Called with what a person should know.
   using Talk = std::function<void(const std::string& message)>;
 
   // Opens or resumes the run. Error(usage) naming every difference if the directory holds a run of another
-  // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must accept it.
-  // `start` is the model to start from, and `config` then from starting_from() or tuning_config(); Error(usage) if it makes
-  // images of another size, other channels or classes than the data set's.
+  // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must
+  // accept it. `start` is the model to start from, and `config` then from starting_from() or tuning_config();
+  // Error(usage) if it makes images of another size, other channels or classes than the data set's.
   Trainer(const TrainConfig& config, Dataset dataset, const std::filesystem::path& run, Talk talk,
           std::optional<Dataset> held_out = {}, std::optional<Model> start = {});
   ~Trainer();
 
-  // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is complete.
-  // Error(non_finite) naming step and images if a loss or gradient is NaN or infinite: nothing is saved then, the last
-  // checkpoint stays.
+  // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is
+  // complete. Error(non_finite) naming step and images if a loss or gradient is NaN or infinite: nothing is
+  // saved then, the last checkpoint stays.
   bool run(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop);
 
   std::int64_t step() const { return state_.step; }

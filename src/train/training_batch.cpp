@@ -27,7 +27,8 @@ void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
   batch.labels.resize(conditional_ ? count : 0);
   batch.weights.resize(count);
   batch.sigmas.resize(count);
-  // The levels of a batch lie evenly in those of all (stratified, Kingma et al. 2021, arXiv 2107.00630, appendix I.1).
+  // The levels of a batch lie evenly in those of all (stratified, Kingma et al. 2021, arXiv 2107.00630,
+  // appendix I.1).
   const double shift = uniform({config_.seed, Stream::noise_level, 0, step});
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < count; ++i) {

@@ -7,7 +7,8 @@
 #include <span>
 #include <string>
 
-// What the fuzz targets share. A target stops with a report when a reader crashes, or throws what it should not.
+// What the fuzz targets share. A target stops with a report when a reader crashes, or throws what it should
+// not.
 namespace diffusion::fuzz {
 
 inline const std::string kSourceName = "input.file";

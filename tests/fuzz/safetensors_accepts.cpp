@@ -1,7 +1,8 @@
-// Which files our safetensors reader takes, for tests/golden/mutate_safetensors.py: a filter from stdin to stdout.
+// Which files our safetensors reader takes, for tests/golden/mutate_safetensors.py: a filter from stdin to
+// stdout.
 //   in   u32 length, then so many bytes of a file; again and again, little-endian
-//   out  'a' and the u32 CRC-32 of what was read; or 'r', u32 length and the message. Anything but Error(bad_input) ends
-//        the program, as a crash would.
+//   out  'a' and the u32 CRC-32 of what was read; or 'r', u32 length and the message. Anything but
+//        Error(bad_input) ends the program, as a crash would.
 // What is read: for each tensor, by name, "<name> <dtype> <extent>,<extent>,", then its data.
 
 #include <fcntl.h>

@@ -70,7 +70,8 @@ Bytes text(const std::string& characters) {
   return {characters.begin(), characters.end()};
 }
 
-// The ustar format: a header of 512 bytes, the content filled up to whole blocks, and two empty blocks at the end.
+// The ustar format: a header of 512 bytes, the content filled up to whole blocks, and two empty blocks at the
+// end.
 Bytes tar(const std::vector<Member>& members) {
   Bytes bytes;
   for (const Member& member : members) {

@@ -34,15 +34,15 @@ class Folder {
 // Runs `action`, which must throw an Error of that kind, and returns the message.
 std::string error_of(ErrorKind kind, const std::function<void()>& action);
 
-// What tests/golden/pillow_goldens.py wrote: the picture that it also computes, the member `key` of pillow_images.json,
-// an array of it as pixels, and a file.
+// What tests/golden/pillow_goldens.py wrote: the picture that it also computes, the member `key` of
+// pillow_images.json, an array of it as pixels, and a file.
 Image synthetic_picture(int width, int height, int channels);
 Json pillow_golden(std::string_view key);
 std::vector<std::uint8_t> golden_pixels(const Json& array);
 std::vector<std::byte> pillow_file(std::string_view name);
 
-// A decoder must refuse every beginning of `bytes` (Error(bad_input) with the source's name), and do with every flipped
-// bit either the same or decode a sound picture. Returns how many flips were refused.
+// A decoder must refuse every beginning of `bytes` (Error(bad_input) with the source's name), and do with
+// every flipped bit either the same or decode a sound picture. Returns how many flips were refused.
 using Decode = std::function<Image(std::span<const std::byte>, const std::string& source_name)>;
 void expect_refuses_truncation(std::span<const std::byte> bytes, const Decode& decode);
 std::size_t expect_survives_damage(std::span<const std::byte> bytes, const Decode& decode);

@@ -1,8 +1,9 @@
 #pragma once
 
-// The commands of the program. One file is one command, with one function: it describes the options to `app` and
-// returns what to run after parsing, whose result is the exit code. Errors are thrown; main.cpp turns them into messages
-// and exit codes. Results go to stdout through print_line(), everything else to stderr_log().
+// The commands of the program. One file is one command, with one function: it describes the options to `app`
+// and returns what to run after parsing, whose result is the exit code. Errors are thrown; main.cpp turns
+// them into messages and exit codes. Results go to stdout through print_line(), everything else to
+// stderr_log().
 //
 // To add one: a file with the function, a line here, and a row in the table of main.cpp.
 

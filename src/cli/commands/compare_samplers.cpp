@@ -51,7 +51,8 @@ struct Outcome {
   std::optional<double> distance;  // RMS to the reference; none if that means nothing
 };
 
-// Those that solve the equations well, and ddpm to compare with. Over the time of a flow euler is the same as ddim.
+// Those that solve the equations well, and ddpm to compare with. Over the time of a flow euler is the same as
+// ddim.
 std::vector<std::string> default_samplers(const Model& model) {
   const bool flow = model.preconditioner.flow() != nullptr;
   return {flow ? "euler" : "ddim",

@@ -36,8 +36,8 @@ SafetensorsDType parse_dtype(const std::string& name) {
   throw Error(ErrorKind::usage, fmt::format("--dtype is \"{}\"; accepted are: f32, f16, bf16", name));
 }
 
-// Adds to diffusion.json what `diffusion verify` compares with: the hashes of the other files, and a forward pass of the
-// model as it was written, rounding included.
+// Adds to diffusion.json what `diffusion verify` compares with: the hashes of the other files, and a forward
+// pass of the model as it was written, rounding included.
 void add_proofs(const fs::path& directory) {
   Model written = read_pipeline(directory);
   const GoldenPass pass = make_golden_pass(written, *make_cpu_device(Precision::f32));

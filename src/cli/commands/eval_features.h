@@ -17,8 +17,8 @@ namespace diffusion {
 // A classifier of the data, or Inception-v3, which knows nothing of their classes.
 using EvalNetwork = std::variant<FeatureNetwork, InceptionNetwork>;
 
-// Of --features: a directory of train-features, or a file, which must be Inception-v3's weights. Without it the classifier that
-// comes with the program for --data: Error(usage) if none does.
+// Of --features: a directory of train-features, or a file, which must be Inception-v3's weights. Without it
+// the classifier that comes with the program for --data: Error(usage) if none does.
 EvalNetwork read_eval_network(const EvalOptions& o);
 
 const ClassifierConfig* classifier_of(const EvalNetwork& net);  // null: Inception-v3

@@ -18,7 +18,8 @@ namespace diffusion {
 
 namespace {
 
-// Scores of so many samples are reported, too, where there are more: what others have published is often of few.
+// Scores of so many samples are reported, too, where there are more: what others have published is often of
+// few.
 constexpr int kFewer = 2048;
 constexpr int kNeighbors = 5;  // of a sample in the picture
 
@@ -42,8 +43,8 @@ struct RealFeatures {
   RealFeatures& operator=(const RealFeatures&) = delete;
 };
 
-// Real images against real ones, as many as there are samples. Where classes are known, as many of each as the set that is compared
-// with has: luck with them would say nothing about samples.
+// Real images against real ones, as many as there are samples. Where classes are known, as many of each as
+// the set that is compared with has: luck with them would say nothing about samples.
 Evaluation floor_of(int samples, const RealFeatures& real) {
   const FeatureSet& images = real.images.features;
   if (!real.others) {

@@ -33,8 +33,8 @@ struct Samples {
   std::string sampler = {};
 };
 
-// --count images of the model; `class_names` are those of the feature network or of the real images. They are written to --save-samples before
-// anything else is done with them.
+// --count images of the model; `class_names` are those of the feature network or of the real images. They are
+// written to --save-samples before anything else is done with them.
 Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::string>& class_names);
 // Those of --samples; `counted`: only --count of them, at random.
 Samples read_samples(const EvalOptions& o, bool counted, const std::vector<std::string>& class_names);
@@ -49,7 +49,8 @@ struct RealSets {
   const Dataset& test() const;
 };
 
-// Labels are those of the feature network's `class_names`, if there are labels and they can be; without such names the data's own.
+// Labels are those of the feature network's `class_names`, if there are labels and they can be; without such
+// names the data's own.
 RealSets read_real_sets(const EvalOptions& o, const std::optional<std::vector<std::string>>& class_names);
 
 }  // namespace diffusion

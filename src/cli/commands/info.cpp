@@ -48,7 +48,8 @@ std::uintmax_t disk_size(const fs::path& directory) {
   return bytes;
 }
 
-// step, images and seconds of training/state.json, as far as they are there; nothing if the model was not trained here.
+// step, images and seconds of training/state.json, as far as they are there; nothing if the model was not
+// trained here.
 std::optional<Json::Object> training_progress(const fs::path& pipeline) {
   const fs::path path = pipeline / "training/state.json";
   constexpr std::uint64_t kMaxBytes = 16 << 20;

@@ -46,7 +46,8 @@ void refuse_what_the_model_decides(const CLI::App& app) {
                   fmt::format("{} cannot be given with --from: the model has its own", option));
 }
 
-// The one that was asked for, or that suits the data: by the name of the data set, else by the size of the images.
+// The one that was asked for, or that suits the data: by the name of the data set, else by the size of the
+// images.
 std::string_view choose_preset(const CLI::App& app, const TrainOptions& o) {
   const std::string& data = o.run.data;
   if (!o.preset.empty()) return o.preset;
@@ -55,7 +56,8 @@ std::string_view choose_preset(const CLI::App& app, const TrainOptions& o) {
   return preset_for(form.size ? *form.size : first_image_size(data));
 }
 
-// The preset, with everything that the model to start from decides and that was given on the command line in its place.
+// The preset, with everything that the model to start from decides and that was given on the command line in
+// its place.
 TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optional<Model>& start) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
   TrainConfig c = preset_config(choose_preset(app, o));

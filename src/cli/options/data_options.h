@@ -20,12 +20,13 @@ struct DataArguments {
   bool random_crop = false, offline = false;
 };
 
-// Adds --data-dir, --offline, --size, --channels, --background, --random-crop, --shards, --shard, --max-broken and
+// Adds --data-dir, --offline, --size, --channels, --background, --random-crop, --shards, --shard,
+// --max-broken and
 // --workers.
 void add_data_options(CLI::App& app, DataArguments& arguments);
 
-// The form that is asked for; what is not stays as in `form`. "48x64" is 48 rows by 64 columns, "64" a square; "white",
-// "black" or six hexadecimal digits. Error(usage) otherwise.
+// The form that is asked for; what is not stays as in `form`. "48x64" is 48 rows by 64 columns, "64" a
+// square; "white", "black" or six hexadecimal digits. Error(usage) otherwise.
 FormOptions parse_form(const CLI::App& app, const DataArguments& arguments, FormOptions form = {});
 
 // Loads a data set while showing on stderr how far it is. Messages appear there, too.

@@ -22,8 +22,9 @@ constexpr int kOneValueSteps = 50, kManyValueSteps = 20, kConsistencySteps = 4;
 constexpr const char* kSamplerInsteadOfDdpm = "dpmpp_3m_sde";
 constexpr const char* kGroup = "Sampling";
 
-// How the model's own scheduler samples, as far as the options do not say otherwise. DDPM would need every timestep, so it
-// says where to step, but not how. With another sampler or spacing go the peculiarities of the scheduler's levels.
+// How the model's own scheduler samples, as far as the options do not say otherwise. DDPM would need every
+// timestep, so it says where to step, but not how. With another sampler or spacing go the peculiarities of
+// the scheduler's levels.
 SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
   SamplingSettings s = model.sampling;
   const std::string otherwise = s.sampler == "ddpm" ? kSamplerInsteadOfDdpm : s.sampler;
@@ -49,7 +50,8 @@ SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
   return s;
 }
 
-// Many steps do not help a sampler that uses more than one value of D for a step: docs/samplers.md has the distances.
+// Many steps do not help a sampler that uses more than one value of D for a step: docs/samplers.md has the
+// distances.
 int default_steps(const SamplerEntry& sampler) {
   if (sampler.consistency) return kConsistencySteps;
   const bool many_values = sampler.order > 1 || sampler.convention == LevelConvention::dpm_solver;

@@ -22,7 +22,8 @@ struct SamplingOptions {
   std::string guide, noise;
 };
 
-// Those of which picture: --seed, --label; and how: --sampler, --steps, --eta, --s-...; --spacing; guidance; --noise.
+// Those of which picture: --seed, --label; and how: --sampler, --steps, --eta, --s-...; --spacing; guidance;
+// --noise.
 void add_seed_and_label_options(CLI::App& app, std::uint64_t& seed, SamplingOptions& options);
 void add_sampler_options(CLI::App& app, SamplingOptions& options);
 void add_spacing_option(CLI::App& app, SamplingOptions& options);
@@ -33,8 +34,8 @@ void add_noise_option(CLI::App& app, SamplingOptions& options);
 // Checks of names that need no model. Error(usage).
 void check_sampling_names(const SamplingOptions& options);
 
-// Fills in what the options and else the model's own scheduler say. The guide belongs to the caller and must outlive
-// `generate`; null: none was given. Error(usage) if the label is not of this model.
+// Fills in what the options and else the model's own scheduler say. The guide belongs to the caller and must
+// outlive `generate`; null: none was given. Error(usage) if the label is not of this model.
 void apply_sampling_options(const SamplingOptions& options, const Model& model, Model* guide,
                             GenerateOptions& generate);
 

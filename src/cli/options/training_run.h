@@ -1,7 +1,7 @@
 #pragma once
 
-// What `diffusion train` and `diffusion distill` share: options of a run that are about neither network nor loss, and the
-// run itself with its progress line, Ctrl-C and result.
+// What `diffusion train` and `diffusion distill` share: options of a run that are about neither network nor
+// loss, and the run itself with its progress line, Ctrl-C and result.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -23,8 +23,8 @@ struct RunOptions {
   bool drop_last = false, tensorboard = false, json = false, quiet = false;
 };
 
-// --data and --out; how long; `default_...` as the help says it; optimization; those of data_options.h and of batches;
-// machine; output.
+// --data and --out; how long; `default_...` as the help says it; optimization; those of data_options.h and of
+// batches; machine; output.
 void add_place_options(CLI::App& app, RunOptions& options, const std::string& default_data);
 void add_budget_options(CLI::App& app, RunOptions& options, const std::string& default_budget);
 void add_optimization_options(CLI::App& app, RunOptions& options);

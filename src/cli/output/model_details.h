@@ -30,10 +30,12 @@ struct TrainingHistory {
       last_loss;  // means of the first and the last kAveraged steps, or of all if there are fewer
   static constexpr std::size_t kAveraged = 20;
 };
-// None for other pipelines, and without a complete line. Error(bad_input) naming file and line that is not as it should be.
+// None for other pipelines, and without a complete line. Error(bad_input) naming file and line that is not as
+// it should be.
 std::optional<TrainingHistory> training_history(const std::filesystem::path& pipeline);
 
-// How the model's scheduler would sample: {"sampler": "ddim", "spacing": "leading" or null, "clip": 1.0 or null, ...}.
+// How the model's scheduler would sample: {"sampler": "ddim", "spacing": "leading" or null, "clip": 1.0 or
+// null, ...}.
 Json sampling_to_json(const SamplingSettings& sampling);
 
 }  // namespace diffusion

@@ -19,7 +19,8 @@ struct NeighborSheet {
   std::string headline;
 };
 
-// A row for each of samples_to_show(): the sample, its neighbors in pixels, and those in features, with the distances below.
+// A row for each of samples_to_show(): the sample, its neighbors in pixels, and those in features, with the
+// distances below.
 Image draw_neighbors(const NeighborSheet& sheet);
 
 }  // namespace diffusion

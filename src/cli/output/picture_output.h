@@ -22,8 +22,9 @@ struct PictureOutput {
   bool is_one_picture() const { return form == PictureForm::png || form == PictureForm::jpeg; }
 };
 
-// .png, .jpg, .jpeg, .gif, .npy, or a directory: an existing one, or a name without extension or with a slash at the end. Error(usage)
-// listing them for anything else. Error(io) if it is already clear that the file cannot be written.
+// .png, .jpg, .jpeg, .gif, .npy, or a directory: an existing one, or a name without extension or with a slash
+// at the end. Error(usage) listing them for anything else. Error(io) if it is already clear that the file
+// cannot be written.
 PictureOutput parse_output(const std::string& text);
 
 // As parse_output for an option that accepts only GIF.
@@ -32,8 +33,8 @@ PictureOutput parse_gif_output(std::string_view option, const std::string& text)
 // Error(io) if it is already clear that a file of this name cannot be written.
 void check_writable_file(const std::filesystem::path& path);
 
-// Error(usage) if pictures with so many channels can only be written as arrays. Alpha is kept by PNG; for GIF and JPEG it
-// is composited on white.
+// Error(usage) if pictures with so many channels can only be written as arrays. Alpha is kept by PNG; for GIF
+// and JPEG it is composited on white.
 void check_channels(const PictureOutput& output, int channels);
 
 // Pictures in rows, each pixel shown as scale x scale.
@@ -41,7 +42,8 @@ struct Grid {
   int columns, scale;
 };
 
-// Error(usage) if the output is a grid or an animation of grids, and would have more pixels than its format can.
+// Error(usage) if the output is a grid or an animation of grids, and would have more pixels than its format
+// can.
 void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, int width, int height);
 
 Image draw(const Grid& grid, std::span<const Image> pictures);

@@ -1,6 +1,7 @@
 #pragma once
 
-// The picture of `diffusion compare-samplers` and `diffusion eval --neighbors`: a table of pictures with titles.
+// The picture of `diffusion compare-samplers` and `diffusion eval --neighbors`: a table of pictures with
+// titles.
 
 #include <span>
 #include <string>
@@ -21,8 +22,8 @@ struct SheetRow {
   std::vector<SheetCell> cells;  // at most as many as there are columns
 };
 
-// A headline, titles of columns, and rows with their titles at the left, on white. Pictures are of one size. Error(usage) if
-// the whole is larger than kMaxPixels.
+// A headline, titles of columns, and rows with their titles at the left, on white. Pictures are of one size.
+// Error(usage) if the whole is larger than kMaxPixels.
 Image draw_sheet(const std::string& headline, std::span<const std::string> columns,
                  std::span<const SheetRow> rows);
 

@@ -23,9 +23,9 @@ namespace {
 constexpr std::chrono::milliseconds kAnswerTime(100);
 constexpr int kDefaultColumns = 80, kColumnPixels = 8;
 
-// The terminal of the process, with characters delivered one by one, unseen, and without signals from the keyboard, so
-// that nothing comes between the change and its end. Not usable if there is no terminal or we are in the background,
-// where changing it would stop the process.
+// The terminal of the process, with characters delivered one by one, unseen, and without signals from the
+// keyboard, so that nothing comes between the change and its end. Not usable if there is no terminal or we
+// are in the background, where changing it would stop the process.
 class RawTerminal {
  public:
   RawTerminal() : fd_(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)) {

@@ -21,7 +21,8 @@ std::unique_ptr<Device> make_cpu_device(Precision precision = Precision::automat
 // The same without Winograd, for comparisons.
 std::unique_ptr<Device> make_direct_cpu_device(Precision precision);
 
-// What `automatic` means on this machine: bf16 where the CPU multiplies it natively and faster than f32, else f32.
+// What `automatic` means on this machine: bf16 where the CPU multiplies it natively and faster than f32, else
+// f32.
 Precision fastest_precision();
 bool multiplies_bf16();
 

@@ -15,8 +15,8 @@ Conv2d mirrored(const Conv2d& op, int kernel) {
       .stride = 1, .pad_top = pad, .pad_left = pad, .pad_bottom = pad, .pad_right = pad, .groups = op.groups};
 }
 
-// One odd, square kernel per channel that keeps the size. oneDNN's forward is fast, its backward is not: the input's
-// gradient is a forward too, and the weights' gradient is ours.
+// One odd, square kernel per channel that keeps the size. oneDNN's forward is fast, its backward is not: the
+// input's gradient is a forward too, and the weights' gradient is ours.
 class DepthwiseConv final : public Kernel {
  public:
   DepthwiseConv(const Conv2d& op, const KernelSpec& spec, const Environment& env)

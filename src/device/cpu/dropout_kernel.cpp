@@ -10,8 +10,8 @@ namespace diffusion::cpu {
 
 namespace {
 
-// One block of channels of one sample at a time: what each element is multiplied with, then the products. The backward
-// makes the same factors again.
+// One block of channels of one sample at a time: what each element is multiplied with, then the products. The
+// backward makes the same factors again.
 class DropoutKernel final : public Kernel {
  public:
   DropoutKernel(const Dropout& op, const KernelSpec& spec, const Environment& env)

@@ -1,7 +1,7 @@
 #pragma once
 
-// Which loops the CPU device runs. CMake compiles one of instruction_set_x86_64.cpp and instruction_set_portable.cpp;
-// nothing else knows the architecture.
+// Which loops the CPU device runs. CMake compiles one of instruction_set_x86_64.cpp and
+// instruction_set_portable.cpp; nothing else knows the architecture.
 
 #include <string_view>
 

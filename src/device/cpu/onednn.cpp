@@ -92,7 +92,8 @@ Call reorder(const memory::desc& from, const memory::desc& to, bool add) {
   return call;
 }
 
-// An activation or its gradient, in our layout and as the convolution wants it: the same, or a copy with channels last.
+// An activation or its gradient, in our layout and as the convolution wants it: the same, or a copy with
+// channels last.
 class Operand {
  public:
   explicit Operand(const TensorDesc& t) : ours_(activation_desc(t)), wanted_(ours_) {}
@@ -161,8 +162,8 @@ struct Convolution::Impl {
     plain_weight = memory::desc(weight_dims, data_type::f32, groups == 1 ? tag::oihw : tag::goihw);
 
     auto forward_desc = make_forward(g, s.training, s.has_bias);
-    // On CPUs other than x86-64 oneDNN has but a plain loop for channel blocks, and for channels-last a matrix product,
-    // which is some twenty times as fast.
+    // On CPUs other than x86-64 oneDNN has but a plain loop for channel blocks, and for channels-last a
+    // matrix product, which is some twenty times as fast.
     if (is_plain_loop(forward_desc)) {
       x.want_channels_last(s.in);
       y.want_channels_last(s.out);

@@ -1,7 +1,7 @@
 #pragma once
 
-// The only door to oneDNN (2.x and 3.x): no dnnl type leaves the files onednn*.cpp. (instruction_set_x86_64.cpp asks
-// which instruction set it uses.)
+// The only door to oneDNN (2.x and 3.x): no dnnl type leaves the files onednn*.cpp.
+// (instruction_set_x86_64.cpp asks which instruction set it uses.)
 
 #include <cstddef>
 #include <memory>

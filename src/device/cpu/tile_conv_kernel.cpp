@@ -121,8 +121,9 @@ class TileConvTranspose final : public Kernel {
   TileConvolution conv_;
 };
 
-// Of an image enlarged by nearest neighbor, the three taps of a row fall on two of its pixels, which two depends on the output's
-// parity. So the op is the transpose of a convolution of stride 2 with a 4x4 kernel of sums,
+// Of an image enlarged by nearest neighbor, the three taps of a row fall on two of its pixels, which two
+// depends on the output's parity. So the op is the transpose of a convolution of stride 2 with a 4x4 kernel
+// of sums,
 //   k4[0] = k3[2],  k4[1] = k3[1] + k3[2],  k4[2] = k3[0] + k3[1],  k4[3] = k3[0]
 // in each direction: 16 products where the enlarged image needs 36.
 class TileUpsampleConv final : public Kernel {

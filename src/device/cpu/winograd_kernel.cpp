@@ -10,9 +10,10 @@ namespace diffusion::cpu {
 
 namespace {
 
-// Winograd is faster than the direct form (docs/benchmarks.md) from so many channels on both sides; with fewer the transforms cost
-// what the products save. And from so many tiles: packed weights are four times as many as weights, and have to be read. In
-// inference tiles count per image, so that an image is the same bytes alone and in any batch.
+// Winograd is faster than the direct form (docs/benchmarks.md) from so many channels on both sides; with
+// fewer the transforms cost what the products save. And from so many tiles: packed weights are four times as
+// many as weights, and have to be read. In inference tiles count per image, so that an image is the same
+// bytes alone and in any batch.
 constexpr std::int64_t kLeastChannelsF32 = 16, kLeastTilesInference = 4, kLeastTilesTraining = 128;
 constexpr std::int64_t kLeastChannelsBf16 = 48, kLeastChannelsBf16WeightGrad = 32,
                        kLeastChannelsBf16Upsample = 32;
@@ -75,8 +76,8 @@ class WinogradF32 final : public Kernel {
   std::vector<float> padded_bias_;
 };
 
-// The same for bf16, also of enlarged images; oneDNN has no Winograd for it. With few channels only for the gradient of the
-// weights, where the direct form is slowest.
+// The same for bf16, also of enlarged images; oneDNN has no Winograd for it. With few channels only for the
+// gradient of the weights, where the direct form is slowest.
 class WinogradBf16 final : public Kernel {
  public:
   WinogradBf16(const KernelSpec& spec, bool enlarges, const Environment& env)

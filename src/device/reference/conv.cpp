@@ -4,8 +4,8 @@ namespace diffusion::reference {
 
 namespace {
 
-// Calls visit(n, o, i, in channel, out pixel, in pixel, weight pixel) for each product of a convolution, i the second
-// index of the weight; products with padding are zero and left out.
+// Calls visit(n, o, i, in channel, out pixel, in pixel, weight pixel) for each product of a convolution, i
+// the second index of the weight; products with padding are zero and left out.
 template <class Visit>
 void for_each_product(const Conv2d& op, const Shape& x, const Shape& weight, const Shape& out, Visit visit) {
   for (std::int64_t n = 0; n < x.n; ++n)

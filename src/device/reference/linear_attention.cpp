@@ -59,7 +59,8 @@ class LinearAttentionKernel final : public ReferenceKernel {
             dqkv(n, width + first + d, p) += dcontext(0, d * dim + e) * head.v(0, e, p) * share;
             dqkv(n, 2 * width + first + e, p) += dcontext(0, d * dim + e) * head.k(0, d, p) * share;
           }
-      // head.q is softmax times scale: what its gradient wants is both, which the factor of the softmax's Jacobian gives.
+      // head.q is softmax times scale: what its gradient wants is both, which the factor of the softmax's
+      // Jacobian gives.
       for (std::int64_t p = 0; p < head.pixels; ++p) {
         double mean = 0;
         for (std::int64_t d = 0; d < dim; ++d) mean += head.q(0, d, p) / scale * dqkv(n, first + d, p);

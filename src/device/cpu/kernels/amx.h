@@ -1,7 +1,8 @@
 #pragma once
 
-// Products of tiles of bf16 (AMX): c[16][16] += a[16][32] b[32][16], in f32. a is 16 rows of 64 bytes; b is 16 rows of pairs,
-// row r holding b[2r][n] and b[2r + 1][n] side by side for each n; c is 16 rows of 16 floats.
+// Products of tiles of bf16 (AMX): c[16][16] += a[16][32] b[32][16], in f32. a is 16 rows of 64 bytes; b is
+// 16 rows of pairs, row r holding b[2r][n] and b[2r + 1][n] side by side for each n; c is 16 rows of 16
+// floats.
 
 #ifdef __AMX_BF16__
 
@@ -35,7 +36,8 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-// GCC's own intrinsics take literal numbers alone, and do not say what memory they read and write. `stride`: bytes between rows.
+// GCC's own intrinsics take literal numbers alone, and do not say what memory they read and write. `stride`:
+// bytes between rows.
 template <int t>
 [[gnu::always_inline]] inline void load_tile(const void* from, std::int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(t) : "memory");

@@ -21,7 +21,8 @@ struct Tap {
   std::int64_t weight, distance;
 };
 
-// Outputs (step j + at, step i + at) for j in [first_row, end_row), i in [first_column, end_column), all from the same taps.
+// Outputs (step j + at, step i + at) for j in [first_row, end_row), i in [first_column, end_column), all from
+// the same taps.
 struct Phase {
   std::int64_t first_row, end_row, first_column, end_column, at_y, at_x;
   int first_tap, taps;
@@ -145,7 +146,8 @@ void multiply(const Layout& l, const Phase& p, const bf16* first_row, const bf16
   for (int t = 0; t < p.taps; ++t) {
     const bf16* rows = first_row + l.tap[p.first_tap + t].distance * kDepth;
     for (std::int64_t d = 0; d < depth_blocks; ++d, rows += depth_values, weights += kTileValues) {
-      // Loads before products: where another thread runs on the same core, loads between products hold them up.
+      // Loads before products: where another thread runs on the same core, loads between products hold them
+      // up.
       unroll<kWide>([&](auto j) { load_tile<6 + j>(weights + j * column_values, 64); });
       unroll<kAtOnce>([&](auto i) { load_tile<4 + i>(rows + i * kRows * kDepth, 64); });
       unroll<kTall>([&](auto i) {

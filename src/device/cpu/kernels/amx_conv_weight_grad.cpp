@@ -1,6 +1,7 @@
-// The gradient of a convolution's weights as products of tiles (AMX): dw[tap] = dy^T x[shifted by tap], summed over pixels in the
-// numbering of amx_conv.h, with zeros in dy where a number is no output. dy lies as transposed tiles. x lies as pairs of
-// neighboring pixels, twice: pairs that begin at even and at odd pixels, so that every shift begins with a pair.
+// The gradient of a convolution's weights as products of tiles (AMX): dw[tap] = dy^T x[shifted by tap],
+// summed over pixels in the numbering of amx_conv.h, with zeros in dy where a number is no output. dy lies as
+// transposed tiles. x lies as pairs of neighboring pixels, twice: pairs that begin at even and at odd pixels,
+// so that every shift begins with a pair.
 
 #ifdef __AMX_BF16__
 
@@ -131,8 +132,9 @@ Column column_of(const TileConvSpec& s, const Layout& l, const Scratch& w, std::
           w.sums + number * l.y_blocks * kTileSums};
 }
 
-// kTall x 16 channels of dy from block y_block on, kWide columns, all images in flight. Three columns are mostly neighboring taps, whose
-// pairs are already in the first cache, and so is what is loaded of dy for the second and third.
+// kTall x 16 channels of dy from block y_block on, kWide columns, all images in flight. Three columns are
+// mostly neighboring taps, whose pairs are already in the first cache, and so is what is loaded of dy for the
+// second and third.
 template <int kTall, int kWide>
 void multiply(const Layout& l, std::int64_t images, const bf16* dy, std::int64_t y_block,
               const Column* columns) {

@@ -46,8 +46,9 @@ Vec logarithm(Vec x) {
   return n * splat(0.693147181f) + splat(2.f) * t * series;
 }
 
-// Rows of probabilities, unnormalized: sums of kBlock of them, and what was subtracted from their scores before e^x. That is nothing, and
-// there is no pass for the largest score, unless scores are too large or small for it.
+// Rows of probabilities, unnormalized: sums of kBlock of them, and what was subtracted from their scores
+// before e^x. That is nothing, and there is no pass for the largest score, unless scores are too large or
+// small for it.
 struct Softmax {
   float total[kBlock], offset[kBlock];
 };

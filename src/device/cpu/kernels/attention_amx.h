@@ -1,7 +1,7 @@
 #pragma once
 
-// Attention in products of tiles (AMX), one head of one sample at a time: the matrices and their products. What is left to vectors is the
-// softmax and its gradient.
+// Attention in products of tiles (AMX), one head of one sample at a time: the matrices and their products.
+// What is left to vectors is the softmax and its gradient.
 
 #ifdef __AMX_BF16__
 
@@ -18,7 +18,8 @@ using amx::kRows;
 inline constexpr std::int64_t kBlock = 32;
 static_assert(kPadding == kBlock && kPadding == amx::kDepth);
 
-// The matrices of one thread: names as in attention_bf16_head.h. Of queries beyond the last, probabilities are zero.
+// The matrices of one thread: names as in attention_bf16_head.h. Of queries beyond the last, probabilities
+// are zero.
 struct Matrices {
   bf16 *q, *k, *v, *out, *dout;                                            // [columns][features]
   Pair *k_by_feature, *v_by_feature;                                       // [feature pairs][columns]

@@ -18,7 +18,8 @@ void by_feature(const Sizes& s, const bf16* rows, Pair* interleaved, bf16* trans
             s.columns / 2);
 }
 
-// p = e^(score - log_sum_exp) and ds = p (dp - dot) of queries `row` and `row` + 1 of the block that begins at `first`.
+// p = e^(score - log_sum_exp) and ds = p (dp - dot) of queries `row` and `row` + 1 of the block that begins
+// at `first`.
 void gradient_rows(const Sizes& s, Vec mask, const Matrices& w, std::int64_t first, std::int64_t row) {
   const Vec factor = splat(s.log2_scale());
   const float *scores = w.scores + row * s.columns, *dp = w.dp + row * s.columns;

@@ -19,8 +19,8 @@ struct Softmax {
 };
 static_assert(kRowBlock <= kLanes);
 
-// Scores of kRows queries and kVecs vectors of keys, and e to the power of them, in registers. `row` counts from query `first`.
-// `mask`: of the last keys.
+// Scores of kRows queries and kVecs vectors of keys, and e to the power of them, in registers. `row` counts
+// from query `first`. `mask`: of the last keys.
 template <int kRows, int kVecs>
 void exponential_tile(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t row,
                       std::int64_t column, Vec* totals) {
@@ -61,8 +61,8 @@ void exponential_panel(const Sizes& s, Vec mask, const Scratch& w, std::int64_t 
   for (; row < rows; ++row) exponential_tile<1, kVecs>(s, mask, w, first, row, column, totals);
 }
 
-// Probabilities without an offset, which saves a pass for the largest score. False if scores are too large or small for that,
-// or not finite.
+// Probabilities without an offset, which saves a pass for the largest score. False if scores are too large or
+// small for that, or not finite.
 bool quick_softmax(const Sizes& s, Vec mask, const Scratch& w, std::int64_t first, std::int64_t rows,
                    Softmax& softmax) {
   Vec totals[kLanes] = {};

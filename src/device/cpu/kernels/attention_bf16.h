@@ -1,8 +1,8 @@
 #pragma once
 
-// Attention for bf16 feature maps on CPUs that multiply pairs of bf16 (AVX512-BF16): half the instructions of the f32
-// form. Scores, softmax and sums stay f32; queries, keys, values, probabilities and their gradients enter products as
-// bf16, as they do in PyTorch's autocast.
+// Attention for bf16 feature maps on CPUs that multiply pairs of bf16 (AVX512-BF16): half the instructions of
+// the f32 form. Scores, softmax and sums stay f32; queries, keys, values, probabilities and their gradients
+// enter products as bf16, as they do in PyTorch's autocast.
 
 #include "device/cpu/kernels/table.h"
 

@@ -33,9 +33,9 @@ template <int kVecs>
   }
 }
 
-// Scores s = scale q k and dp = dout v of kScoreRows queries from number `row` and kVecs vectors of keys, and from them
-// p = exp(s - log_sum_exp) and ds = p (dp - dot), all in registers. `block`: first query of those in flight. `mask`: of the
-// last keys.
+// Scores s = scale q k and dp = dout v of kScoreRows queries from number `row` and kVecs vectors of keys, and
+// from them p = exp(s - log_sum_exp) and ds = p (dp - dot), all in registers. `block`: first query of those
+// in flight. `mask`: of the last keys.
 template <int kVecs>
 void score_tile(const Sizes& s, const Scratch& w, std::int64_t block, std::int64_t row, std::int64_t column,
                 Vec mask) {

@@ -2,8 +2,8 @@
 
 // The matrices of one attention head for products of pairs of bf16 (bf16_pairs.h), and ways between them.
 //
-// `rows` have a token per row, pairs along features; `interleaved` have two tokens per row, a pair per feature; `by_feature` are
-// transposed rows.
+// `rows` have a token per row, pairs along features; `interleaved` have two tokens per row, a pair per
+// feature; `by_feature` are transposed rows.
 
 #ifdef __AVX512BF16__
 
@@ -180,8 +180,8 @@ inline Vec row_sums(const Vec* rows) {
       _mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[1], 0x88), _mm512_shuffle_f32x4(r[0], r[1], 0xdd)));
 }
 
-// What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product of the
-// output and its gradient.
+// What the softmax of each query subtracts in the backward: the sum over keys of p dp, which is the product
+// of the output and its gradient.
 inline void fill_dot(const Sizes& s, const bf16* out, const bf16* dout, float* dot) {
   for (std::int64_t t = 0; t < s.columns; t += kLanes) {
     Vec products[kLanes] = {};

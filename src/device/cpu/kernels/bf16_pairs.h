@@ -1,6 +1,7 @@
 #pragma once
 
-// Products of pairs of bf16 (AVX512-BF16): one instruction multiplies two of each operand and adds both products in f32.
+// Products of pairs of bf16 (AVX512-BF16): one instruction multiplies two of each operand and adds both
+// products in f32.
 
 #ifdef __AVX512BF16__
 
@@ -30,8 +31,8 @@ inline void store_pairs(Pair* to, Vec a, Vec b) {
   _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, packed));
 }
 
-// c[row][column] (+)= sum over k of a[row][k] b[k][column], k counted in pairs. Each sum is made in order of k,
-// whatever the tile of the loop.
+// c[row][column] (+)= sum over k of a[row][k] b[k][column], k counted in pairs. Each sum is made in order of
+// k, whatever the tile of the loop.
 struct PairProduct {
   const Pair* a;
   std::int64_t a_row, a_k;  // distances

@@ -7,7 +7,8 @@
 
 namespace diffusion::DIFFUSION_ISA {
 
-// Position of a channel within a sample; its pixels are `block` apart. For a strip of kLanes channels, of the first.
+// Position of a channel within a sample; its pixels are `block` apart. For a strip of kLanes channels, of the
+// first.
 inline std::int64_t channel_offset(const BlockedShape& s, std::int64_t channel) {
   return channel / s.block * s.block * s.pixels + channel % s.block;
 }

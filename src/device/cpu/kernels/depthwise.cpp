@@ -1,5 +1,6 @@
-// The gradient of a depthwise convolution's weights: for each channel and tap a sum over all pixels. Work goes by
-// strips of kLanes channels of one sample; both images of a strip are first copied to f32, the input with its border.
+// The gradient of a depthwise convolution's weights: for each channel and tap a sum over all pixels. Work
+// goes by strips of kLanes channels of one sample; both images of a strip are first copied to f32, the input
+// with its border.
 
 #include <omp.h>
 

@@ -27,7 +27,8 @@ Geometry geometry_of(const GroupNormSpec& spec) {
           int(stored / kLanes)};
 }
 
-// How far ahead of a sweep memory is asked for: the processor's own prefetchers stop at the end of every page.
+// How far ahead of a sweep memory is asked for: the processor's own prefetchers stop at the end of every
+// page.
 constexpr std::int64_t kAhead = 2048;
 
 template <class T>
@@ -63,7 +64,8 @@ void channel_moments(const Geometry& g, const T* x, float* mean, float* deviatio
   store(deviation, max((q0 + q1) - s * average, Vec{}));
 }
 
-// Merges channel moments into statistics of groups [first_group, end_group): stats[group] = {mean, 1 / standard deviation}.
+// Merges channel moments into statistics of groups [first_group, end_group): stats[group] = {mean, 1 /
+// standard deviation}.
 void group_statistics(const GroupNormSpec& spec, const Geometry& g, std::int64_t first_group,
                       std::int64_t end_group, const float* mean, const float* deviation, const float* shift,
                       float* stats) {
@@ -125,8 +127,8 @@ void apply_strip(const Geometry& g, const T* x, T* y, const float* slope, const 
   }
 }
 
-// Channels that one thread normalizes without the others: a whole sample if there are enough samples, else as few strips as hold
-// whole groups.
+// Channels that one thread normalizes without the others: a whole sample if there are enough samples, else as
+// few strips as hold whole groups.
 std::int64_t section_channels(const GroupNormSpec& spec, const Geometry& g) {
   if (spec.shape.n >= spec.threads) return g.stored;
   std::int64_t channels = kLanes;

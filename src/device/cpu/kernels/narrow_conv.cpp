@@ -108,7 +108,8 @@ void tap_products(const BlockedShape& wide, const T* pixels, const float* weight
   }
 }
 
-// The sums of a row are vectors in memory until all taps are in: a single one in a register would wait for itself.
+// The sums of a row are vectors in memory until all taps are in: a single one in a register would wait for
+// itself.
 constexpr std::int64_t kMostSums = 64;
 
 template <class T>

@@ -43,8 +43,8 @@ inline To bits_of(From from) {
   return to;
 }
 
-// body(0), ..., body(n - 1) with constants. Arrays of vectors that are only indexed by them stay in registers; with loops
-// GCC 12 fills and empties such arrays through memory.
+// body(0), ..., body(n - 1) with constants. Arrays of vectors that are only indexed by them stay in
+// registers; with loops GCC 12 fills and empties such arrays through memory.
 template <int n, class Body>
 [[gnu::always_inline]] inline void unroll(Body body) {
   [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {

@@ -90,8 +90,9 @@ struct DepthwiseSpec {
   int threads = 1;
 };
 
-// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked and of this height and width; enlarging: x is half
-// as high and wide, and enlarged before by nearest neighbor; shrinking: the transpose of that, so y is half as high and wide.
+// A 3x3 convolution from x to y with stride 1 and a border of 1, both blocked and of this height and width;
+// enlarging: x is half as high and wide, and enlarged before by nearest neighbor; shrinking: the transpose of
+// that, so y is half as high and wide.
 enum class WinogradForm { plain, enlarging, shrinking };
 struct WinogradSpec {
   BlockedShape x, y;
@@ -156,27 +157,28 @@ struct KernelTable {
                              float* wide_sum, float* workspace);
   std::size_t (*narrow_workspace)(const NarrowConvSpec&);  // floats
 
-  // Added to dweight [channels, kernel, kernel] and dbias [channels], which may be null. Same bits for the same number
-  // of threads.
+  // Added to dweight [channels, kernel, kernel] and dbias [channels], which may be null. Same bits for the
+  // same number of threads.
   void (*depthwise_weight_grad)(const DepthwiseSpec&, const void* x, const void* dy, float* dweight,
                                 float* dbias, float* workspace);
   std::size_t (*depthwise_workspace)(const DepthwiseSpec&);  // floats
 
-  // Winograd's F(4x4, 3x3) in f32, in the plain form. weight: [y channels, x channels, 3, 3]; mirrored: [x channels, y channels, 3, 3] of the
-  // convolution from y to x, whose input gradient this one is then.
+  // Winograd's F(4x4, 3x3) in f32, in the plain form. weight: [y channels, x channels, 3, 3]; mirrored: [x
+  // channels, y channels, 3, 3] of the convolution from y to x, whose input gradient this one is then.
   std::size_t (*winograd_f32_packed_floats)(const WinogradSpec&);
   void (*winograd_f32_pack)(const WinogradSpec&, const float* weight, bool mirrored, float* packed);
   std::size_t (*winograd_f32_forward_workspace)(const WinogradSpec&);  // floats
   // bias: [stored y channels], may be null.
   void (*winograd_f32_forward)(const WinogradSpec&, const float* x, const float* packed, const float* bias,
                                float* y, bool accumulate, float* workspace);
-  // Added to dweight [y channels, x channels, 3, 3] and dbias [y channels], which may be null. Same bits for the same number
-  // of threads.
+  // Added to dweight [y channels, x channels, 3, 3] and dbias [y channels], which may be null. Same bits for
+  // the same number of threads.
   std::size_t (*winograd_f32_weight_grad_workspace)(const WinogradSpec&);  // floats
   void (*winograd_f32_weight_grad)(const WinogradSpec&, const float* x, const float* dy, float* dweight,
                                    float* dbias, float* workspace);
 
-  // The same in F(2x2, 3x3) for bf16 feature maps, in all forms (weight_grad: not shrinking). All null where the CPU does not multiply pairs of bf16.
+  // The same in F(2x2, 3x3) for bf16 feature maps, in all forms (weight_grad: not shrinking). All null where
+  // the CPU does not multiply pairs of bf16.
   std::size_t (*winograd_bf16_packed_pairs)(const WinogradSpec&);
   void (*winograd_bf16_pack)(const WinogradSpec&, const float* weight, bool mirrored, std::uint32_t* packed);
   std::size_t (*winograd_bf16_forward_workspace)(const WinogradSpec&);  // bytes
@@ -186,16 +188,16 @@ struct KernelTable {
   void (*winograd_bf16_weight_grad)(const WinogradSpec&, const void* x, const void* dy, float* dweight,
                                     float* dbias, std::byte* workspace);
 
-  // Convolutions in products of tiles (AMX); all null where the CPU has none. weight: [y channels, x channels, height, width].
-  // `transposed` is the input gradient: from y to x.
+  // Convolutions in products of tiles (AMX); all null where the CPU has none. weight: [y channels, x
+  // channels, height, width]. `transposed` is the input gradient: from y to x.
   std::size_t (*tile_conv_packed_values)(const TileConvSpec&, bool transposed);
   void (*tile_conv_pack)(const TileConvSpec&, bool transposed, const float* weight, std::uint16_t* packed);
   std::size_t (*tile_conv_workspace)(const TileConvSpec&, bool transposed);  // bytes
   // bias: [stored channels of `to`], may be null.
   void (*tile_conv)(const TileConvSpec&, bool transposed, const void* from, const std::uint16_t* packed,
                     const float* bias, void* to, bool accumulate, std::byte* workspace);
-  // Added to dweight, and the sums of the channels of x and dy to the others, which may be null. Same bits for the same number of
-  // threads.
+  // Added to dweight, and the sums of the channels of x and dy to the others, which may be null. Same bits
+  // for the same number of threads.
   std::size_t (*tile_conv_weight_grad_workspace)(const TileConvSpec&);  // bytes
   void (*tile_conv_weight_grad)(const TileConvSpec&, const void* x, const void* dy, float* dweight,
                                 float* x_sums, float* dy_sums, std::byte* workspace);
@@ -205,8 +207,9 @@ struct KernelTable {
                std::int64_t column_stride, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
                bool accumulate);
 
-  // Arithmetic in registers on one thread, with 2 `lanes` numbers of data to start from and to leave a result in; returns the
-  // number of multiplications and additions. bf16: null where the CPU does not multiply pairs.
+  // Arithmetic in registers on one thread, with 2 `lanes` numbers of data to start from and to leave a result
+  // in; returns the number of multiplications and additions. bf16: null where the CPU does not multiply
+  // pairs.
   double (*multiply_adds_f32)(std::int64_t rounds, float* data);
   double (*multiply_adds_bf16)(std::int64_t rounds, float* data);
 

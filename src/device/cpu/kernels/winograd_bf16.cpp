@@ -1,5 +1,6 @@
 // 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps on CPUs that multiply pairs of bf16
-// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_bf16.h has it; also of enlarged images, and the transpose of that.
+// (AVX512-BF16): Winograd's F(2x2, 3x3), as winograd_bf16.h has it; also of enlarged images, and the
+// transpose of that.
 
 #ifdef __AVX512BF16__
 
@@ -16,9 +17,8 @@ using namespace winograd_bf16;
 
 constexpr std::int64_t kTiles = 48;          // in flight in a thread
 constexpr std::int64_t kPanel = 4 * kLanes;  // most output channels whose products are in flight
-constexpr std::int64_t kSums =
-    24;  // vectors of products for a position: as many as registers add up; those of all
-         // positions stay in the first cache
+constexpr std::int64_t kSums = 24;  // vectors of products for a position: as many as registers add up; those
+                                    // of all positions stay in the first cache
 
 // A^T m A: 2x2 pixels; of the shrinking form their sum, one pixel.
 template <WinogradForm kForm>
@@ -233,8 +233,8 @@ std::size_t winograd_bf16_packed_pairs(const WinogradSpec& spec) {
   return std::size_t(products * spec.x.stored_channels() / 2 * spec.y.stored_channels());
 }
 
-// packed: [product][panel of output channels][pair of input channels][output channel of the panel]. Mirrored, the weight
-// belongs to the convolution from y to x.
+// packed: [product][panel of output channels][pair of input channels][output channel of the panel]. Mirrored,
+// the weight belongs to the convolution from y to x.
 void winograd_bf16_pack(const WinogradSpec& spec, const float* weight, bool mirrored, std::uint32_t* packed) {
   with_form(spec.form, [&]<WinogradForm kForm>() { pack<kForm>(spec, weight, mirrored, packed); });
 }

@@ -1,11 +1,13 @@
 #pragma once
 
-// F(2x2, 3x3) for bf16 feature maps (AVX512-BF16): 16 products where the direct form has 36. A tile is 2x2 pixels of the output
-// and the 4x4 pixels of the input that they see (winograd_tiles.h). V, U and Z are rounded to bf16 once, everything else is f32.
+// F(2x2, 3x3) for bf16 feature maps (AVX512-BF16): 16 products where the direct form has 36. A tile is 2x2
+// pixels of the output and the 4x4 pixels of the input that they see (winograd_tiles.h). V, U and Z are
+// rounded to bf16 once, everything else is f32.
 //
-// Of an image that was enlarged by nearest neighbor, the middle two rows and columns of those 4x4 pixels are equal, since tiles
-// begin at even places. The third row and column of V are their difference, zero, so 9 products remain. The transpose adds the
-// 2x2 pixels of a tile up: the columns of A^T sum to 1, 2, 0 and -1, and the same 9 remain.
+// Of an image that was enlarged by nearest neighbor, the middle two rows and columns of those 4x4 pixels are
+// equal, since tiles begin at even places. The third row and column of V are their difference, zero, so 9
+// products remain. The transpose adds the 2x2 pixels of a tile up: the columns of A^T sum to 1, 2, 0 and -1,
+// and the same 9 remain.
 
 #ifdef __AVX512BF16__
 
@@ -44,7 +46,8 @@ inline auto with_form(WinogradForm form, What what) {
   return what.template operator()<WinogradForm::plain>();
 }
 
-// The input of a run of tiles for a strip of channels, transformed column by column: neighbors share two columns.
+// The input of a run of tiles for a strip of channels, transformed column by column: neighbors share two
+// columns.
 class InputColumns {
  public:
   InputColumns(const bf16* strip, const BlockedShape& shape, std::int64_t height, std::int64_t width,
@@ -94,7 +97,8 @@ class InputColumns {
   Vec right_[8];
 };
 
-// The same of an image before it is enlarged: `shape`, `height` and `width` are its own. A tile sees 3x3 of its pixels.
+// The same of an image before it is enlarged: `shape`, `height` and `width` are its own. A tile sees 3x3 of
+// its pixels.
 class EnlargedColumns {
  public:
   EnlargedColumns(const bf16* strip, const BlockedShape& shape, std::int64_t height, std::int64_t width,

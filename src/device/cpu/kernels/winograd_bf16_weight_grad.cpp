@@ -1,5 +1,6 @@
-// The gradient of the kernels of 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps (AVX512-BF16), as
-// winograd_bf16.h has it: the transformed input and gradient of some tiles at a time, multiplied while they are in the cache.
+// The gradient of the kernels of 3x3 convolutions with stride 1 and a border of 1, for bf16 feature maps
+// (AVX512-BF16), as winograd_bf16.h has it: the transformed input and gradient of some tiles at a time,
+// multiplied while they are in the cache.
 
 #ifdef __AVX512BF16__
 

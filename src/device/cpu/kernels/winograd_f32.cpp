@@ -1,4 +1,5 @@
-// 3x3 convolutions with stride 1 and a border of 1, and their input gradients: Winograd's F(4x4, 3x3), as winograd_f32.h has it.
+// 3x3 convolutions with stride 1 and a border of 1, and their input gradients: Winograd's F(4x4, 3x3), as
+// winograd_f32.h has it.
 
 #include "device/cpu/kernels/winograd_f32.h"
 
@@ -109,8 +110,8 @@ std::size_t winograd_f32_packed_floats(const WinogradSpec& spec) {
   return std::size_t(kPositions * spec.x.stored_channels() * spec.y.stored_channels());
 }
 
-// packed: [position][panel of output channels][input channel][output channel of the panel]. Mirrored, the weight belongs to the
-// convolution from y to x.
+// packed: [position][panel of output channels][input channel][output channel of the panel]. Mirrored, the
+// weight belongs to the convolution from y to x.
 void winograd_f32_pack(const WinogradSpec& spec, const float* weight, bool mirrored, float* packed) {
   const std::int64_t in = spec.x.stored_channels(), out = spec.y.stored_channels();
   const std::int64_t from_i = 9 * (mirrored ? spec.y.channels : 1),

@@ -3,8 +3,9 @@
 // F(4x4, 3x3) for f32 feature maps: 36 products where the direct form has 144. A tile is 4x4 pixels of the
 // output and the 6x6 pixels of the input that they see (winograd_tiles.h).
 //
-// The polynomials are evaluated at 0, +-a, +-b and infinity with a = 1/sqrt(2), b = sqrt(2): no matrix holds large numbers,
-// and rounding errors are less than twice those of the direct form, where 0, +-1, +-2 have four times (docs/benchmarks.md).
+// The polynomials are evaluated at 0, +-a, +-b and infinity with a = 1/sqrt(2), b = sqrt(2): no matrix holds
+// large numbers, and rounding errors are less than twice those of the direct form, where 0, +-1, +-2 have
+// four times (docs/benchmarks.md).
 
 #include "device/cpu/kernels/winograd_tiles.h"
 
@@ -70,7 +71,8 @@ inline void transform_kernel_grad(const Vec (&du)[kTile], Vec (&dg)[3]) {
   dg[2] = splat(.5f) * sum_a + (splat(2.f) * sum_b + du[5]);
 }
 
-// The input of a run of tiles for a strip of kLanes channels, transformed column by column: neighbors share two columns.
+// The input of a run of tiles for a strip of kLanes channels, transformed column by column: neighbors share
+// two columns.
 class InputColumns {
  public:
   // `strip`: pixel (0, 0) of the image.
@@ -82,8 +84,8 @@ class InputColumns {
     load_column(columns_[5]);
   }
 
-  // V of the next tile, with `position` floats from one position to the next. Asks for the four rows of pixels that the tiles
-  // below add.
+  // V of the next tile, with `position` floats from one position to the next. Asks for the four rows of
+  // pixels that the tiles below add.
   void next(float* v, std::int64_t position) {
     for (int i = kTile; i < kTile + kSide; ++i)
       for (std::int64_t j = 0; j < kSide * step_; j += kLineFloats) rows_[i].prefetch(offset_ + j);
@@ -119,8 +121,8 @@ class InputColumns {
   Vec columns_[kTile][kTile];
 };
 
-// V of a run of tiles, [position][tile][input channel] with `position` floats from one position to the next. The first tile is
-// number `at` of those in flight.
+// V of a run of tiles, [position][tile][input channel] with `position` floats from one position to the next.
+// The first tile is number `at` of those in flight.
 inline void fill_v(const WinogradSpec& s, const float* x, const Run& run, std::int64_t at,
                    std::int64_t position, float* v) {
   const std::int64_t in = s.x.stored_channels();

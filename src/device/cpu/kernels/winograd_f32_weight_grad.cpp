@@ -1,5 +1,5 @@
-// The gradient of the kernels of 3x3 convolutions with stride 1 and a border of 1, as winograd_f32.h has it: the transformed input
-// and gradient of some tiles at a time, multiplied while they are in the cache.
+// The gradient of the kernels of 3x3 convolutions with stride 1 and a border of 1, as winograd_f32.h has it:
+// the transformed input and gradient of some tiles at a time, multiplied while they are in the cache.
 
 #include <omp.h>
 

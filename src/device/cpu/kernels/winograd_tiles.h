@@ -1,8 +1,8 @@
 #pragma once
 
-// What all Winograd convolutions (Lavin & Gray 2016, arXiv 1509.09308; 3x3 kernels, stride 1, a border of 1) share: the tiles of
-// an image and the reading of pixels. With d a tile of the input, g a kernel, m their product per position summed over input
-// channels, and y a tile of the output,
+// What all Winograd convolutions (Lavin & Gray 2016, arXiv 1509.09308; 3x3 kernels, stride 1, a border of 1)
+// share: the tiles of an image and the reading of pixels. With d a tile of the input, g a kernel, m their
+// product per position summed over input channels, and y a tile of the output,
 //   V = B^T d B,   U = G g G^T,   m = U V,   y = A^T m A,
 // and for the gradient of the kernels, summed over tiles,
 //   Z = A dy A^T,   dU = V Z,   dg = G^T dU G.
@@ -14,8 +14,9 @@
 
 namespace diffusion::DIFFUSION_ISA::winograd {
 
-// Distance in bytes from one position to the next: a cache line more than the matrix, because lines that are multiples of
-// 4096 bytes apart share one set of the first cache, which holds 8, and a transform touches all positions.
+// Distance in bytes from one position to the next: a cache line more than the matrix, because lines that are
+// multiples of 4096 bytes apart share one set of the first cache, which holds 8, and a transform touches all
+// positions.
 constexpr std::int64_t position_bytes(std::int64_t matrix_bytes) {
   return (matrix_bytes + 63) / 64 * 64 + 64;
 }
