@@ -9,7 +9,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr RunContext kContext{.seed = 7, .step = 3};  // what dropout masks depend on
+constexpr RunContext kContext{.seed = 7, .step = 3, .first_sample = 65535};  // what dropout masks depend on
 
 }  // namespace
 

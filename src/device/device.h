@@ -20,6 +20,8 @@ enum class GradMode : std::uint8_t { skip, overwrite, accumulate };
 struct RunContext {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
+  // Number of the run's first sample in the batch of the step, which may be computed in several runs.
+  std::uint32_t first_sample = 0;
 };
 
 // Addresses do not change between calls of one plan. `saved` lives from a forward to its backward (training

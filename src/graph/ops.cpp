@@ -205,8 +205,12 @@ Shape Dropout::infer(std::span<const Shape> in) const {
   return in[0];
 }
 
-RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::int64_t n) {
-  return {seed, Stream::dropout, std::uint32_t(op.layer) << 16 | std::uint32_t(n), step};
+// A layer has the upper half of the key's sample number. The upper half of the sample's own goes above the
+// stream, whose numbers are small.
+RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::uint32_t sample) {
+  const std::uint32_t low = sample & 0xffff, high = sample >> 16;
+  const auto stream = Stream(std::uint32_t(Stream::dropout) | high << 16);
+  return {seed, stream, std::uint32_t(op.layer) << 16 | low, step};
 }
 
 std::string_view kind(const Op& op) {

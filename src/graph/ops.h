@@ -215,8 +215,9 @@ struct Dropout {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// The random numbers of sample n < 65536.
-RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::int64_t n);
+// The random numbers of sample `sample` of step `step`, counted over the whole batch of the step (all its
+// parts).
+RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::uint32_t sample);
 
 using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, LinearAttention,
                         Activate, Add, Affine, DivideBy, Concat, Upsample, UpsampleConv2d, AvgPool, MaxPool,

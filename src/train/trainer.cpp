@@ -202,7 +202,6 @@ double Trainer::evaluate_part(std::size_t part, const RunContext& context) {
 // Algorithm 1 of Ho et al. 2020, with gradient accumulation, clipping, optimizer and EMA.
 StepReport Trainer::train_step() {
   const auto step = std::uint32_t(state_.step);
-  const RunContext context{config_.seed, step};
   const double rate = learning_rate(step);
   batches_.make(step, batch_);
   if (lower_) lower_->make(batch_, progress());
@@ -210,6 +209,8 @@ StepReport Trainer::train_step() {
 
   double loss = 0;
   for (int a = 0; a < config_.accumulate; ++a) {
+    const auto first_sample = std::uint32_t(a * (config_.batch / config_.accumulate));
+    const RunContext context{config_.seed, step, first_sample};
     loss += evaluate_part(std::size_t(a), context) / config_.accumulate;
     if (!std::isfinite(loss)) fail_non_finite("loss", loss);
     plan_.backward(grad_, context);

@@ -114,7 +114,6 @@ TEST(Trainer, FinishedRunDoesNothingMore) {
 TEST(Trainer, AccumulationComputesTheSameGradient) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(3);
-  std::get<UNetConfig>(config.network).dropout = 0;
   config.precision = Precision::f32;
   const Session whole = train(config, folder.path() / "whole");
   config.accumulate = 4;

@@ -50,8 +50,8 @@ class DropoutKernel final : public Kernel {
     for (std::int64_t job = 0; job < desc_.shape.n * blocks; ++job) {
       float* factors =
           reinterpret_cast<float*>(workspace) + std::size_t(omp_get_thread_num()) * factors_per_thread();
-      fill_factors(dropout_key(op_, context.seed, context.step, job / blocks), job % blocks * block_,
-                   factors);
+      const std::uint32_t sample = context.first_sample + std::uint32_t(job / blocks);
+      fill_factors(dropout_key(op_, context.seed, context.step, sample), job % blocks * block_, factors);
       if (is_bf16(desc_))
         apply(static_cast<const std::uint16_t*>(from) + job * count, factors, accumulate,
               static_cast<std::uint16_t*>(to) + job * count);

@@ -108,7 +108,8 @@ class DropoutKernel final : public ReferenceKernel {
     if (mode_ == Mode::inference) return values;
     const Shape& shape = values.shape();
     for (std::int64_t n = 0; n < shape.n; ++n) {
-      const RandomKey key = dropout_key(op_, context->seed, context->step, n);
+      const std::uint32_t sample = context->first_sample + std::uint32_t(n);
+      const RandomKey key = dropout_key(op_, context->seed, context->step, sample);
       for (std::int64_t c = 0; c < shape.c; ++c)
         for (std::int64_t p = 0; p < shape.pixels(); ++p) {
           const auto position = std::uint32_t(c * shape.pixels() + p);

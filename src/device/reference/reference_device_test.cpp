@@ -205,6 +205,21 @@ TEST(ReferenceDropout, DrawsItsMaskByPosition) {
   expect_near(run(op, {{shape, Numbers(24, 3)}}, Mode::inference), Numbers(24, 3));
 }
 
+// Samples 65,535 and 65,536 of a step: the number of the second does not fit the half that it has in the key.
+TEST(ReferenceDropout, CountsSamplesOverAllRunsOfAStep) {
+  const Dropout op{.probability = 0.5, .layer = 3};
+  const auto masked = [&](int n, std::uint32_t first) {
+    const Shape shape{n, 2, 8, 8};
+    return run(op, {{shape, Numbers(std::size_t(n) * 128, 1)}}, Mode::training,
+               {.seed = 11, .step = 4, .first_sample = first});
+  };
+  const Numbers together = masked(2, 65535), first = masked(1, 65535), second = masked(1, 65536);
+  EXPECT_EQ(Numbers(together.begin(), together.begin() + 128), first);
+  EXPECT_EQ(Numbers(together.begin() + 128, together.end()), second);
+  EXPECT_NE(first, second);
+  EXPECT_NE(second, masked(1, 0));
+}
+
 TEST(ReferenceDropout, KeepsTheAskedShareAndDependsOnTheStep) {
   const Shape shape{1, 16, 32, 32};
   const Given ones{shape, Numbers(16384, 1)};
