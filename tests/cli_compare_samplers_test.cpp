@@ -9,6 +9,7 @@
 
 #include "cli_program.h"
 #include "pictures/image.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -14,6 +14,8 @@
 #include "files/fs.h"
 #include "formats/npy.h"
 #include "pictures/image.h"
+#include "pictures/png.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

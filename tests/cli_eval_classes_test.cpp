@@ -15,6 +15,8 @@
 #include "eval/classifier_files.h"
 #include "formats/npy.h"
 #include "pictures/image.h"
+#include "pictures/png.h"
+#include "pictures/read_image.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
 

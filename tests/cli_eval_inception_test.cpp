@@ -13,6 +13,7 @@
 #include "formats/npy.h"
 #include "inception_tensors.h"
 #include "pictures/image.h"
+#include "pictures/png.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
 

@@ -17,6 +17,8 @@
 #include "files/fs.h"
 #include "formats/npy.h"
 #include "pictures/image.h"
+#include "pictures/png.h"
+#include "pictures/read_image.h"
 #include "pictures/resize.h"
 #include "support/scratch.h"
 

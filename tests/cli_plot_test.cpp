@@ -10,6 +10,8 @@
 #include "cli_program.h"
 #include "files/fs.h"
 #include "pictures/image.h"
+#include "pictures/png.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -17,6 +17,7 @@
 #include "files/fs.h"
 #include "formats/npy.h"
 #include "pictures/image.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -7,6 +7,7 @@
 #include "device/cpu/cpu_device.h"
 #include "diffusion/pictures.h"
 #include "nn/unet.h"
+#include "pictures/png.h"
 #include "plan/plan.h"
 
 using namespace diffusion;

@@ -17,6 +17,7 @@
 #include "data/content_hash.h"
 #include "data/sample_records.h"
 #include "files/fs.h"
+#include "pictures/read_image.h"
 
 namespace diffusion {
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "data/image_folder.h"
 #include "files/fs.h"
+#include "pictures/png.h"
 #include "support/fixtures.h"
 
 namespace diffusion {

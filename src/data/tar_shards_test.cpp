@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "data/archive.h"
 #include "pictures/image.h"
+#include "pictures/png.h"
 #include "support/fixtures.h"
 
 namespace diffusion {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "files/fs.h"
+#include "pictures/png.h"
 
 namespace diffusion {
 

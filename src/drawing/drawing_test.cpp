@@ -9,6 +9,7 @@
 
 #include "files/fs.h"
 #include "pictures/png.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pictures/palette.h"
+#include "pictures/png.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

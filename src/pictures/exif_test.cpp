@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include "pictures/jpeg.h"
+#include "pictures/png.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

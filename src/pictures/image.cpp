@@ -5,35 +5,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "files/fs.h"
-#include "pictures/jpeg.h"
-#include "pictures/png.h"
-#include "pictures/tiff.h"
 
 namespace diffusion {
-
-Image read_image(const std::filesystem::path& path) {
-  constexpr std::uint64_t kMaxFileBytes = 1 << 30;
-  return decode_image(read_file(path, kMaxFileBytes), path.string());
-}
-
-Image decode_image(std::span<const std::byte> bytes, const std::string& source_name) {
-  if (is_png(bytes)) return decode_png(bytes, source_name);
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, source_name);
-  if (is_tiff(bytes)) return decode_tiff(bytes, source_name);
-  throw Error(
-      ErrorKind::bad_input,
-      fmt::format("{} is not an image that can be read: its content is neither PNG nor JPEG nor TIFF.",
-                  source_name));
-}
-
-void write_png(const std::filesystem::path& path, const Image& image) {
-  write_file_atomically(path, encode_png(image));
-}
-
-void write_jpeg(const std::filesystem::path& path, const Image& image, int quality) {
-  write_file_atomically(path, encode_jpeg(image, quality));
-}
 
 void check_image(const Image& image) {
   const bool sizes_fit = image.width > 0 && image.height > 0 && image.channels >= 1 && image.channels <= 4;

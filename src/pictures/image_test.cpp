@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "files/fs.h"
+#include "pictures/png.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -12,37 +12,6 @@ using scratch::error_of;
 
 Image filled(int width, int height, int channels, std::uint8_t value) {
   return {width, height, channels, std::vector<std::uint8_t>(std::size_t(width * height * channels), value)};
-}
-
-TEST(ReadImage, GoesByContentNotByName) {
-  const scratch::Folder folder;
-  const Image image = filled(3, 2, 1, 7);
-  write_png(folder / "really-png.jpg", image);
-  EXPECT_EQ(read_image(folder / "really-png.jpg"), image);
-
-  for (const char* content : {"", "GIF89a", "BM", "\x89PNG", "\xff\xd8", "text"}) {
-    write_file(folder / "odd.png", content);
-    const std::string message = error_of(ErrorKind::bad_input, [&] { read_image(folder / "odd.png"); });
-    EXPECT_NE(message.find((folder / "odd.png").string()), std::string::npos) << message;
-    EXPECT_NE(message.find("neither PNG nor JPEG nor TIFF"), std::string::npos) << message;
-  }
-  error_of(ErrorKind::io, [&] { read_image(folder / "missing.png"); });
-  error_of(ErrorKind::io, [&] { read_image(folder.path()); });
-}
-
-TEST(WritePng, IsAtomic) {
-  const scratch::Folder folder;
-  const Image image = filled(8, 8, 3, 100);
-  write_png(folder / "a.png", image);
-  Image noisy = filled(100, 100, 3, 0);
-  for (std::size_t i = 0; i < noisy.pixels.size(); ++i)
-    noisy.pixels[i] = std::uint8_t((i * i * 2654435761u) >> 13);
-  {
-    const scratch::FileSizeLimit limit(1000);
-    error_of(ErrorKind::io, [&] { write_png(folder / "a.png", noisy); });
-  }
-  EXPECT_EQ(read_image(folder / "a.png"), image);
-  EXPECT_EQ(folder.files(), std::vector<std::string>{"a.png"});
 }
 
 TEST(CheckImage, FindsContradictions) {

@@ -14,6 +14,7 @@
 #include <jerror.h>
 
 #include "base/error.h"
+#include "files/fs.h"
 #include "pictures/exif.h"
 
 namespace diffusion {
@@ -218,6 +219,10 @@ std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
                 fmt::format("Encoding a JPEG image failed: {}.", encoder.handler.message.data()));
   const auto* first = reinterpret_cast<const std::byte*>(encoder.bytes);
   return {first, first + encoder.size};
+}
+
+void write_jpeg(const std::filesystem::path& path, const Image& image, int quality) {
+  write_file_atomically(path, encode_jpeg(image, quality));
 }
 
 }  // namespace diffusion

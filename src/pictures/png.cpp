@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "files/fs.h"
 #include "pictures/exif.h"
 
 namespace diffusion {
@@ -201,6 +202,10 @@ std::vector<std::byte> encode_png(const Image& image) {
                                               image.width, image.height, writer.message()));
   }
   return writer.take();
+}
+
+void write_png(const std::filesystem::path& path, const Image& image) {
+  write_file_atomically(path, encode_png(image));
 }
 
 }  // namespace diffusion

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 
+#include "files/fs.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -208,6 +209,19 @@ TEST(Png, RefusesTooManyPixelsBeforeTakingMemory) {
   error_of(ErrorKind::bad_input, [&] { decode_png(bytes, "bomb.png"); });
   set_size(0x7fffffff, 1);
   error_of(ErrorKind::bad_input, [&] { decode_png(bytes, "bomb.png"); });
+}
+
+TEST(WritePng, IsAtomic) {
+  const scratch::Folder folder;
+  const Image image = random_image(8, 8, 3);
+  write_png(folder / "a.png", image);
+  const Image noisy = random_image(100, 100, 3);
+  {
+    const scratch::FileSizeLimit limit(1000);
+    error_of(ErrorKind::io, [&] { write_png(folder / "a.png", noisy); });
+  }
+  EXPECT_EQ(decode_png(read_file(folder / "a.png", 1 << 20), "a.png"), image);
+  EXPECT_EQ(folder.files(), std::vector<std::string>{"a.png"});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "pictures/exif.h"
+#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -11,6 +11,7 @@
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
 #include "files/fs.h"
+#include "pictures/png.h"
 #include "train/starting_model.h"
 
 namespace diffusion {

@@ -14,6 +14,7 @@
 #include "cli/options/options.h"
 #include "cli/output/picture_output.h"
 #include "data/data_report.h"
+#include "pictures/png.h"
 
 namespace diffusion {
 

@@ -19,6 +19,7 @@
 #include "diffusion/schedule_plot.h"
 #include "drawing/titles.h"
 #include "formats/npy.h"
+#include "pictures/read_image.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

@@ -16,6 +16,8 @@
 #include "cli/output/show.h"
 #include "formats/npy.h"
 #include "pictures/gif.h"
+#include "pictures/jpeg.h"
+#include "pictures/png.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

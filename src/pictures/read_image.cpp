@@ -1,0 +1,30 @@
+#include "pictures/read_image.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+#include "base/error.h"
+#include "files/fs.h"
+#include "pictures/jpeg.h"
+#include "pictures/png.h"
+#include "pictures/tiff.h"
+
+namespace diffusion {
+
+Image read_image(const std::filesystem::path& path) {
+  constexpr std::uint64_t kMaxFileBytes = 1 << 30;
+  return decode_image(read_file(path, kMaxFileBytes), path.string());
+}
+
+Image decode_image(std::span<const std::byte> bytes, const std::string& source_name) {
+  if (is_png(bytes)) return decode_png(bytes, source_name);
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, source_name);
+  if (is_tiff(bytes)) return decode_tiff(bytes, source_name);
+  throw Error(
+      ErrorKind::bad_input,
+      fmt::format("{} is not an image that can be read: its content is neither PNG nor JPEG nor TIFF.",
+                  source_name));
+}
+
+}  // namespace diffusion
