@@ -94,6 +94,14 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
   expect_error(2, {"sample", model(), "-o", file("x.png"), "--qqqqqq=3"}, {"unknown option \"--qqqqqq\""});
   expect_error(2, {"info", model(), "second"}, {"unexpected argument \"second\""});
   expect_error(2, {"info"}, {"MODEL is required"});
+  // A mistyped option is often why another is missing, and never hidden by another fault.
+  expect_error(2, {"eval", "--sample", file("x.png")},
+               {"diffusion eval: unknown option \"--sample\"; did you mean --samples?",
+                "Also: --data is required", "diffusion eval --help"});
+  expect_error(2, {"info", "--jsno"},
+               {"unknown option \"--jsno\"; did you mean --json?", "MODEL is required"});
+  expect_error(2, {"sample", model(), "-o", file("x.png"), "--count", "0", "--step", "3"},
+               {"unknown option \"--step\"; did you mean --steps?", "--count", "1 to"});
   expect_error(2, {"convert", model()}, {"OUT is required"});
   for (const auto& [option, value, accepted] : std::vector<std::array<std::string, 3>>{
            {"--steps", "0", "1 to"},

@@ -79,10 +79,12 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   const CLI::App& speaker = chosen.empty() ? app : *chosen.front();
   const std::string who = chosen.empty() ? "diffusion" : "diffusion " + speaker.get_name();
+  // CLI11 speaks of one fault, and of what is missing before what is unknown: of --ouput, say, as "--out is
+  // required". What was typed comes first here.
   const std::vector<std::string> unknown = app.remaining(true);
-  const bool about_unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty();
-  const std::string message =
-      about_unknown ? unknown_arguments(speaker, !chosen.empty(), unknown) : error.what();
+  const bool only_unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  std::string message = unknown.empty() ? error.what() : unknown_arguments(speaker, !chosen.empty(), unknown);
+  if (!unknown.empty() && !only_unknown) message += fmt::format("\nAlso: {}", error.what());
   return fail(who, exit_code(ErrorKind::usage), fmt::format("{}\nSee '{} --help'.", message, who));
 }
 
