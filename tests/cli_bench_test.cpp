@@ -38,6 +38,17 @@ TEST(CliBench, TakesPresetsAndConfigurations) {
   EXPECT_EQ(run({"bench", config, "--batch", "1", "--steps", "1"}).code, 0);
 }
 
+// A run of each preset would take a minute; that their networks take their images is in presets_test.cpp.
+TEST(CliBench, MeasuresAPresetWithItsOwnImages) {
+  const auto flops = [](const char* preset) {
+    const Json json =
+        json_of(run({"bench", preset, "--batch", "1", "--steps", "1", "--inference", "--json"}));
+    return to_double(*json.find("flops"), "flops");
+  };
+  // 64x64 pixels where fashion-mnist has 28x28, and a level more
+  EXPECT_GT(flops("folder-64"), 5 * flops("fashion-mnist"));
+}
+
 TEST(CliBench, RefusesWhatItCannotMeasure) {
   expect_error(2, {"bench", "nothing-of-this-name"}, {"nothing-of-this-name", "fashion-mnist", "tutorial"});
   expect_error(2, {"bench", "tiny", "--batch", "0"}, {"--batch"});

@@ -12,6 +12,9 @@ namespace diffusion {
 struct Preset {
   std::string_view name, summary;
   void (*apply)(TrainConfig& config);
+  // The images that its network is made for: what to measure where there are no data that decide.
+  std::array<int, 2> image_size{28, 28};  // height, width
+  int image_channels = 1;
 };
 std::span<const Preset> presets();
 // The first that has this data set for a default, else, and if none is given, the first of all.

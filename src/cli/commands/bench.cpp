@@ -26,8 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
-constexpr std::array kPresetImage{28, 28};  // of the data that the presets are made for
-constexpr int kPresetClassRows = 11;
+constexpr int kPresetClassRows = 11;  // ten classes and none
 
 struct BenchOptions {
   std::string what;
@@ -47,23 +46,26 @@ Subject fresh(NetworkConfig network) {
   return {std::move(network), std::move(params)};
 }
 
+std::string preset_names() {
+  std::string names;
+  for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+  return names;
+}
+
 // A preset's name, a network's config.json, or a model.
 Subject find_subject(const std::string& what) {
-  const auto is_it = [&](const Preset& preset) { return preset.name == what; };
-  if (std::ranges::any_of(presets(), is_it)) {
+  const auto preset = std::ranges::find(presets(), what, &Preset::name);
+  if (preset != presets().end()) {
     const TrainConfig config = preset_config(what);
-    return fresh(fitted_to(config.network, kPresetImage, 1, config.conditional ? kPresetClassRows : 0));
+    return fresh(fitted_to(config.network, preset->image_size, preset->image_channels,
+                           config.conditional ? kPresetClassRows : 0));
   }
   if (what.ends_with(".json"))
     return fresh(parse_network_config(parse_json(read_text_file(what, kMaxConfigBytes), what), what));
-  if (!fs::exists(what)) {
-    std::string names;
-    for (const Preset& preset : presets())
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+  if (!fs::exists(what))
     throw Error(ErrorKind::usage,
                 fmt::format("there is no model, network configuration or preset \"{}\"; presets are: {}",
-                            what, names));
-  }
+                            what, preset_names()));
   Model model = read_pipeline(find_pipeline(what));
   return {std::move(model.network), std::move(model.params)};
 }
@@ -190,12 +192,10 @@ int run(const BenchOptions& o) {
 
 std::function<int()> add_bench(CLI::App& app) {
   const auto o = std::make_shared<BenchOptions>();
-  std::string names;
-  for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
-  app.add_option(
-         "WHAT", o->what,
-         fmt::format("A model or run, a network's config.json, or a preset ({}; with 28x28 gray images)",
-                     names))
+  app.add_option("WHAT", o->what,
+                 fmt::format("A model or run, a network's config.json, or a preset with the images that it "
+                             "is made for ({})",
+                             preset_names()))
       ->required()
       ->type_name("");
   app.add_option("--batch", o->batch, "Images a step")
