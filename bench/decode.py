@@ -17,7 +17,7 @@ from multiprocessing import Pool
 import numpy
 from PIL import Image
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 
 def decode(job):

@@ -96,9 +96,26 @@ TEST_F(CliData, TellsWhatCannotBe) {
   expect_error(2, {"data", file("photos"), "-o", file("sheet.gif")}, {".png"});
   expect_error(3, {"data", file("mixed")}, {"20 x 10", "5 x 6", "z.png", "--size"});
   expect_error(3, {"data", file("none")}, {"does not hold a data set", ".jpg", "train-images-idx3-ubyte"});
+  write_file(file("none/IMG_1.HEIC"), std::string_view("\0\0\0\x10"
+                                                       "ftypheic\0\0\0\0",
+                                                       16));
+  expect_error(3, {"data", file("none")}, {"IMG_1.HEIC is a HEIC image", "heif-convert", "libheif-examples"});
   expect_error(2, {"data", file("absent")}, {"no data set and no folder"});
   write_file(file("photos/class 0/bad1.jpg"), "no picture");
   expect_error(3, {"data", file("photos"), "--max-broken", "0"}, {"1 files", "bad1.jpg", "--max-broken"});
+}
+
+TEST_F(CliData, ReadsWebpInFoldersAndAlone) {
+  fs::create_directories(file("webp"));
+  for (const char* name : {"pillow_lossless.webp", "pillow_lossy.webp", "pillow_animation.webp"})
+    write_file(file(std::string("webp/") + name), scratch::pillow_file(name));
+  const Outcome text = run({"data", file("webp"), "--quiet"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part : {"webp (image folder)", "images       3", "11 x 19 pixels", "3 channels"})
+    EXPECT_NE(text.out.find(part), std::string::npos) << part << " is not in\n" << text.out;
+  const Outcome noise =
+      run({"noise", file("webp/pillow_lossy.webp"), "--at", "0", "--no-titles", "-o", file("n.png")});
+  EXPECT_EQ(noise.code, 0) << noise.err;
 }
 
 TEST_F(CliData, TrainsAndSamplesWithEveryNumberOfChannels) {

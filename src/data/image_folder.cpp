@@ -110,7 +110,7 @@ bool is_image_name(std::string_view name) {
   std::string extension(name.substr(dot));
   std::ranges::transform(extension, extension.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
-  constexpr std::array<std::string_view, 5> kExtensions{".jpg", ".jpeg", ".png", ".tif", ".tiff"};
+  constexpr std::array<std::string_view, 6> kExtensions{".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"};
   return std::ranges::find(kExtensions, extension) != kExtensions.end();
 }
 

@@ -13,9 +13,9 @@ namespace diffusion {
 // The images in a folder, as people have them:
 //   FOLDER/CLASS/.../NAME.jpg   the class is the first folder; class names are sorted, 0, 1, ...
 //   FOLDER/NAME.jpg             no labels
-// Names end in .jpg, .jpeg, .png, .tif or .tiff in any case. Hidden files and folders are left out; links are
-// followed, each folder is visited once. Files are sorted by the bytes of their names, those of a folder
-// before those of its sub-folders, so the order is the same on every machine.
+// Names end in .jpg, .jpeg, .png, .tif, .tiff or .webp in any case. Hidden files and folders are left out;
+// links are followed, each folder is visited once. Files are sorted by the bytes of their names, those of a
+// folder before those of its sub-folders, so the order is the same on every machine.
 struct FolderListing {
   struct File {
     std::string path;  // below the folder; any bytes

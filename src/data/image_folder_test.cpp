@@ -27,9 +27,9 @@ std::vector<std::string> paths_of(const FolderListing& listing) {
 }
 
 TEST(ImageFolder, EndingsInAnyCase) {
-  for (const char* name : {"a.jpg", "a.JPG", "a.b.Jpeg", "x.png", "x.tif", "x.TIFF", "\xff.png"})
+  for (const char* name : {"a.jpg", "a.JPG", "a.b.Jpeg", "x.png", "x.tif", "x.TIFF", "x.webp", "\xff.png"})
     EXPECT_TRUE(is_image_name(name)) << name;
-  for (const char* name : {"jpg", ".jpg", "a.gif", "a.jpg.txt", "a.", "", "a.jpgx"})
+  for (const char* name : {"jpg", ".jpg", "a.gif", "a.jpg.txt", "a.", "", "a.jpgx", "a.avif", "webp"})
     EXPECT_FALSE(is_image_name(name)) << name;
 }
 

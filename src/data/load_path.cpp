@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -18,6 +20,7 @@
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/tar_shards.h"
+#include "pictures/unread_formats.h"
 
 namespace diffusion {
 
@@ -50,6 +53,26 @@ std::optional<fs::path> split_folder(const fs::path& folder, Split split) {
   return folder / (split == Split::train ? "train" : "test");
 }
 
+// For a folder without a data set: what to do with the first picture in it that is of a known format and not
+// read; nothing if there is none.
+std::string conversion_advice(const fs::path& folder) {
+  constexpr int kMaxEntries = 1000;
+  constexpr std::size_t kStartBytes = 256;
+  std::error_code error, ignored;
+  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, error);
+  for (int i = 0; i < kMaxEntries && !error && entry != fs::recursive_directory_iterator();
+       ++i, entry.increment(error)) {
+    if (!entry->is_regular_file(ignored)) continue;
+    std::array<char, kStartBytes> start{};
+    std::ifstream file(entry->path(), std::ios::binary);
+    file.read(start.data(), start.size());
+    const auto bytes = std::as_bytes(std::span(start)).first(std::size_t(file.gcount()));
+    if (const auto format = find_unread_format(bytes))
+      return " " + describe_conversion(*format, entry->path().string());
+  }
+  return "";
+}
+
 // What is at a path: images in memory, or files that must be decoded first.
 struct FoundData {
   const char* kind;
@@ -72,9 +95,10 @@ FoundData find_in_folder(const fs::path& folder, Split split) {
     return {"tar files", tar_shard_source(folder.string(), std::move(shards))};
   throw Error(
       ErrorKind::bad_input,
-      fmt::format("The folder {} does not hold a data set: looked for images (.jpg, .jpeg, .png, .tif, "
-                  ".tiff) in it or in a sub-folder for each class, for tar files, for {}, and for {}.",
-                  folder.string(), describe_wanted_files(split), describe_cifar10(split)));
+      fmt::format(
+          "The folder {} does not hold a data set: looked for images (.jpg, .jpeg, .png, .tif, "
+          ".tiff, .webp) in it or in a sub-folder for each class, for tar files, for {}, and for {}.{}",
+          folder.string(), describe_wanted_files(split), describe_cifar10(split), conversion_advice(folder)));
 }
 
 FoundData find_at(const std::string& path, Split split) {

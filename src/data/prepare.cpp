@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Larger whenever decoding or resizing changes, so that older caches are made anew.
-constexpr std::uint64_t kDecoderVersion = 1;
+constexpr std::uint64_t kDecoderVersion = 2;
 
 std::uint64_t hash_of_form(const FormOptions& form) {
   ContentHash hash;

@@ -11,9 +11,9 @@ namespace diffusion {
 
 // Images in tar files, in the habit of the WebDataset library: files that follow each other and have the same
 // path up to the first dot of the name belong together,
-//   KEY.jpg, .jpeg, .png, .tif or .tiff   the image
-//   KEY.cls                               its class as a decimal number, or
-//   KEY.json                              an object with a whole number "label" or "cls"
+//   KEY.jpg, .jpeg, .png, .tif, .tiff or .webp   the image
+//   KEY.cls                                      its class as a decimal number, or
+//   KEY.json                                     an object with a whole number "label" or "cls"
 // and other endings are left out. Images come in the order of the tar files and in that of their members.
 
 // The files that a path means: itself, the tar files of a folder sorted by name, or "train-{000..146}.tar",

@@ -55,11 +55,13 @@ TEST(TarShards, MembersOfOneKeyBelongTogether) {
                            {"a/.hidden.png", picture(9)},
                            {"readme.txt", text("no picture")},
                            {"b/0.jpeg", picture(4)},
-                           {"b/0.cls", text("65535")}});
+                           {"b/0.cls", text("65535")},
+                           {"b/1.webp", picture(5)}});
   for (const char* name : {"one.tar", "one.tgz", "one.tar.gz"}) {
     const auto path = write_file(folder.path() / name, std::strstr(name, "gz") ? gzip(bytes) : bytes);
     const std::vector<Sample> samples = read_tar(path);
-    EXPECT_EQ(describe(samples), (std::vector<std::string>{"a/0 7", "a/1 3", "a/2 0", "b/0 65535"})) << name;
+    EXPECT_EQ(describe(samples), (std::vector<std::string>{"a/0 7", "a/1 3", "a/2 0", "b/0 65535", "b/1"}))
+        << name;
     EXPECT_EQ(std::get<std::vector<std::byte>>(samples.at(2).content).size(), picture(3).size());
   }
 }

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "files/fs.h"
+#include "pictures/exif.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -160,6 +161,11 @@ TEST(Png, SurvivesDamage) {
   std::vector<std::vector<std::uint8_t>> rows;
   const Bytes bytes = encode({4, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_ADAM7, true}, 9, 7, rows);
   EXPECT_GT(scratch::expect_survives_damage(bytes, decode_png), bytes.size() * 4);
+}
+
+TEST(Png, IsTurnedAsInPillow) {
+  const Image image = decode_png(scratch::pillow_file("pillow_exif.png"), "pillow_exif.png");
+  EXPECT_EQ(image, orient(scratch::synthetic_picture(19, 11, 3), 6));
 }
 
 // A text of 10 MB in 10 kB, between header and pixels.

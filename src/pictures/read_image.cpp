@@ -9,6 +9,8 @@
 #include "pictures/jpeg.h"
 #include "pictures/png.h"
 #include "pictures/tiff.h"
+#include "pictures/unread_formats.h"
+#include "pictures/webp.h"
 
 namespace diffusion {
 
@@ -21,10 +23,13 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& source_n
   if (is_png(bytes)) return decode_png(bytes, source_name);
   if (is_jpeg(bytes)) return decode_jpeg(bytes, source_name);
   if (is_tiff(bytes)) return decode_tiff(bytes, source_name);
-  throw Error(
-      ErrorKind::bad_input,
-      fmt::format("{} is not an image that can be read: its content is neither PNG nor JPEG nor TIFF.",
-                  source_name));
+  if (is_webp(bytes)) return decode_webp(bytes, source_name);
+  if (const auto format = find_unread_format(bytes))
+    throw Error(ErrorKind::bad_input, describe_conversion(*format, source_name));
+  throw Error(ErrorKind::bad_input,
+              fmt::format("{} is not an image that can be read: its content is neither PNG nor JPEG nor TIFF "
+                          "nor WebP.",
+                          source_name));
 }
 
 }  // namespace diffusion

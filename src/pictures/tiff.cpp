@@ -38,7 +38,7 @@ bool is_tiff(std::span<const std::byte> bytes) {
 
 Image decode_tiff(std::span<const std::byte>, const std::string& source_name) {
   refuse(source_name,
-         "this program was built without TIFF (option DIFFUSION_TIFF); accepted are PNG and JPEG");
+         "this program was built without TIFF (option DIFFUSION_TIFF); accepted are PNG, JPEG and WebP");
 }
 
 #else

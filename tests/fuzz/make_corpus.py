@@ -53,6 +53,11 @@ def pictures():
     for compression in ["group3", "group4", "tiff_ccitt"]:
         write("tiff", compression, encoded(picture("1", (40, 9)), "tiff", compression=compression))
     write("tiff", "tiles", tiled())
+    for mode in ["RGB", "RGBA"]:
+        write("webp", f"{mode}-lossless", encoded(picture(mode), "webp", lossless=True))
+        write("webp", f"{mode}-lossy", encoded(picture(mode), "webp", quality=60))
+    write("webp", "exif", encoded(picture("RGB"), "webp", lossless=True, exif=exif))
+    write("webp", "animation", encoded(picture("RGB"), "webp", save_all=True, append_images=[picture("RGBA")]))
 
 
 def tiled():

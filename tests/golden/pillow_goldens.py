@@ -9,7 +9,10 @@ pillow_images.json
     orient      pixels of the 3 x 2 gray picture after ImageOps.exif_transpose, for orientations 1 to 8
     cmyk        pixels of pillow_cmyk.jpg after convert("RGB")
     tiff_jpeg   pixels of pillow_jpeg.tif
+    webp        {name: pixels} of pillow_NAME.webp, after ImageOps.exif_transpose
 pillow_*.tif    synthetic pictures, 19 x 11, as TIFF in the ways that Pillow has
+pillow_*.webp   the same as WebP
+pillow_exif.png the same, RGB, with orientation 6 in the chunk eXIf
 """
 import io
 import json
@@ -46,6 +49,28 @@ def upright(image, orientation):
     return pixels(ImageOps.exif_transpose(Image.open(file)))
 
 
+def write_webp():
+    """Writes pillow_*.webp. Returns {name: pixels}."""
+    exif = Image.Exif()
+    exif[274] = 6
+    rgb, rgba = picture(19, 11, 3), picture(19, 11, 4)
+    other = picture(19, 11, 3).transpose(Image.Transpose.ROTATE_180)
+    files = {
+        "lossless": (rgb, {"lossless": True}),
+        "lossless_alpha": (rgba, {"lossless": True, "exact": True}),
+        "lossy": (rgb, {"quality": 80}),
+        "lossy_alpha": (rgba, {"quality": 80, "exact": True}),
+        "exif": (rgb, {"lossless": True, "exif": exif}),
+        "animation": (rgb, {"lossless": True, "save_all": True, "append_images": [other], "duration": 100}),
+    }
+    result = {}
+    for name, (image, options) in files.items():
+        path = FOLDER / f"pillow_{name}.webp"
+        image.save(path, **options)
+        result[name] = pixels(ImageOps.exif_transpose(Image.open(path)))
+    return result
+
+
 def main():
     resized = [
         {"channels": channels, "from": start, "to": to,
@@ -66,12 +91,17 @@ def main():
     palette.putpalette([v for i in range(16) for v in (16 * i, 255 - i, 7 * i)])
     palette.save(FOLDER / "pillow_palette.tif")
 
+    exif = Image.Exif()
+    exif[274] = 6
+    rgb.save(FOLDER / "pillow_exif.png", exif=exif)
+
     goldens = {
         "resize": resized,
         "luma": pixels(picture(16, 16, 3).convert("L")),
         "orient": [upright(picture(3, 2, 1), k) for k in range(1, 9)],
         "cmyk": pixels(Image.open(FOLDER / "pillow_cmyk.jpg").convert("RGB")),
         "tiff_jpeg": pixels(Image.open(FOLDER / "pillow_jpeg.tif")),
+        "webp": write_webp(),
     }
     (FOLDER / "pillow_images.json").write_text(json.dumps(goldens, separators=(",", ":")) + "\n")
 

@@ -215,7 +215,7 @@ int run(const CLI::App& app, const NoiseOptions& o) {
 std::function<int()> add_noise(CLI::App& app) {
   const auto o = std::make_shared<NoiseOptions>();
   constexpr int kMostSize = 4096, kMostTimesteps = 1'000'000;
-  app.add_option("IMAGE", o->image, "PNG, JPEG or TIFF; transparency becomes white")
+  app.add_option("IMAGE", o->image, "PNG, JPEG, TIFF or WebP; transparency becomes white")
       ->required()
       ->type_name("");
   app.add_option("-o,--out", o->out,

@@ -60,7 +60,7 @@ std::string data_help() {
   for (const DatasetEntry& entry : dataset_table()) names += entry.name + ", ";
   return names +
          "or a path:\n"
-         "  a folder of images (.jpg, .png, .tif), with a sub-folder for each class or none\n"
+         "  a folder of images (.jpg, .png, .tif, .webp), with a sub-folder for each class or none\n"
          "  tar files of images: one, a folder of them, or \"train-{000..146}.tar\"\n"
          "  a folder with the four IDX files, or with those of CIFAR-10";
 }

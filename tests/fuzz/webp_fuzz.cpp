@@ -1,0 +1,9 @@
+#include "fuzz_input.h"
+#include "pictures/webp.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace diffusion;
+  fuzz::expect_only_bad_input(
+      fuzz::kSourceName, [&] { check_image(decode_webp(fuzz::bytes_of(data, size), fuzz::kSourceName)); });
+  return 0;
+}
