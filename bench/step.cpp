@@ -53,7 +53,8 @@ std::vector<float> read(const SafetensorsFile& file, const std::string& name) {
 StepData read_data(const std::string& path, const Network& net) {
   const SafetensorsFile file = SafetensorsFile::open(path);
   return {read(file, "sample"), read(file, "timestep"),
-          net.class_labels ? read(file, "class_labels") : std::vector<float>(), read(file, "target")};
+          net.condition(kClassCondition) ? read(file, "class_labels") : std::vector<float>(),
+          read(file, "target")};
 }
 
 ParamStore read_params(const Options& options, const NetworkConfig& config) {

@@ -1,27 +1,27 @@
 #pragma once
 
-#include <memory>
+#include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "device/device.h"
+#include "diffusion/evaluator.h"
 #include "diffusion/model.h"
 #include "diffusion/samplers.h"
-#include "nn/network.h"
-#include "plan/plan.h"
 
 namespace diffusion {
 
-// D(x; sigma) of a model on a device, for batches of one size: the place where double-precision maths meets
-// the network's precision. Not thread-safe.
+// D(x; sigma) of a model as samplers know it: one noise level for all images of a batch, of which the size
+// is always the same. Not thread-safe.
 class NetworkDenoiser {
  public:
-  // `model` and its parameters must outlive this.
-  NetworkDenoiser(Model& model, const Device& device, int batch, int height, int width);
+  // `model` and `device` must outlive this.
+  NetworkDenoiser(const Model& model, const Device& device, int batch, int height, int width)
+      : model_(model), evaluator_(model, device, batch, height, width), batch_(std::size_t(batch)) {}
 
   // One label per image; the model's null class means unconditional. Models without classes take none.
-  void set_labels(std::span<const int> labels);
+  void set_labels(std::span<const int> labels) { conditions_ = class_labels(model_, labels); }
 
   // x and denoised: [batch, C, H, W].
   void denoise(std::span<const double> x, double sigma, std::span<double> denoised);
@@ -33,11 +33,11 @@ class NetworkDenoiser {
   Denoiser with_labels(std::vector<int> labels);
 
  private:
-  Model& model_;
-  Network net_;
-  Plan plan_;
+  const Model& model_;
+  Evaluator evaluator_;
+  std::size_t batch_;
+  Conditions conditions_;
   NoiseLevels levels_{{}, {}, 0};
-  std::vector<float> input_, network_output_, timesteps_;
 };
 
 }  // namespace diffusion

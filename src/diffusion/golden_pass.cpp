@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "diffusion/evaluator.h"
 #include "nn/network.h"
-#include "plan/plan.h"
 
 namespace diffusion {
 
@@ -22,13 +22,17 @@ int golden_side(int sample_size, int multiple) {
   return (kSide + multiple - 1) / multiple * multiple;
 }
 
-// A learned embedding is a table with whole rows, and Fourier features take the logarithm.
-double possible_time(const NetworkConfig& network, double time) {
-  const auto* unet = std::get_if<UNetConfig>(&network);
-  if (!unet) return time;
-  if (unet->time_embedding_type == TimeEmbedding::learned)
-    return std::clamp(std::floor(time), 0.0, double(unet->num_train_timesteps - 1));
-  return unet->time_embedding_type == TimeEmbedding::fourier ? std::max(time, 1.0) : time;
+// What a network is told for a time; at least 1 where it takes the logarithm.
+double possible_time(const TimeTraits& traits, double time) {
+  return told_timestep(traits, traits.positive ? std::max(time, 1.0) : time);
+}
+
+// Zeros: of a table of classes, class 0.
+Conditions zero_conditions(const NetworkTraits& traits) {
+  Conditions conditions;
+  for (const ConditionTraits& condition : traits.conditions)
+    conditions.emplace(condition.name, std::vector<float>(std::size_t(condition.size)));
+  return conditions;
 }
 
 GoldenPass::Level summary(double time, std::span<const double> output) {
@@ -50,29 +54,23 @@ std::vector<double> golden_times(const Model& model) {
   return times;
 }
 
-GoldenPass run_golden_pass(Model& model, const Device& device, std::array<int, 2> size,
+GoldenPass run_golden_pass(const Model& model, const Device& device, std::array<int, 2> size,
                            std::span<const double> times) {
-  const Network net = make_network(model.network, 1, size[0], size[1]);
-  Plan plan(net.graph, net.output, device, Mode::inference, model.params);
-  std::vector<float> noise(std::size_t(net.graph.shape(net.sample).elements()));
+  const NetworkTraits traits = model.traits();
+  const Conditions conditions = zero_conditions(traits);
+  Evaluator evaluator(model, device, 1, size[0], size[1]);
+  std::vector<float> noise(evaluator.input_size()), output(evaluator.output_size());
   fill_normal({.seed = 0, .stream = Stream::sample_noise, .sample = 0, .step = 0}, noise);
-  plan.write_input(net.sample, noise);
-  if (net.class_labels)
-    plan.write_input(*net.class_labels,
-                     std::vector<float>(std::size_t(net.graph.shape(*net.class_labels).elements())));
   GoldenPass pass{size, {}};
-  std::vector<double> output(std::size_t(net.graph.shape(net.output).elements()));
   for (double time : times) {
-    time = possible_time(model.network, time);
-    plan.write_input(net.timestep, std::vector<float>{float(time)});
-    plan.forward();
-    plan.read_output(output);
-    pass.levels.push_back(summary(time, output));
+    time = possible_time(traits.time, time);
+    evaluator.evaluate(noise, std::vector<float>{float(time)}, conditions, output);
+    pass.levels.push_back(summary(time, std::vector<double>(output.begin(), output.end())));
   }
   return pass;
 }
 
-GoldenPass make_golden_pass(Model& model, const Device& device) {
+GoldenPass make_golden_pass(const Model& model, const Device& device) {
   const NetworkTraits traits = model.traits();
   return run_golden_pass(model, device,
                          {golden_side(traits.sample_size[0], traits.size_multiple),

@@ -32,9 +32,9 @@ struct GoldenPass {
 std::vector<double> golden_times(const Model& model);
 
 // Computes on `device`, which should be of full f32 precision.
-GoldenPass run_golden_pass(Model& model, const Device& device, std::array<int, 2> size,
+GoldenPass run_golden_pass(const Model& model, const Device& device, std::array<int, 2> size,
                            std::span<const double> times);
-GoldenPass make_golden_pass(Model& model, const Device& device);
+GoldenPass make_golden_pass(const Model& model, const Device& device);
 
 Json to_json(const GoldenPass& pass);
 GoldenPass parse_golden_pass(const Json& json,

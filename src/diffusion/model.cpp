@@ -59,10 +59,10 @@ void read_extras(const fs::path& path, Model& model) {
       model.class_names.push_back(to_string(name, where("class_names")));
   if (const Json* row = json.find("null_class"); row && !row->is_null()) {
     const std::int64_t null_class = to_int(*row, where("null_class"));
-    if (null_class != model.traits().num_class_embeds - 1)
+    if (null_class != model.traits().class_rows() - 1)
       throw Error(ErrorKind::bad_input,
                   fmt::format("{} is {}, expected the last row of the class table, {}", where("null_class"),
-                              null_class, model.traits().num_class_embeds - 1));
+                              null_class, model.traits().class_rows() - 1));
     model.null_class = int(null_class);
   }
   if (const Json* sampler = json.find("sampler")) {
@@ -110,7 +110,7 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   const Json scheduler = scheduler_config_of(model);
   const PipelineIndex index{model.pipeline_class, std::string(model.traits().type),
                             to_string(member(scheduler, "_class_name", "scheduler"), "scheduler class")};
-  const bool in_diffusers = std::holds_alternative<UNetConfig>(model.network);
+  const bool in_diffusers = model.traits().in_diffusers;
   Json::Array names;
   for (const std::string& name : model.class_names) names.emplace_back(name);
   Json::Object extras{{"class_names", std::move(names)},

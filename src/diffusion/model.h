@@ -37,7 +37,7 @@ struct Model {
   std::string pipeline_class = PipelineIndex().pipeline_class;
 
   // Classes that a person may ask for; 0: not class-conditional.
-  int class_count() const { return traits().num_class_embeds - (null_class ? 1 : 0); }
+  int class_count() const { return traits().class_rows() - (null_class ? 1 : 0); }
 
   NetworkTraits traits() const { return traits_of(network); }
 };

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "diffusion/evaluator.h"
 #include "diffusion/guidance.h"
-#include "eval/likelihood_denoiser.h"
 #include "eval/ode_likelihood.h"
 #include "eval/variational_bound.h"
 
@@ -111,65 +111,73 @@ struct Collected {
   std::vector<double> ode;               // bits per dimension
 };
 
-class Evaluator {
+std::vector<SampleLevel> levels_of(std::span<const double> sigmas) {
+  std::vector<SampleLevel> levels;
+  levels.reserve(sigmas.size());
+  for (const double sigma : sigmas) levels.push_back({sigma});
+  return levels;
+}
+
+// Both bounds of the images of a data set, up to `batch` at a time.
+class BoundsOfImages {
  public:
-  Evaluator(Model& model, const Device& device, const LikelihoodOptions& options, const Dataset& data,
-            int batch)
+  BoundsOfImages(const Model& model, const Device& device, const LikelihoodOptions& options,
+                 const Dataset& data, int batch)
       : model_(model),
         options_(options),
         data_(data),
-        batch_(std::size_t(batch)),
         size_(std::size_t(data.channels) * std::size_t(data.height) * std::size_t(data.width)),
         to_bits_(1 / (double(size_) * std::numbers::ln2)),
-        jacobian_(model, device, batch, data.height, data.width, LikelihoodDenoiser::Use::jacobian) {
-    if (model.preconditioner.schedule())
-      values_.emplace(model, device, batch, data.height, data.width, LikelihoodDenoiser::Use::values);
-  }
-
-  void set_labels(std::span<const int> labels) {
-    jacobian_.set_labels(labels);
-    if (values_) values_->set_labels(labels);
+        products_(model, device, batch, data.height, data.width, Evaluator::Use::products) {
+    if (model.preconditioner.schedule()) values_.emplace(model, device, batch, data.height, data.width);
   }
 
   double to_bits() const { return to_bits_; }  // from nats of an image to bits per dimension
 
-  void bound(int first, Collected& to, const std::function<void()>& on_evaluation);
-  void ode(int first, Collected& to, const std::function<void()>& on_evaluation);
+  // Of the images first, first + 1, ..., `count` of them, with these labels (none: without classes).
+  void bound(int first, int count, std::span<const int> labels, Collected& to,
+             const std::function<void()>& on_evaluation);
+  void ode(int first, int count, std::span<const int> labels, Collected& to,
+           const std::function<void()>& on_evaluation);
 
  private:
-  Model& model_;
+  const Model& model_;
   const LikelihoodOptions& options_;
   const Dataset& data_;
-  std::size_t batch_, size_;
+  std::size_t size_;
   double to_bits_;
-  LikelihoodDenoiser jacobian_;
-  std::optional<LikelihoodDenoiser> values_;
+  Evaluator products_;
+  std::optional<Evaluator> values_;
 };
 
-void Evaluator::bound(int first, Collected& to, const std::function<void()>& on_evaluation) {
+void BoundsOfImages::bound(int first, int count, std::span<const int> labels, Collected& to,
+                           const std::function<void()>& on_evaluation) {
   const DenoisedLimit limit =
       denoised_limit({.kind = model_.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none}, size_);
+  const Conditions conditions = class_labels(model_, labels);
   const LevelDenoiser denoise = [&](std::span<const double> x, std::span<const double> sigmas,
                                     std::span<double> denoised) {
-    values_->denoise(x, sigmas, denoised);
+    values_->denoise(x, levels_of(sigmas), conditions, denoised);
     if (limit) limit(denoised);
     on_evaluation();
   };
-  const std::vector<double> x0 = numbers_of(data_, first, int(batch_));
+  const std::vector<double> x0 = numbers_of(data_, first, count);
   const std::vector<VariationalBound> bounds =
-      variational_bounds(*model_.preconditioner.schedule(), denoise, x0, batch_, std::uint32_t(first),
-                         {.terms = options_.terms, .seed = options_.seed});
+      variational_bounds(*model_.preconditioner.schedule(), denoise, x0, std::size_t(count),
+                         std::uint32_t(first), {.terms = options_.terms, .seed = options_.seed});
   to.bounds.insert(to.bounds.end(), bounds.begin(), bounds.end());
 }
 
-void Evaluator::ode(int first, Collected& to, const std::function<void()>& on_evaluation) {
+void BoundsOfImages::ode(int first, int count, std::span<const int> labels, Collected& to,
+                         const std::function<void()>& on_evaluation) {
+  const Conditions conditions = class_labels(model_, labels);
   const JacobianDenoiser denoise = [&](std::span<const double> x, std::span<const double> sigmas,
                                        std::span<const double> probe, std::span<double> denoised,
                                        std::span<double> product) {
-    jacobian_.denoise(x, sigmas, probe, denoised, product);
+    products_.denoise(x, levels_of(sigmas), conditions, probe, denoised, product);
     on_evaluation();
   };
-  std::vector<double> x = numbers_of(data_, first, int(batch_)), probe(x.size());
+  std::vector<double> x = numbers_of(data_, first, count), probe(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const auto image = std::uint32_t(std::size_t(first) + i / size_), place = std::uint32_t(i % size_);
     x[i] += kLevelWidth * (uniform({options_.seed, Stream::transform, image, 0}, place) - 0.5);
@@ -178,13 +186,13 @@ void Evaluator::ode(int first, Collected& to, const std::function<void()>& on_ev
   const double sigma_max = model_.preconditioner.sigma_max();
   const OdeRange range{kRoundingStd, sigma_max, model_.preconditioner.initial_std(sigma_max),
                        options_.ode_steps};
-  for (const double density : ode_log_densities(denoise, range, x, batch_, probe))
+  for (const double density : ode_log_densities(denoise, range, x, std::size_t(count), probe))
     to.ode.push_back(-density * to_bits_ - std::log2(kLevelWidth));
 }
 
 }  // namespace
 
-BitsPerDimension bits_per_dimension(Model& model, const Dataset& data, const Device& device,
+BitsPerDimension bits_per_dimension(const Model& model, const Dataset& data, const Device& device,
                                     const LikelihoodOptions& options,
                                     const std::function<void(double share)>& progress) {
   check(model, data, options);
@@ -196,26 +204,25 @@ BitsPerDimension bits_per_dimension(Model& model, const Dataset& data, const Dev
   const double work = (bound_work + 8.0 * options.ode_steps) * data.count();
   double done = 0;
   Collected values;
-  std::optional<Evaluator> evaluator;
+  BoundsOfImages bounds(model, device, options, data, std::min(options.batch, data.count()));
   for (int first = 0; first < data.count(); first += options.batch) {
     const int batch = std::min(options.batch, data.count() - first);
-    if (first == 0 || batch < options.batch) evaluator.emplace(model, device, options, data, batch);
     const auto on_evaluation = [&](int cost) {
       return [&, cost] {
         done += double(cost) * batch;
         if (progress) progress(std::min(done / work, 1.0));
       };
     };
-    if (!labels.empty())
-      evaluator->set_labels(std::span(labels).subspan(std::size_t(first), std::size_t(batch)));
-    if (schedule) evaluator->bound(first, values, on_evaluation(1));
-    evaluator->ode(first, values, on_evaluation(2));
+    const auto of_batch = labels.empty() ? std::span<const int>()
+                                         : std::span(labels).subspan(std::size_t(first), std::size_t(batch));
+    if (schedule) bounds.bound(first, batch, of_batch, values, on_evaluation(1));
+    bounds.ode(first, batch, of_batch, values, on_evaluation(2));
   }
 
   BitsPerDimension result{data.count(), knows_classes_of(model, data), std::nullopt,
                           mean_of_images(values.ode)};
   if (!schedule) return result;
-  result.bound = bound_bits(values.bounds, evaluator->to_bits());
+  result.bound = bound_bits(values.bounds, bounds.to_bits());
   return result;
 }
 

@@ -54,7 +54,7 @@ struct BitsPerDimension {
 // Use a device of f32: rounding to bf16 is noise of the size of the lowest levels. Error(usage) for less than
 // 2 images, for images of another form, and for classes that are not the model's where it cannot do without;
 // Error(non_finite) if the network returns NaN.
-BitsPerDimension bits_per_dimension(Model& model, const Dataset& data, const Device& device,
+BitsPerDimension bits_per_dimension(const Model& model, const Dataset& data, const Device& device,
                                     const LikelihoodOptions& options = {},
                                     const std::function<void(double share)>& progress = {});
 

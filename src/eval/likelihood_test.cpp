@@ -12,8 +12,6 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
-#include "diffusion/denoiser.h"
-#include "eval/likelihood_denoiser.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -225,71 +223,6 @@ TEST(Likelihood, Refusals) {
   std::ranges::fill(model.params.values(), std::numeric_limits<float>::quiet_NaN());
   model.params.mark_changed();
   refuses(ErrorKind::non_finite, gray_images(2), {.terms = 1, .ode_steps = 1}, "NaN");
-}
-
-// A batch with a level for each image, against the sampler's denoiser and against central differences of it.
-TEST(LikelihoodDenoiser, ValuesAndExactProducts) {
-  const std::vector<double> sigmas{0.05, 0.7, 9};
-  const std::vector<int> labels{2, 0, 1};
-  const NoiseSchedule schedule = make_schedule(ScheduleKind::cosine, 100);
-  for (const Preconditioner& preconditioner : {Preconditioner(Objective::epsilon, schedule),
-                                               {Objective::v, schedule},
-                                               {Objective::x0, schedule},
-                                               Preconditioner(EdmParameters{}),
-                                               Preconditioner(FlowParameters{})}) {
-    SCOPED_TRACE(to_string(preconditioner.objective()));
-    UNetConfig network = config(3);
-    network.dropout = 0.5;
-    Model model = model_of(network, preconditioner);
-    std::vector<double> x(3 * 64), probe(x.size());
-    fill_normal({1, Stream::init, 1, 0}, x);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      x[i] *= std::hypot(0.5, sigmas[i / 64]);
-      probe[i] = uniform_below({1, Stream::init, 2, 0}, 2, std::uint32_t(i)) == 0 ? -1 : 1;
-    }
-    LikelihoodDenoiser values(model, *device(), 3, 8, 8, LikelihoodDenoiser::Use::values),
-        jacobian(model, *device(), 3, 8, 8, LikelihoodDenoiser::Use::jacobian);
-    values.set_labels(labels);
-    jacobian.set_labels(labels);
-    std::vector<double> d(x.size()), d2(x.size()), product(x.size()), one(64);
-    values.denoise(x, sigmas, d);
-    jacobian.denoise(x, sigmas, probe, d2, product);
-    NetworkDenoiser sampler(model, *device(), 1, 8, 8);
-    for (std::size_t k = 0; k < 3; ++k) {
-      sampler.set_labels(std::span(labels).subspan(k, 1));
-      const auto image = std::span(x).subspan(k * 64, 64);
-      sampler.denoise(image, sigmas[k], one);
-      for (std::size_t i = 0; i < 64; ++i) {
-        EXPECT_NEAR(d[k * 64 + i], one[i], 1e-4 * (1 + sigmas[k]));
-        EXPECT_NEAR(d2[k * 64 + i], one[i], 1e-4 * (1 + sigmas[k]));
-      }
-      // probe^T dD/dx direction, both ways.
-      std::vector<double> direction(64), moved(64), up(64), down(64);
-      fill_normal({1, Stream::init, 3, 0}, direction);
-      const double h = 0.01 * std::hypot(0.5, sigmas[k]);
-      for (std::size_t i = 0; i < 64; ++i) moved[i] = image[i] + h * direction[i];
-      sampler.denoise(moved, sigmas[k], up);
-      for (std::size_t i = 0; i < 64; ++i) moved[i] = image[i] - h * direction[i];
-      sampler.denoise(moved, sigmas[k], down);
-      double by_product = 0, by_difference = 0;
-      for (std::size_t i = 0; i < 64; ++i) {
-        by_product += product[k * 64 + i] * direction[i];
-        by_difference += probe[k * 64 + i] * (up[i] - down[i]) / (2 * h);
-      }
-      EXPECT_NEAR(by_product, by_difference, 2e-3 * (1 + std::abs(by_difference))) << sigmas[k];
-    }
-  }
-}
-
-TEST(LikelihoodDenoiser, Labels) {
-  Model model = model_of(config(3), {Objective::v, make_schedule(ScheduleKind::cosine, 50)});
-  LikelihoodDenoiser d(model, *device(), 1, 8, 8, LikelihoodDenoiser::Use::values);
-  EXPECT_THROW(d.set_labels(std::vector<int>{3}), Error);
-  EXPECT_THROW(d.set_labels(std::vector<int>{-1}), Error);
-  Model without = model_of(config(0), {Objective::v, make_schedule(ScheduleKind::cosine, 50)});
-  LikelihoodDenoiser plain(without, *device(), 1, 8, 8, LikelihoodDenoiser::Use::values);
-  EXPECT_THROW(plain.set_labels(std::vector<int>{0}), Error);
-  plain.set_labels({});
 }
 
 }  // namespace

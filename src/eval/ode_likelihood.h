@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "eval/likelihood_denoiser.h"
+#include "eval/level_denoiser.h"
 
 namespace diffusion {
 

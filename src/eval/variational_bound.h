@@ -15,7 +15,7 @@
 
 #include "diffusion/samplers.h"
 #include "diffusion/schedule.h"
-#include "eval/likelihood_denoiser.h"
+#include "eval/level_denoiser.h"
 
 namespace diffusion {
 

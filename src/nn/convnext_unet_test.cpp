@@ -72,7 +72,7 @@ TEST(Network, NamesTheNearestSizes) {
 }
 
 TEST(Network, OnlyTheUNetTakesClasses) {
-  EXPECT_EQ(traits_of(fitted_to(UNetConfig{}, {28, 28}, 1, 11)).num_class_embeds, 11);
+  EXPECT_EQ(traits_of(fitted_to(UNetConfig{}, {28, 28}, 1, 11)).class_rows(), 11);
   EXPECT_EQ(traits_of(fitted_to(ConvNextConfig{}, {28, 28}, 3, 0)).in_channels, 3);
   EXPECT_THROW(fitted_to(ConvNextConfig{}, {28, 28}, 1, 11), Error);
 }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 #include "base/error.h"
 #include "nn/convnext_unet.h"
 #include "nn/unet.h"
@@ -10,13 +14,46 @@ namespace diffusion {
 
 namespace {
 
+std::vector<ConditionTraits> conditions_of(const UNetConfig& c) {
+  using Kind = ConditionTraits::Kind;
+  switch (c.class_embed_type) {
+    case ClassEmbedding::none:
+      return {};
+    case ClassEmbedding::table:
+      return {{kClassCondition, Kind::row, 1, c.num_class_embeds}};
+    case ClassEmbedding::timestep:
+      return {{kClassCondition, Kind::number, 1}};
+    case ClassEmbedding::identity:
+      return {{kClassCondition, Kind::vector, c.time_embedding_width()}};
+  }
+  return {};
+}
+
 NetworkTraits traits(const UNetConfig& c) {
-  return {"UNet2DModel",      c.sample_size,      c.in_channels,    c.out_channels,
-          c.class_embed_type, c.num_class_embeds, c.size_multiple()};
+  return {.type = "UNet2DModel",
+          .title = "U-Net",
+          .in_diffusers = true,
+          .sample_size = c.sample_size,
+          .in_channels = c.in_channels,
+          .out_channels = c.out_channels,
+          .size_multiple = c.size_multiple(),
+          .time = {.rows = c.time_embedding_type == TimeEmbedding::learned ? c.num_train_timesteps : 0,
+                   .positive = c.time_embedding_type == TimeEmbedding::fourier},
+          .conditions = conditions_of(c),
+          .takes_dropout = true};
 }
 
 NetworkTraits traits(const ConvNextConfig& c) {
-  return {"ConvNextUNet", c.sample_size, c.channels, c.channels, ClassEmbedding::none, 0, c.size_multiple()};
+  return {.type = "ConvNextUNet",
+          .title = "ConvNeXt U-Net",
+          .in_diffusers = false,
+          .sample_size = c.sample_size,
+          .in_channels = c.channels,
+          .out_channels = c.channels,
+          .size_multiple = c.size_multiple(),
+          .time = {},
+          .conditions = {},
+          .takes_dropout = false};
 }
 
 Network make(const UNetConfig& c, int n, int height, int width) {
@@ -29,8 +66,55 @@ Network make(const ConvNextConfig& c, int n, int height, int width) {
 
 }  // namespace
 
+double told_timestep(const TimeTraits& traits, double timestep) {
+  return traits.rows > 0 ? std::clamp(std::round(timestep), 0.0, double(traits.rows - 1)) : timestep;
+}
+
+const Network::Condition* Network::condition(std::string_view name) const {
+  const auto found =
+      std::ranges::find(conditions, name, [](const Condition& condition) { return condition.traits.name; });
+  return found == conditions.end() ? nullptr : &*found;
+}
+
+const ConditionTraits* NetworkTraits::condition(std::string_view name) const {
+  const auto found = std::ranges::find(conditions, name, &ConditionTraits::name);
+  return found == conditions.end() ? nullptr : &*found;
+}
+
+int NetworkTraits::class_rows() const {
+  const ConditionTraits* classes = condition(kClassCondition);
+  return classes ? classes->rows : 0;
+}
+
 Network make_network(const NetworkConfig& config, int n, int height, int width) {
   return std::visit([&](const auto& c) { return make(c, n, height, width); }, config);
+}
+
+Network frozen(const Network& net) {
+  Network result;
+  std::vector<Value> values;  // by node of `net`
+  for (const Graph::Node& node : net.graph.nodes()) {
+    std::vector<Value> in;
+    for (const int id : node.in) in.push_back(values[std::size_t(id)]);
+    if (node.source == Graph::Source::input) {
+      values.push_back(result.graph.input(node.name, node.shape));
+    } else if (node.source == Graph::Source::param) {
+      Param param = net.graph.params()[std::size_t(node.param)];
+      param.trainable = false;
+      values.push_back(result.graph.param(std::move(param), node.shape));
+    } else if (std::holds_alternative<Dropout>(node.op)) {
+      values.push_back(in.front());
+    } else {
+      values.push_back(result.graph.add(node.op, in, node.name));
+    }
+  }
+  const auto at = [&](Value value) { return values[std::size_t(value.id)]; };
+  result.sample = at(net.sample);
+  result.timestep = at(net.timestep);
+  for (const Network::Condition& condition : net.conditions)
+    result.conditions.push_back({condition.traits, at(condition.value)});
+  result.output = at(net.output);
+  return result;
 }
 
 NetworkTraits traits_of(const NetworkConfig& config) {
@@ -49,6 +133,14 @@ NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, in
   if (class_rows > 0) throw Error(ErrorKind::usage, "the network ConvNextUNet knows no classes");
   convnext.sample_size = sample_size;
   convnext.channels = channels;
+  return config;
+}
+
+NetworkConfig with_dropout(NetworkConfig config, double probability) {
+  auto* unet = std::get_if<UNetConfig>(&config);
+  if (!unet)
+    throw Error(ErrorKind::usage, fmt::format("the network {} has no dropout", traits_of(config).type));
+  unet->dropout = probability;
   return config;
 }
 

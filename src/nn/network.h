@@ -3,9 +3,9 @@
 // The networks that a diffusion model can have.
 
 #include <array>
-#include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "graph/graph.h"
 #include "nn/convnext_config.h"
@@ -15,33 +15,80 @@ namespace diffusion {
 
 using NetworkConfig = std::variant<UNetConfig, ConvNextConfig>;
 
+// Something that a network is told of each sample besides its noisy numbers and its timestep.
+struct ConditionTraits {
+  enum class Kind {
+    row,     // of a learned table: one whole number from 0 to rows - 1
+    number,  // any number, embedded as timesteps are
+    vector,  // `size` numbers, taken as they are
+  };
+  std::string_view name;  // kClassCondition
+  Kind kind;
+  int size;      // numbers per sample
+  int rows = 0;  // Kind::row: of the table
+};
+
+// The condition "class": the class of the picture to make.
+inline constexpr std::string_view kClassCondition = "class";
+
+// The timesteps that a network can be told.
+struct TimeTraits {
+  int rows = 0;           // of a learned embedding, which takes whole timesteps; 0: not learned
+  bool positive = false;  // it takes the logarithm (Fourier features)
+};
+
+// What a network is told for a timestep. It is the timestep itself, unless the embedding is learned: then it
+// is the nearest row of the table (halves go up), so a timestep below the first row is told as 0, and one
+// above the last as rows - 1.
+double told_timestep(const TimeTraits& traits, double timestep);
+
 // A network as a graph.
 struct Network {
+  struct Condition {
+    ConditionTraits traits;
+    Value value;  // [N, size, 1, 1]
+  };
+
   Graph graph;
   Value sample;    // [N, in_channels, H, W]
-  Value timestep;  // [N, 1, 1, 1], as a float; need not be whole unless the embedding is learned
-  std::optional<Value> class_labels;  // [N, 1, 1, 1] whole numbers (table), any number (timestep), or
-                                      // [N, time_embedding_width, 1, 1] (identity)
-  Value output;                       // [N, out_channels, H, W]
+  Value timestep;  // [N, 1, 1, 1], as told_timestep() gives them
+  std::vector<Condition> conditions;
+  Value output;  // [N, out_channels, H, W]
+
+  const Condition* condition(std::string_view name) const;  // nullptr if the network does not take it
 };
 
 // The network for batches of n images of height x width. Error(usage) if the config does not allow it.
 Network make_network(const NetworkConfig& config, int n, int height, int width);
 
+// The same function for evaluations: nothing to train, so that a plan makes no gradients of weights, and no
+// dropout, which a plan in training mode would apply. Its parameters lie where those of `net` do.
+Network frozen(const Network& net);
+
 // What every network says of itself.
 struct NetworkTraits {
-  std::string_view type;           // "UNet2DModel", "ConvNextUNet"
+  std::string_view type;           // of configuration files: "UNet2DModel", "ConvNextUNet"
+  std::string_view title;          // for people: "U-Net"
+  bool in_diffusers;               // whether Hugging Face's library has it
   std::array<int, 2> sample_size;  // height, width; 0: not given
   int in_channels, out_channels;
-  ClassEmbedding class_embed_type;
-  int num_class_embeds;  // rows of the class table; one more than the classes if there is a null class
-  int size_multiple;     // image sides must be multiples of this
+  int size_multiple;  // image sides must be multiples of this
+  TimeTraits time;
+  std::vector<ConditionTraits> conditions;
+  bool takes_dropout;  // whether there is a place for dropout in it
+
+  const ConditionTraits* condition(std::string_view name) const;  // nullptr if it does not take it
+  // Rows of the table of classes; one more than the classes if there is a null class. 0: there is no table.
+  int class_rows() const;
 };
 NetworkTraits traits_of(const NetworkConfig& config);
 
 // The config for other images, and for `class_rows` rows of a class table, 0 for none. Error(usage) if it
 // knows no classes and class_rows is not 0.
 NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows);
+
+// The config with dropout of this probability. Error(usage) unless its traits say takes_dropout.
+NetworkConfig with_dropout(NetworkConfig config, double probability);
 
 // By the file's _class_name, UNet2DModel if there is none. Errors as parse_unet_config.
 NetworkConfig parse_network_config(const Json& json, std::string_view source);

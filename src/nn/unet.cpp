@@ -169,10 +169,10 @@ Network make_unet(const UNetConfig& config, int n, int height, int width) {
   net.sample = g.input("sample", {n, config.in_channels, height, width});
   net.timestep = g.input("timestep", {n, 1, 1, 1});
   Value embedding = build.embed_time(net.timestep);
-  if (config.class_embed_type != ClassEmbedding::none) {
-    const bool vector = config.class_embed_type == ClassEmbedding::identity;
-    net.class_labels = g.input("class_labels", {n, vector ? config.time_embedding_width() : 1, 1, 1});
-    embedding = g.add(Add{}, {embedding, build.embed_class(*net.class_labels)}, "embedding");
+  for (const ConditionTraits& condition : traits_of(config).conditions) {  // the class, or none
+    const Value labels = g.input("class_labels", {n, condition.size, 1, 1});
+    net.conditions.push_back({condition, labels});
+    embedding = g.add(Add{}, {embedding, build.embed_class(labels)}, "embedding");
   }
   build.set_embedding(embedding);
 

@@ -63,7 +63,7 @@ struct SmallUNet {
     Plan p(net.graph, net.output, *device, mode, params, options);
     p.write_input(net.sample, noise(2 * 64, 0));
     p.write_input(net.timestep, std::vector<float>{3, 700});
-    p.write_input(*net.class_labels, std::vector<float>{0, 3});
+    p.write_input(net.conditions.front().value, std::vector<float>{0, 3});
     return p;
   }
 };
@@ -159,7 +159,7 @@ TEST(Plan, WrongUseIsRefused) {
 TEST(Plan, LabelOutsideTheTableIsAnError) {
   SmallUNet s;
   Plan plan = s.plan(Mode::inference);
-  plan.write_input(*s.net.class_labels, std::vector<float>{0, 4});
+  plan.write_input(s.net.conditions.front().value, std::vector<float>{0, 4});
   EXPECT_THROW(plan.forward(), Error);
 }
 

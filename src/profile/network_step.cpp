@@ -30,21 +30,21 @@ StepData random_step_data(const Network& net, int batch) {
   fill_normal({1, Stream::train_noise, 0, 0}, d.sample);
   fill_normal({1, Stream::train_noise, 1, 0}, d.target);
   for (int i = 0; i < batch; ++i) d.timestep.push_back(float(i * 37 % 1000));
-  if (net.class_labels) d.labels.resize(std::size_t(net.graph.shape(*net.class_labels).elements()));
+  if (const Network::Condition* classes = net.condition(kClassCondition))
+    d.labels.resize(std::size_t(net.graph.shape(classes->value).elements()));
   return d;
 }
 
 NetworkStep::NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
                          const Device& device, ParamStore params)
     : mode_(mode),
-      net_(make_network(config, batch, image_size[0], image_size[1])),
       params_(std::move(params)),
-      plan_(net_.graph, net_.output, device, mode, params_),
+      evaluator_(config, params_, device, mode, batch, image_size[0], image_size[1]),
       optimizer_(params_, {}),
-      output_(std::size_t(net_.graph.shape(net_.output).elements())),
+      output_(std::size_t(batch) * evaluator_.output_size()),
       grad_(output_.size()),
       weights_(std::size_t(batch), 1.0) {
-  set_data(random_step_data(net_, batch));
+  set_data(random_step_data(net(), batch));
 }
 
 void NetworkStep::set_data(StepData data) {
@@ -52,20 +52,18 @@ void NetworkStep::set_data(StepData data) {
   if (data_.target.size() != output_.size())
     throw Error(ErrorKind::bad_input, fmt::format("the target has {} numbers, the network's output has {}",
                                                   data_.target.size(), output_.size()));
-  plan_.write_input(net_.sample, data_.sample);
-  plan_.write_input(net_.timestep, data_.timestep);
-  if (net_.class_labels) plan_.write_input(*net_.class_labels, data_.labels);
+  conditions_.clear();
+  if (!data_.labels.empty()) conditions_.emplace(kClassCondition, data_.labels);
 }
 
 double NetworkStep::run() {
-  plan_.forward();
+  evaluator_.evaluate(data_.sample, data_.timestep, conditions_, output_);
   auto outside = Clock::now();
-  plan_.read_output(output_);
   const double loss = loss_and_grad(LossKind::huber, output_, data_.target, weights_, grad_);
   outside_seconds_ = seconds_since(outside);
   if (mode_ == Mode::inference) return loss;
   std::ranges::fill(params_.grads(), 0.f);
-  plan_.backward(grad_);
+  evaluator_.backward(grad_);
   outside = Clock::now();
   optimizer_.update(params_, ++steps_, 1e-4, 1, 0.999);
   outside_seconds_ += seconds_since(outside);

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "diffusion/evaluator.h"
 #include "nn/network.h"
 #include "plan/plan.h"
 #include "train/optimizer.h"
@@ -22,15 +25,16 @@ StepData random_step_data(const Network& net, int batch);
 // training step but the making of its batch: forward, smooth L1 loss, backward, AdamW with EMA.
 class NetworkStep {
  public:
-  // `params` laid out for the network. Height and width as validate_image_size accepts them.
+  // `params` laid out for the network; `device` must outlive this. Height and width as validate_image_size
+  // accepts them.
   NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
               const Device& device, ParamStore params);
   NetworkStep(const NetworkStep&) = delete;
   NetworkStep& operator=(const NetworkStep&) = delete;
 
-  const Network& net() const { return net_; }
+  const Network& net() const { return evaluator_.network(); }
   const ParamStore& params() const { return params_; }
-  std::size_t arena_bytes() const { return plan_.arena_bytes(); }
+  std::size_t arena_bytes() const { return evaluator_.arena_bytes(); }
 
   void set_data(StepData data);
   // Runs it and returns the loss of the output against the target (also in Mode::inference).
@@ -38,16 +42,16 @@ class NetworkStep {
   // Of the last run: seconds outside the network (loss and optimizer).
   double outside_seconds() const { return outside_seconds_; }
   void set_observer(std::function<void(const StepTiming&)> observer) {
-    plan_.set_observer(std::move(observer));
+    evaluator_.set_observer(std::move(observer));
   }
 
  private:
   Mode mode_;
-  Network net_;
   ParamStore params_;
-  Plan plan_;
+  Evaluator evaluator_;
   Optimizer optimizer_;
   StepData data_;
+  Conditions conditions_;
   std::vector<float> output_, grad_;
   std::vector<double> weights_;
   std::int64_t steps_ = 0;

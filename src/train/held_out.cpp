@@ -9,10 +9,9 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "diffusion/evaluator.h"
 #include "diffusion/forward_process.h"
 #include "diffusion/loss.h"
-#include "nn/network.h"
-#include "plan/plan.h"
 
 namespace diffusion {
 
@@ -74,9 +73,9 @@ bool HeldOut::is_due(std::int64_t step, bool run_ends) const {
   return interval_ > 0 && (step % interval_ == 0 || (run_ends && step > interval_));
 }
 
-HeldOutLoss HeldOut::measure(Model& model, const Device& device) const {
-  const Network net = make_network(model.network, kBatch, images_.example_height(), images_.example_width());
-  Plan plan(net.graph, net.output, device, Mode::inference, model.params);
+HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
+  Evaluator evaluator(model, device, kBatch, images_.example_height(), images_.example_width());
+  const bool has_classes = model.traits().condition(kClassCondition) != nullptr;
   const BatchStream stream(images_, kSeed, {.size = kImages});
   const std::size_t size = stream.example_size();
   std::vector<float> input(kBatch * size), target(kBatch * size), output(kBatch * size), timesteps(kBatch),
@@ -95,11 +94,9 @@ HeldOutLoss HeldOut::measure(Model& model, const Device& device) const {
       timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);
       labels[i] = float(label.value_or(0));
     }
-    plan.write_input(net.sample, input);
-    plan.write_input(net.timestep, timesteps);
-    if (net.class_labels) plan.write_input(*net.class_labels, labels);
-    plan.forward();
-    plan.read_output(output);
+    Conditions conditions;
+    if (has_classes) conditions.emplace(kClassCondition, labels);
+    evaluator.evaluate(input, timesteps, conditions, output);
     for (std::size_t i = 0; i < kBatch; ++i) {
       const std::size_t image = std::size_t(begin) + i;
       const double weight = loss_weight(config_.weighting, preconditioner_, sigmas_[image]);

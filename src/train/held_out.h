@@ -34,7 +34,7 @@ class HeldOut {
   bool is_due(std::int64_t step, bool run_ends) const;
 
   // `model` holds the weights to measure. NaN and infinity pass through.
-  HeldOutLoss measure(Model& model, const Device& device) const;
+  HeldOutLoss measure(const Model& model, const Device& device) const;
 
  private:
   Dataset images_;

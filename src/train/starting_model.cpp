@@ -50,7 +50,7 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
     throw Error(ErrorKind::usage, fmt::format("the model cannot be trained on {}: {}", dataset.name, reason));
   };
   if (traits.in_channels != traits.out_channels ||
-      (traits.class_embed_type != ClassEmbedding::none && traits.class_embed_type != ClassEmbedding::table))
+      (traits.condition(kClassCondition) && traits.class_rows() == 0))
     refuse("it is no network that we train");
   if (traits.in_channels != dataset.channels || (traits.sample_size[0] > 0 && traits.sample_size != size))
     refuse(fmt::format(

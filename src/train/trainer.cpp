@@ -46,7 +46,7 @@ Model make_model(const TrainConfig& c, const Dataset& dataset, std::optional<Mod
     return std::move(*start);
   }
   Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};
-  if (const int rows = model.traits().num_class_embeds; rows > 0) {
+  if (const int rows = model.traits().class_rows(); rows > 0) {
     model.class_names = dataset.class_names;
     model.null_class = rows - 1;
   }
@@ -97,15 +97,14 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
       talk_(std::move(talk)),
       model_(make_model(config_, dataset_, std::move(start))),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
-      net_(make_network(config_.network, config_.batch / config_.accumulate, dataset_.example_height(),
-                        dataset_.example_width())),
       optimizer_(model_.params, {.kind = config_.optimizer,
                                  .beta1 = config_.beta1,
                                  .beta2 = config_.beta2,
                                  .weight_decay = config_.weight_decay}),
-      plan_(net_.graph, net_.output, *device_, Mode::training, model_.params),
+      evaluator_(config_.network, model_.params, *device_, Mode::training, config_.batch / config_.accumulate,
+                 dataset_.example_height(), dataset_.example_width()),
       batches_(dataset_, config_, model_.preconditioner, model_.null_class.value_or(-1)),
-      output_(std::size_t(net_.graph.shape(net_.output).elements())),
+      output_(std::size_t(config_.batch / config_.accumulate) * evaluator_.output_size()),
       grad_(output_.size()) {
   std::error_code error;
   fs::create_directories(run_, error);
@@ -182,12 +181,11 @@ double Trainer::evaluate_part(std::size_t part, const RunContext& context) {
     const std::size_t size = all.size() / std::size_t(config_.accumulate);
     return std::span(all).subspan(part * size, size);
   };
+  Conditions conditions;
+  if (const auto labels = slice(batch_.labels); !labels.empty())
+    conditions[std::string(kClassCondition)].assign(labels.begin(), labels.end());
   const auto forward = [&](std::span<const float> input, std::span<const float> timesteps) {
-    plan_.write_input(net_.sample, input);
-    plan_.write_input(net_.timestep, timesteps);
-    if (net_.class_labels) plan_.write_input(*net_.class_labels, slice(batch_.labels));
-    plan_.forward(context);
-    plan_.read_output(output_);
+    evaluator_.evaluate(input, timesteps, conditions, output_, context);
   };
   if (lower_) {  // first, as the backward needs what the other evaluation leaves; dropout is the same in both
     forward(slice(lower_->input()), slice(lower_->timesteps()));
@@ -214,7 +212,7 @@ StepReport Trainer::train_step() {
     const RunContext context{config_.seed, step, first_sample};
     loss += evaluate_part(std::size_t(a), context) / config_.accumulate;
     if (!std::isfinite(loss)) fail_non_finite("loss", loss);
-    plan_.backward(grad_, context);
+    evaluator_.backward(grad_, context);
   }
 
   const double average = 1.0 / config_.accumulate;

@@ -9,10 +9,9 @@
 #include <string>
 
 #include "data/dataset.h"
+#include "diffusion/evaluator.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
-#include "nn/network.h"
-#include "plan/plan.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/consistency_batch.h"
@@ -73,9 +72,8 @@ class Trainer {
   std::unique_ptr<FileLock> lock_;
   Model model_;
   std::unique_ptr<Device> device_;
-  Network net_;
   Optimizer optimizer_;
-  Plan plan_;
+  Evaluator evaluator_;
   BatchMaker batches_;
   TrainingBatch batch_;
   std::optional<ConsistencyBatch> lower_;  // if this is consistency tuning

@@ -15,7 +15,7 @@ BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
       preconditioner_(preconditioner),
       stream_(dataset, config.seed, {config.batch, config.flip, config.drop_last}),
       image_size_(stream_.example_size()),
-      conditional_(traits_of(config.network).class_embed_type == ClassEmbedding::table),
+      conditional_(traits_of(config.network).class_rows() > 0),
       null_class_(null_class),
       images_(std::size_t(config.batch) * image_size_) {}
 

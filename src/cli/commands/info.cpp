@@ -14,6 +14,7 @@
 #include "diffusion/model.h"
 #include "diffusion/weights.h"
 #include "files/fs.h"
+#include "nn/describe.h"
 
 namespace diffusion {
 
@@ -70,28 +71,8 @@ Json::Array to_json_array(const auto& values) {
   return array;
 }
 
-Json block_names(const std::vector<bool>& attention, const char* plain, const char* with_attention) {
-  Json::Array names;
-  for (const bool attends : attention) names.emplace_back(attends ? with_attention : plain);
-  return names;
-}
-
-Json::Object shape_to_json(const UNetConfig& c) {
-  return {{"block_out_channels", to_json_array(c.block_out_channels)},
-          {"layers_per_block", c.layers_per_block},
-          {"down_blocks", block_names(c.down_block_attention, "DownBlock2D", "AttnDownBlock2D")},
-          {"up_blocks", block_names(c.up_block_attention, "UpBlock2D", "AttnUpBlock2D")}};
-}
-
-Json::Object shape_to_json(const ConvNextConfig& c) {
-  return {{"dim", c.dim},
-          {"dim_mults", to_json_array(c.dim_mults)},
-          {"heads", c.heads},
-          {"head_dim", c.head_dim}};
-}
-
 Json network_to_json(const Model& model) {
-  Json::Object network = std::visit([](const auto& c) { return shape_to_json(c); }, model.network);
+  Json::Object network = levels_to_json(model.network);
   network["type"] = model.traits().type;
   network["parameters"] = model.params.layout().parameter_count();
   network["tensors"] = model.params.layout().entries().size();
@@ -114,27 +95,11 @@ Json schedule_to_json(const Preconditioner& preconditioner) {
                       {"terminal_snr_warning", warning ? Json(*warning) : Json(nullptr)}};
 }
 
-std::string describe_levels(const UNetConfig& c) {
-  std::vector<std::string> levels;
-  for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
-    levels.push_back(
-        fmt::format("{}{}", c.block_out_channels[i], c.down_block_attention[i] ? " (attention)" : ""));
-  return fmt::format("{} channels, {} block{} each", fmt::join(levels, ", "), c.layers_per_block,
-                     c.layers_per_block == 1 ? "" : "s");
-}
-
-std::string describe_levels(const ConvNextConfig& c) {
-  std::vector<int> widths;
-  for (const int mult : c.dim_mults) widths.push_back(c.dim * mult);
-  return fmt::format("{} channels, 2 ConvNeXt blocks and linear attention each", fmt::join(widths, ", "));
-}
-
 void print_network(const Model& model) {
   const NetworkTraits traits = model.traits();
-  print_line(fmt::format("network    {}, {} parameters in {} tensors",
-                         std::holds_alternative<UNetConfig>(model.network) ? "U-Net" : "ConvNeXt U-Net",
+  print_line(fmt::format("network    {}, {} parameters in {} tensors", traits.title,
                          model.params.layout().parameter_count(), model.params.layout().entries().size()));
-  print_line("levels     " + std::visit([](const auto& c) { return describe_levels(c); }, model.network));
+  print_line("levels     " + describe_levels(model.network));
   if (traits.sample_size[0] > 0)
     print_line(fmt::format("images     {} x {}, {} channel{}", traits.sample_size[1], traits.sample_size[0],
                            traits.in_channels, traits.in_channels == 1 ? "" : "s"));

@@ -31,11 +31,10 @@ struct TrainOptions {
 };
 
 void set_dropout(TrainConfig& c, double probability) {
-  auto* unet = std::get_if<UNetConfig>(&c.network);
-  if (!unet)
+  if (!traits_of(c.network).takes_dropout)
     throw Error(ErrorKind::usage,
                 fmt::format("--dropout is not for the preset {}, whose network has none", c.preset));
-  unet->dropout = probability;
+  c.network = with_dropout(std::move(c.network), probability);
 }
 
 void refuse_what_the_model_decides(const CLI::App& app) {

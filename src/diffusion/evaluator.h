@@ -1,0 +1,115 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "device/device.h"
+#include "diffusion/conditions.h"
+#include "diffusion/model.h"
+#include "nn/network.h"
+#include "plan/plan.h"
+
+namespace diffusion {
+
+// The noise level of one sample.
+struct SampleLevel {
+  double sigma;
+  // What the network is told instead of the c_noise of sigma (some samplers of diffusers round timesteps).
+  std::optional<double> timestep = {};
+};
+
+// Evaluates a network on a device: the one place that writes its inputs, runs a plan and reads what it says,
+// where maths in double meets the network's precision. Every sample of a call has a noise level and
+// conditions of its own, and its result does not depend on the others of the call.
+//
+// An evaluator serves one thread at a time. Several, each on a thread of its own, may evaluate one model at
+// the same time.
+class Evaluator {
+ public:
+  // What there is besides values of D and F: nothing, or products with the Jacobian of D.
+  enum class Use { values, products };
+
+  // For 1 to `most_samples` samples of height x width a call. Evaluates without dropout. `model` and `device`
+  // must outlive this, and the model's weights must not change during a call.
+  //
+  // Each number of samples needs a plan of its own, with memory for activations and for repacked weights; the
+  // `most_plans` used last are kept. That for `most_samples` is made at once, so that a size for which there
+  // is no memory fails here. Error(usage) if the network allows no such images.
+  Evaluator(const Model& model, const Device& device, int most_samples, int height, int width,
+            Use use = Use::values, int most_plans = 1);
+
+  // The raw network alone, without D: with Mode::training to train it. `params` and `device` must outlive
+  // this.
+  Evaluator(const NetworkConfig& network, ParamStore& params, const Device& device, Mode mode,
+            int most_samples, int height, int width);
+
+  // D(x; sigma), the estimate of the clean images. states and denoised: [N, C, H, W], N = levels.size();
+  // denoised may be states. Error(usage) if sizes or conditions do not fit (check_conditions), or if the
+  // network has not as many output channels as input channels.
+  void denoise(std::span<const double> states, std::span<const SampleLevel> levels,
+               const Conditions& conditions, std::span<double> denoised);
+
+  // The same with Use::products, and of each sample product = probe^T dD/dx, [N, C, H, W]; denoised is not
+  // states. It is exact: the backward pass of the network, without its weights' gradients, costs about as
+  // much as one more forward. (Central differences of D would take three forwards instead of these two, and
+  // lose half of the digits.)
+  void denoise(std::span<const double> states, std::span<const SampleLevel> levels,
+               const Conditions& conditions, std::span<const double> probe, std::span<double> denoised,
+               std::span<double> product);
+
+  // The raw output F. input: [N, in_channels, H, W], as the network sees it (c_in x); timesteps: [N], of
+  // which the network is told told_timestep(); output: [N, out_channels, H, W]. `context` decides dropout.
+  // Errors as those of denoise().
+  void evaluate(std::span<const float> input, std::span<const float> timesteps, const Conditions& conditions,
+                std::span<float> output, const RunContext& context = {});
+
+  // With Mode::training, after evaluate() in the same context: adds to the gradients of the parameters, from
+  // the gradient of a loss with respect to F, [N, out_channels, H, W].
+  void backward(std::span<const float> output_grad, const RunContext& context = {});
+
+  std::size_t input_size() const { return input_size_; }    // numbers of a sample
+  std::size_t output_size() const { return output_size_; }  // numbers of F of a sample
+
+  // Of the plan that was used last; before the first call, of that for most_samples.
+  const Network& network() const { return latest().network; }
+  std::size_t arena_bytes() const { return latest().plan.arena_bytes(); }
+
+  // Called after every kernel of later calls; empty: none.
+  void set_observer(std::function<void(const StepTiming&)> observer);
+
+ private:
+  // A network for a number of samples, ready to run.
+  struct Prepared {
+    std::size_t samples;
+    Network network;
+    Plan plan;
+  };
+
+  Evaluator(const NetworkConfig& network, ParamStore& params, const Preconditioner* preconditioner,
+            const Device& device, Mode mode, bool products, std::array<int, 3> most, int most_plans);
+
+  Prepared make(std::size_t samples) const;
+  Prepared& prepare(std::size_t samples);
+  const Prepared& latest() const;
+  void check_denoiser() const;
+
+  NetworkConfig config_;
+  NetworkTraits traits_;
+  ParamStore& params_;
+  const Preconditioner* preconditioner_;  // nullptr: there is no D
+  const Device& device_;
+  Mode mode_;
+  bool products_;
+  std::size_t most_samples_, most_plans_;
+  int height_, width_;
+  std::size_t input_size_, output_size_;
+  std::vector<Prepared> plans_;  // the one used last first
+  std::function<void(const StepTiming&)> observer_;
+  std::vector<float> numbers_, timesteps_, told_;
+};
+
+}  // namespace diffusion
