@@ -81,6 +81,12 @@ const Evaluator::Prepared& Evaluator::latest() const {
   return plans_.front();
 }
 
+std::size_t Evaluator::arena_bytes() const {
+  std::size_t bytes = 0;
+  for (const Prepared& prepared : plans_) bytes += prepared.plan.arena_bytes();
+  return bytes;
+}
+
 void Evaluator::set_observer(std::function<void(const StepTiming&)> observer) {
   observer_ = std::move(observer);
   for (Prepared& prepared : plans_) prepared.plan.set_observer(observer_);

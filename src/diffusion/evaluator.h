@@ -76,7 +76,7 @@ class Evaluator {
 
   // Of the plan that was used last; before the first call, of that for most_samples.
   const Network& network() const { return latest().network; }
-  std::size_t arena_bytes() const { return latest().plan.arena_bytes(); }
+  std::size_t arena_bytes() const;  // of all plans that are kept
 
   // Called after every kernel of later calls; empty: none.
   void set_observer(std::function<void(const StepTiming&)> observer);

@@ -139,7 +139,9 @@ TEST(Evaluator, PlansComeAndGo) {
       EXPECT_EQ(evaluator->network().graph.shape(evaluator->network().sample).n, std::int64_t(count));
       EXPECT_EQ(evaluator == &two_plans, kernels > 0);
     }
-  EXPECT_LT(one_plan.arena_bytes(), most);  // of two samples
+  EXPECT_LT(one_plan.arena_bytes(), most);  // that of two samples alone
+  EXPECT_GT(two_plans.arena_bytes(), most);
+  EXPECT_LT(two_plans.arena_bytes(), 2 * most);
 }
 
 // Two on one model, with the halves of the work.
