@@ -18,6 +18,17 @@ void require(bool holds, std::string_view option, double found, std::string_view
   if (!holds) throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", option, found, accepted));
 }
 
+// What the levels of edm and flow are, but for sigma_data, which stands in to_json() for every objective.
+Json::Object level_fields(const TrainConfig& c, const EdmParameters& edm, const FlowParameters& flow) {
+  if (c.objective == Objective::flow) return {{"logit_mean", flow.logit_mean}, {"logit_std", flow.logit_std}};
+  if (c.objective != Objective::edm) return {};
+  Json::Object fields{{"p_mean", edm.p_mean}, {"p_std", edm.p_std}};
+  if (c.start) return fields;  // whose fingerprint knows the range
+  fields["sigma_min"] = edm.sigma_min;
+  fields["sigma_max"] = edm.sigma_max;
+  return fields;
+}
+
 }  // namespace
 
 std::string_view to_string(RateShape shape) {
@@ -75,6 +86,7 @@ Json to_json(const TrainConfig& c) {
       {"label_dropout", c.label_dropout},
       {"clip_samples", c.clip_samples},
   };
+  object.merge(level_fields(c, c.edm, c.flow));
   // Absent otherwise, as in the runs of older versions.
   if (c.start) object["start"] = *c.start;
   if (c.consistency) {
@@ -82,6 +94,11 @@ Json to_json(const TrainConfig& c) {
     object["consistency"] = to_json(*c.consistency);
   }
   return object;
+}
+
+Json with_later_fields(Json saved, const TrainConfig& c) {
+  if (auto* object = std::get_if<Json::Object>(&saved.value())) object->merge(level_fields(c, {}, {}));
+  return saved;
 }
 
 void validate(const TrainConfig& c) {

@@ -75,8 +75,9 @@ std::string differences(const Json& there, const Json& here) {
   return list;
 }
 
-void check_same_run(const fs::path& run, const TrainingState& found, const TrainingState& wanted) {
-  const std::string config = differences(found.config, wanted.config),
+void check_same_run(const fs::path& run, const TrainConfig& c, const TrainingState& found,
+                    const TrainingState& wanted) {
+  const std::string config = differences(with_later_fields(found.config, c), wanted.config),
                     data = differences(found.data, wanted.data);
   if (config.empty() && data.empty()) return;
   throw Error(
@@ -125,7 +126,7 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
       Json::Object{{"threads", thread_count()}, {"cpu", cpu_description()}, {"version", version()}};
   if (const auto checkpoint = find_checkpoint(run_, talk_)) {
     const TrainingState found = read_training_state(*checkpoint);
-    check_same_run(run_, found, state_);
+    check_same_run(run_, config_, found, state_);
     if (const std::string changed = differences(found.environment, state_.environment); !changed.empty())
       talk_("resuming under other conditions, so the result will not be the same bits as an unbroken run: " +
             changed);

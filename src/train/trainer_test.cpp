@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "data/shapes.h"
+#include "files/sha256.h"
 #include "formats/safetensors.h"
 #include "support/scratch.h"
 #include "train/presets.h"
@@ -148,6 +149,67 @@ TEST(Trainer, RefusesAnotherConfigurationInTheSameDirectory) {
     EXPECT_NE(std::string(e.what()).find("block_out_channels"), std::string::npos) << e.what();
     EXPECT_NE(std::string(e.what()).find("0.5"), std::string::npos) << e.what();
   }
+}
+
+TEST(Trainer, RefusesOtherTrainingLevels) {
+  TrainConfig edm = tiny_config(2), flow = edm;
+  edm.objective = Objective::edm;
+  flow.objective = Objective::flow;
+  const auto refuses = [](const TrainConfig& first, const TrainConfig& second, const std::string& field) {
+    const scratch::Folder folder;
+    train(first, folder.path() / "run");
+    const std::string message =
+        scratch::error_of(ErrorKind::usage, [&] { train(second, folder.path() / "run"); });
+    EXPECT_NE(message.find(field), std::string::npos) << message;
+  };
+  TrainConfig other = edm;
+  other.edm.p_mean = -0.4;
+  refuses(edm, other, "p_mean (-1.2 there, -0.4 here)");
+  other = edm;
+  other.edm.p_std = 1;
+  refuses(edm, other, "p_std (1.2 there, 1.0 here)");
+  other = edm;
+  other.edm.sigma_max = 50;
+  refuses(edm, other, "sigma_max (80.0 there, 50.0 here)");
+  other = flow;
+  other.flow.logit_mean = 0.5;
+  refuses(flow, other, "logit_mean (0.0 there, 0.5 here)");
+  other = flow;
+  other.flow.logit_std = 2;
+  refuses(flow, other, "logit_std (1.0 there, 2.0 here)");
+}
+
+// The newest checkpoint of `run` as a version wrote it that did not save these fields.
+void forget_fields(const fs::path& run, const std::vector<std::string>& fields) {
+  const fs::path state = run / "latest/training/state.json", manifest = run / "latest/manifest.json";
+  Json json = parse_json(text_of(state), "state");
+  auto& config = std::get<Json::Object>(std::get<Json::Object>(json.value())["config"].value());
+  for (const std::string& field : fields) EXPECT_EQ(config.erase(field), 1u) << field;
+  std::ofstream(state, std::ios::binary) << dump_json(json, 2) << "\n";
+  Json list = parse_json(text_of(manifest), "manifest");
+  auto& files = std::get<Json::Object>(std::get<Json::Object>(list.value())["files"].value());
+  files["training/state.json"] =
+      Json::Object{{"size", fs::file_size(state)}, {"sha256", sha256_of_file(state)}};
+  std::ofstream(manifest, std::ios::binary) << dump_json(list, 2) << "\n";
+}
+
+TEST(Trainer, RunsOfOlderVersionsAreResumed) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(2);
+  config.objective = Objective::edm;
+  train(config, folder.path() / "edm", 1);
+  forget_fields(folder.path() / "edm", {"p_mean", "p_std", "sigma_min", "sigma_max"});
+  EXPECT_TRUE(train(config, folder.path() / "edm").complete);
+
+  config.objective = Objective::flow;
+  train(config, folder.path() / "flow", 1);
+  forget_fields(folder.path() / "flow", {"logit_mean", "logit_std"});
+  config.flow.logit_std = 2;
+  const std::string message =
+      scratch::error_of(ErrorKind::usage, [&] { train(config, folder.path() / "flow"); });
+  EXPECT_NE(message.find("logit_std (1.0 there, 2.0 here)"), std::string::npos) << message;
+  config.flow.logit_std = 1;
+  EXPECT_TRUE(train(config, folder.path() / "flow").complete);
 }
 
 TEST(Trainer, SecondProcessIsRefused) {
