@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "files/folders.h"
+
 namespace diffusion {
 
 namespace fs = std::filesystem;
@@ -12,7 +14,7 @@ std::string environment(const char* variable) {
 }
 
 fs::path cache_folder() {
-  if (const std::string own = environment("DIFFUSION_CACHE_DIR"); !own.empty()) return fs::absolute(own);
+  if (const std::string own = environment("DIFFUSION_CACHE_DIR"); !own.empty()) return from_root(own);
   fs::path base = environment("XDG_CACHE_HOME");
   if (!base.is_absolute()) {
     const fs::path home = environment("HOME");

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "data/content_hash.h"
 #include "files/file_descriptor.h"
+#include "files/folders.h"
 
 namespace diffusion {
 
@@ -142,7 +143,7 @@ std::optional<FolderListing> list_image_folder(const fs::path& folder) {
 }
 
 SampleSource image_folder_source(const fs::path& folder, FolderListing listing) {
-  const fs::path place = fs::canonical(folder);
+  const fs::path place = resolved(folder);
   const auto files = std::make_shared<const std::vector<FolderListing::File>>(std::move(listing.files));
   SampleSource source;
   source.name = place.filename().string();

@@ -20,6 +20,7 @@
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/tar_shards.h"
+#include "files/folders.h"
 #include "pictures/unread_formats.h"
 
 namespace diffusion {
@@ -40,12 +41,12 @@ Dataset read_idx_folder(const fs::path& folder, const IdxFiles& files) {
 std::optional<fs::path> split_folder(const fs::path& folder, Split split) {
   constexpr std::array<std::string_view, 5> kSplits{"train", "test", "val", "valid", "validation"};
   bool has_train = false;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& entry : entries_of(folder)) {
+    const std::string name = entry.filename().string();
     if (name.starts_with('.')) continue;
     if (is_image_name(name)) return std::nullopt;
-    if (!entry.is_directory(ignored)) continue;
+    std::error_code ignored;
+    if (!fs::is_directory(entry, ignored)) continue;
     if (std::ranges::find(kSplits, name) == kSplits.end()) return std::nullopt;
     has_train = has_train || name == "train";
   }

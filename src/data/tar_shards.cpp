@@ -13,6 +13,7 @@
 #include "data/archive.h"
 #include "data/content_hash.h"
 #include "data/image_folder.h"
+#include "files/folders.h"
 #include "formats/json.h"
 
 namespace diffusion {
@@ -166,11 +167,9 @@ std::vector<fs::path> find_tar_shards(const std::string& path) {
   std::error_code ignored;
   std::vector<fs::path> shards;
   if (fs::is_directory(path, ignored)) {
-    for (const auto& entry : fs::directory_iterator(path, ignored))
-      if (const std::string name = entry.path().filename().string();
-          is_tar_name(name) && !name.starts_with('.'))
-        shards.push_back(entry.path());
-    std::ranges::sort(shards, {}, &fs::path::native);
+    for (const fs::path& entry : entries_of(path))
+      if (const std::string name = entry.filename().string(); is_tar_name(name) && !name.starts_with('.'))
+        shards.push_back(entry);
   } else if (fs::exists(path, ignored)) {
     if (is_tar_name(path)) shards.push_back(path);
   } else if (const auto names = expand_braces(path)) {
@@ -195,7 +194,7 @@ SampleSource tar_shard_source(const std::string& path, std::vector<fs::path> sha
       hash.add(std::uint64_t(number));
   }
   SampleSource source;
-  source.place = fs::absolute(path).lexically_normal();
+  source.place = from_root(path).lexically_normal();
   const fs::path named = source.place.has_filename() ? source.place : source.place.parent_path();
   source.name = named.filename().string();
   source.signature = hash.value();

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "diffusion/weights.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"
 
@@ -51,7 +52,7 @@ Json read_scheduler(const fs::path& path, const PipelineIndex& index) {
 
 // What we wrote of class names, null class and sampler.
 void read_extras(const fs::path& path, Model& model) {
-  if (!fs::exists(path)) return;
+  if (!path_exists(path)) return;
   const Json json = read_json(path);
   const auto where = [&](const char* field) { return fmt::format("{}: field {}", path.string(), field); };
   if (const Json* names = json.find("class_names"))
@@ -102,7 +103,7 @@ SamplingSettings consistency_sampling(const SamplingSettings& scheduler) {
 }
 
 fs::path component_directory(const fs::path& directory, const char* component) {
-  return fs::is_directory(directory / component) ? directory / component : directory;
+  return is_folder(directory / component) ? directory / component : directory;
 }
 
 void write_pipeline(const fs::path& directory, const Model& model, std::span<const float> weights,
@@ -120,8 +121,8 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   std::vector<TensorToWrite> tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())
     tensors.push_back({entry.name, entry.dims, weights.subspan(entry.offset, entry.size), dtype});
-  fs::create_directory(directory / "unet");
-  fs::create_directory(directory / "scheduler");
+  make_folder(directory / "unet");
+  make_folder(directory / "scheduler");
   write_file(directory / "model_index.json",
              dump_json(to_json(index, in_diffusers ? "diffusers" : kOwnLibrary), 2) + "\n");
   write_file(directory / "diffusion.json", dump_json(extras, 2) + "\n");
@@ -131,14 +132,14 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
 }
 
 Model read_pipeline(const fs::path& directory) {
-  if (!fs::is_directory(directory))
+  if (!is_folder(directory))
     throw Error(
         ErrorKind::bad_input,
         fmt::format("{} is not a directory; a model is a pipeline directory or a run", directory.string()));
   const fs::path unet_dir = component_directory(directory, "unet");
   const fs::path config_path = unet_dir / "config.json";
   const fs::path scheduler_path = component_directory(directory, "scheduler") / "scheduler_config.json";
-  if (!fs::exists(config_path))
+  if (!path_exists(config_path))
     throw Error(ErrorKind::bad_input,
                 fmt::format("{} holds no model: there is no unet/config.json and no config.json",
                             directory.string()));

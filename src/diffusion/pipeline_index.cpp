@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "files/folders.h"
 #include "files/fs.h"
 
 namespace diffusion {
@@ -10,7 +11,7 @@ namespace diffusion {
 PipelineIndex read_pipeline_index(const std::filesystem::path& file) {
   constexpr std::uint64_t kMaxBytes = 1 << 20;
   PipelineIndex index;
-  if (!std::filesystem::exists(file)) return index;
+  if (!path_exists(file)) return index;
   const std::string source = file.string();
   const Json json = parse_json(read_text_file(file, kMaxBytes), source);
   for (const auto& [name, value] : to_object(json, source)) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "formats/json.h"
 
@@ -34,12 +35,7 @@ bool is_there(const fs::path& path) {
 
 std::vector<std::string> file_names(const fs::path& directory) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
-    names.push_back(entry->path().filename().string());
-  if (error)
-    throw Error(ErrorKind::io, fmt::format("Cannot list {}: {}.", directory.string(), error.message()));
-  std::ranges::sort(names);
+  for (const fs::path& entry : entries_of(directory)) names.push_back(entry.filename().string());
   return names;
 }
 

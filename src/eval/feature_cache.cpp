@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"
 #include "formats/manifest.h"
@@ -26,7 +27,7 @@ constexpr const char* kManifest = "manifest.json";
 
 // Nothing if there is no such entry, or it is not what was written.
 std::optional<Extracted> read_entry(const fs::path& entry, const std::string& key, int count) try {
-  if (!fs::exists(entry / kManifest)) return std::nullopt;
+  if (!path_exists(entry / kManifest)) return std::nullopt;
   const Json manifest = parse_json(read_text_file(entry / kManifest, 1 << 16), (entry / kManifest).string());
   for (const ManifestCheck& check : check_manifest(entry, manifest, kManifest))
     if (!check.defect.empty()) return std::nullopt;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "files/file_descriptor.h"
+#include "files/folders.h"
 #include "files/fs.h"
 
 namespace diffusion {
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kTemporaryPrefix = ".tmp-";
 constexpr std::string_view kOldPrefix = ".old-";
 
 // "a/b/" -> "a/b", links followed.
@@ -38,16 +38,18 @@ fs::path directory_to_replace(const fs::path& given) {
   return path;
 }
 
+// As fs::exists(), but a link is there even if what it leads to is not.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(path, error).type();
+  if (type == fs::file_type::none) throw_io_error("look at", path, error.value());
+  return type != fs::file_type::not_found;
+}
+
 void rename_directory(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {
     throw_io_error(fmt::format("rename {} to", from.string()), to, errno);
   }
-}
-
-void remove_tree(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) throw_io_error("remove", path, error.value());
 }
 
 void sync_tree(const fs::path& root) {
@@ -104,9 +106,8 @@ void AtomicDirectory::commit() {
   const fs::path parent = parent_of(final_path_);
   sync_tree(temporary_path_);
 
-  std::error_code error;
   std::optional<fs::path> old_path;
-  if (fs::exists(fs::symlink_status(final_path_, error))) {
+  if (is_there(final_path_)) {
     old_path = unique_sibling(final_path_, kOldPrefix);
     rename_directory(final_path_, *old_path);
   }
@@ -121,25 +122,18 @@ void AtomicDirectory::commit() {
 }
 
 void remove_stale_temporaries(const fs::path& parent) {
-  std::error_code error;
-  fs::directory_iterator entry(parent, error);
-  std::vector<std::string> files;
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    files.push_back(entry->path().filename().string());
-  }
-  if (error) throw_io_error("list", parent, error.value());
-
   bool changed = false;
-  for (const std::string& file : files) {
+  for (const fs::path& path : entries_of(parent)) {
+    const std::string file = path.filename().string();
     if (const auto name = name_inside(file, kOldPrefix)) {
-      if (fs::exists(fs::symlink_status(parent / *name, error))) {
-        remove_tree(parent / file);
+      if (is_there(parent / *name)) {
+        remove_tree(path);
       } else {
-        rename_directory(parent / file, parent / *name);
+        rename_directory(path, parent / *name);
       }
       changed = true;
     } else if (name_inside(file, kTemporaryPrefix)) {
-      remove_tree(parent / file);
+      remove_tree(path);
       changed = true;
     }
   }

@@ -40,6 +40,9 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
 void sync_file(const FileDescriptor& file, const std::filesystem::path& path);
 void sync_directory(const std::filesystem::path& path);
 
+// Of what is not yet under its final name, for unique_sibling() and remove_stale_temporaries().
+inline constexpr std::string_view kTemporaryPrefix = ".tmp-";
+
 // "<prefix><name>-<pid>-<16 hex digits>": a sibling of `path` that nobody else uses.
 std::filesystem::path unique_sibling(const std::filesystem::path& path, std::string_view prefix);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "files/folders.h"
 #include "files/mapped_file.h"
 #include "files/sha256.h"
 
@@ -35,7 +36,7 @@ Json::Object make_manifest(const fs::path& directory, std::span<const std::strin
   Json::Object manifest;
   for (const std::string& name : files)
     manifest[name] =
-        Json::Object{{"size", fs::file_size(directory / name)}, {"sha256", hash_of(directory / name)}};
+        Json::Object{{"size", bytes_of_file(directory / name)}, {"sha256", hash_of(directory / name)}};
   return manifest;
 }
 

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "files/folders.h"
 
 namespace diffusion {
 
@@ -81,9 +82,8 @@ double now() {
 std::string next_name(const fs::path& directory) {
   constexpr std::int64_t kMostSeconds = 9'999'999'998;  // ten digits, and room for one more
   auto stamp = std::int64_t(now());
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& entry : entries_of(directory)) {
+    const std::string name = entry.filename().string();
     std::int64_t other = 0;
     if (name.starts_with(kPrefix))
       std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), other);

@@ -1,13 +1,12 @@
 #include "train/checkpoint.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <system_error>
 #include <vector>
 
 #include "base/error.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"
 #include "formats/safetensors.h"
@@ -20,20 +19,13 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxStateBytes = 16 << 20;
 constexpr int kFormat = 1;
-
-std::vector<fs::path> files_below(const fs::path& directory) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(directory))
-    if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), directory));
-  std::ranges::sort(files);
-  return files;
-}
+constexpr const char* kLatest = "latest";
 
 void write_manifest(const fs::path& directory) {
   Json::Object files;
   for (const fs::path& file : files_below(directory))
-    files[file.generic_string()] = Json::Object{{"size", std::int64_t(fs::file_size(directory / file))},
-                                                {"sha256", sha256_of_file(directory / file)}};
+    files[file.generic_string()] =
+        Json::Object{{"size", bytes_of_file(directory / file)}, {"sha256", sha256_of_file(directory / file)}};
   write_file(directory / "manifest.json",
              dump_json(Json::Object{{"format", kFormat}, {"files", std::move(files)}}, 2) + "\n");
 }
@@ -41,12 +33,12 @@ void write_manifest(const fs::path& directory) {
 // Why a checkpoint cannot be trusted; empty: it can.
 std::string defect_of(const fs::path& directory) try {
   const fs::path manifest = directory / "manifest.json";
-  if (!fs::exists(manifest)) return "it has no manifest.json";
+  if (!path_exists(manifest)) return "it has no manifest.json";
   const Json json = parse_json(read_text_file(manifest, kMaxStateBytes), manifest.string());
   for (const auto& [name, entry] : to_object(member(json, "files", manifest.string()), manifest.string())) {
     const fs::path file = directory / name;
-    if (!fs::exists(file)) return fmt::format("{} is missing", name);
-    if (std::int64_t(fs::file_size(file)) != to_int(member(entry, "size", manifest.string()), name))
+    if (!path_exists(file)) return fmt::format("{} is missing", name);
+    if (std::int64_t(bytes_of_file(file)) != to_int(member(entry, "size", manifest.string()), name))
       return fmt::format("{} has another size than in the manifest", name);
     if (sha256_of_file(file) != to_string(member(entry, "sha256", manifest.string()), name))
       return fmt::format("{} has another SHA-256 than in the manifest", name);
@@ -56,40 +48,50 @@ std::string defect_of(const fs::path& directory) try {
   return e.what();
 }
 
+bool leads_to(const fs::path& link, const fs::path& checkpoint) {
+  return path_exists(link) && resolved(link) == resolved(checkpoint);
+}
+
 // Newest first.
 std::vector<fs::path> checkpoints_of(const fs::path& run) {
   std::vector<fs::path> found;
-  if (!fs::is_directory(run / "checkpoints")) return found;
-  for (const auto& entry : fs::directory_iterator(run / "checkpoints"))
-    if (entry.is_directory() && entry.path().filename().string().starts_with("step-"))
-      found.push_back(entry.path());
-  std::ranges::sort(found, std::greater<>(), [](const fs::path& p) { return p.filename().string(); });
+  if (!is_folder(run / "checkpoints")) return found;
+  for (const fs::path& entry : entries_of(run / "checkpoints"))
+    if (entry.filename().string().starts_with("step-") && is_folder(entry)) found.push_back(entry);
+  std::ranges::reverse(found);
   return found;
 }
 
-// A symbolic link replaced by renaming a new one over it.
-void point_latest(const fs::path& run, const fs::path& target) {
-  const fs::path fresh = run / fmt::format(".latest-{}", getpid());
-  std::error_code error;
-  fs::remove(fresh, error);
-  fs::create_directory_symlink(target, fresh, error);
-  if (!error) fs::rename(fresh, run / "latest", error);
-  if (error)
-    throw Error(ErrorKind::io, fmt::format("{}: cannot be pointed to {}: {}", (run / "latest").string(),
-                                           target.string(), error.message()));
+// Removes the checkpoints before `newest`, except keep - 1 of them. Those after it, which a resumed run can
+// have if they are damaged, do not count. What cannot be removed only takes room: no reason to stop.
+void prune(const fs::path& run, const fs::path& newest, int keep,
+           const std::function<void(const std::string&)>& report) {
+  const auto attempt = [&](const std::function<void()>& action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      report(fmt::format("warning: old checkpoints stay: {}", error.what()));
+    }
+  };
+  attempt([&] {
+    std::vector<fs::path> found = checkpoints_of(run);
+    std::erase_if(found, [&](const fs::path& checkpoint) { return checkpoint > newest; });
+    for (std::size_t i = std::size_t(keep); i < found.size(); ++i) attempt([&] { remove_tree(found[i]); });
+  });
 }
 
 }  // namespace
 
 void write_checkpoint(const fs::path& run, const Model& model, Optimizer& optimizer,
-                      const TrainingState& state, int keep) {
+                      const TrainingState& state, int keep,
+                      const std::function<void(const std::string&)>& report) {
   const fs::path all = run / "checkpoints", name = fmt::format("step-{:09}", state.step);
-  fs::create_directories(all);
+  make_folders(all);
   AtomicDirectory directory(all / name);
   write_pipeline(directory.path(), model, optimizer.ema());
 
   const fs::path training = directory.path() / "training";
-  fs::create_directory(training);
+  make_folder(training);
   std::vector<TensorToWrite> tensors;
   const auto add = [&](const char* prefix, std::span<const float> block) {
     for (const ParamLayout::Entry& e : model.params.layout().entries())
@@ -110,9 +112,8 @@ void write_checkpoint(const fs::path& run, const Model& model, Optimizer& optimi
   write_manifest(directory.path());
   directory.commit();
 
-  point_latest(run, fs::path("checkpoints") / name);
-  const std::vector<fs::path> old = checkpoints_of(run);
-  for (std::size_t i = std::size_t(keep); i < old.size(); ++i) fs::remove_all(old[i]);
+  point_latest(run, all / name);
+  prune(run, all / name, keep, report);
 }
 
 std::optional<fs::path> find_checkpoint(const fs::path& run,
@@ -128,6 +129,25 @@ std::optional<fs::path> find_checkpoint(const fs::path& run,
                 fmt::format("{}: no checkpoint is whole; move the folder away to start anew",
                             (run / "checkpoints").string()));
   return std::nullopt;
+}
+
+void point_latest(const fs::path& run, const fs::path& checkpoint) {
+  if (leads_to(run / kLatest, checkpoint)) return;
+  replace_link(run / kLatest, fs::path("checkpoints") / checkpoint.filename());
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run,
+                                          const std::function<void(const std::string&)>& report) {
+  const fs::path latest = run / kLatest;
+  const std::vector<fs::path> found = checkpoints_of(run);
+  if (found.empty()) return std::nullopt;
+  if (leads_to(latest, found.front())) return latest;
+  const std::optional<fs::path> whole = find_checkpoint(run, report);
+  if (leads_to(latest, *whole)) return latest;
+  if (path_exists(latest))
+    report(fmt::format("{} does not lead to the newest checkpoint; taking {}", latest.string(),
+                       whole->string()));
+  return whole;
 }
 
 TrainingState read_training_state(const fs::path& checkpoint) {

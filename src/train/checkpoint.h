@@ -28,14 +28,25 @@ struct TrainingState {
   Json environment;  // {"threads", "cpu", "version"}: what must agree for a resumed run to be the same bits
 };
 
-// Writes RUN/checkpoints/step-<N>, points RUN/latest to it, and only then removes all but the newest `keep`.
+// Writes RUN/checkpoints/step-<N>, points RUN/latest to it, and only then removes those before it, except the
+// newest keep - 1. `report` is told of what cannot be removed.
 void write_checkpoint(const std::filesystem::path& run, const Model& model, Optimizer& optimizer,
-                      const TrainingState& state, int keep);
+                      const TrainingState& state, int keep,
+                      const std::function<void(const std::string&)>& report);
 
 // The newest checkpoint whose manifest verifies; none if there are no checkpoints at all. `report` is told of
 // every one that was skipped and why. Error(bad_input) if there are checkpoints but none is whole.
 std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path& run,
                                                      const std::function<void(const std::string&)>& report);
+
+// Points RUN/latest to `checkpoint`, one of RUN/checkpoints, if it does not lead there already.
+void point_latest(const std::filesystem::path& run, const std::filesystem::path& checkpoint);
+
+// The checkpoint that a person means by the run: the newest. RUN/latest if that leads to it. Otherwise, the
+// training may have ended before it could set the link, the newest that is whole, and `report` is told if
+// RUN/latest leads elsewhere. None if there are no checkpoints; Error(bad_input) if none is whole.
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run,
+                                                       const std::function<void(const std::string&)>& report);
 
 TrainingState read_training_state(const std::filesystem::path& checkpoint);
 

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "formats/json.h"
 
@@ -63,7 +64,7 @@ std::vector<Scalar> to_scalars(const StepReport& report) {
 // The first `lines` lines of the log, or as many as there are.
 std::string first_lines(const fs::path& path, std::int64_t lines) {
   constexpr std::uint64_t kMaxBytes = std::uint64_t(1) << 32;
-  if (!fs::exists(path)) return {};
+  if (!path_exists(path)) return {};
   const std::string text = read_text_file(path, kMaxBytes);
   std::size_t begin = 0;
   for (std::int64_t line = 0; line < lines; ++line) {

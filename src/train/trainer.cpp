@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <system_error>
 
 #include "base/error.h"
 #include "base/version.h"
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "pictures/png.h"
 #include "train/starting_model.h"
@@ -107,13 +107,10 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
       batches_(dataset_, config_, model_.preconditioner, model_.null_class.value_or(-1)),
       output_(std::size_t(config_.batch / config_.accumulate) * evaluator_.output_size()),
       grad_(output_.size()) {
-  std::error_code error;
-  fs::create_directories(run_, error);
-  if (error)
-    throw Error(ErrorKind::io, fmt::format("{}: cannot be created: {}", run_.string(), error.message()));
+  make_folders(run_);
   lock_ = std::make_unique<FileLock>(run_ / "lock");
   remove_stale_temporaries(run_);
-  if (fs::is_directory(run_ / "checkpoints")) remove_stale_temporaries(run_ / "checkpoints");
+  if (is_folder(run_ / "checkpoints")) remove_stale_temporaries(run_ / "checkpoints");
 
   if (config_.budget.steps) total_steps_ = *config_.budget.steps;
   if (config_.budget.epochs) total_steps_ = batches_.stream().steps_of(*config_.budget.epochs);
@@ -134,6 +131,7 @@ Trainer::Trainer(const TrainConfig& config, Dataset dataset, const fs::path& run
     state_.seconds = found.seconds;
     state_.loss_average = found.loss_average;
     read_arrays(*checkpoint, model_, optimizer_);
+    point_latest(run_, *checkpoint);  // in case that the session before ended in between
     talk_(fmt::format("resuming {} after step {}", run_.string(), state_.step));
   }
   if (config_.consistency) lower_.emplace(*config_.consistency, model_.preconditioner);
@@ -234,7 +232,7 @@ StepReport Trainer::train_step() {
 }
 
 void Trainer::save() {
-  write_checkpoint(run_, model_, optimizer_, state_, config_.keep);
+  write_checkpoint(run_, model_, optimizer_, state_, config_.keep, talk_);
 }
 
 // A model of its own with the EMA weights.
@@ -254,7 +252,7 @@ void Trainer::preview() {
   options.seed = config_.seed;
   options.steps = std::min(config_.previews.steps, config_.timesteps);
   const std::vector<Image> images = generate(model, *device_, options);
-  fs::create_directories(run_ / "previews");
+  make_folder(run_ / "previews");
   write_png(run_ / "previews" / fmt::format("step-{:09}.png", state_.step),
             make_grid(images, config_.previews.columns, 2, 255));
 }

@@ -12,6 +12,7 @@
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "diffusion/model.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "graph/flops.h"
 #include "profile/convolution_limit.h"
@@ -23,7 +24,6 @@ namespace diffusion {
 
 namespace {
 
-namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
 constexpr int kPresetClassRows = 11;  // ten classes and none
@@ -62,7 +62,7 @@ Subject find_subject(const std::string& what) {
   }
   if (what.ends_with(".json"))
     return fresh(parse_network_config(parse_json(read_text_file(what, kMaxConfigBytes), what), what));
-  if (!fs::exists(what))
+  if (!path_exists(what))
     throw Error(ErrorKind::usage,
                 fmt::format("there is no model, network configuration or preset \"{}\"; presets are: {}",
                             what, preset_names()));

@@ -11,6 +11,7 @@
 #include "device/cpu/cpu_device.h"
 #include "eval/feature_cache.h"
 #include "eval/inception.h"
+#include "files/folders.h"
 
 namespace diffusion {
 
@@ -29,8 +30,7 @@ EvalNetwork read_eval_network(const EvalOptions& o) {
                                               o.data));
   }
   const std::filesystem::path path = o.features;
-  const bool is_file = std::filesystem::is_regular_file(path) ||
-                       (path.has_extension() && !std::filesystem::is_directory(path));
+  const bool is_file = is_plain_file(path) || (path.has_extension() && !is_folder(path));
   if (is_file) return read_inception(path);
   return read_feature_network(path);
 }

@@ -13,6 +13,7 @@
 #include "cli/output/model_details.h"
 #include "diffusion/model.h"
 #include "diffusion/weights.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "nn/describe.h"
 
@@ -54,7 +55,7 @@ std::uintmax_t disk_size(const fs::path& directory) {
 std::optional<Json::Object> training_progress(const fs::path& pipeline) {
   const fs::path path = pipeline / "training/state.json";
   constexpr std::uint64_t kMaxBytes = 16 << 20;
-  if (!fs::exists(path)) return std::nullopt;
+  if (!path_exists(path)) return std::nullopt;
   const Json state = parse_json(read_text_file(path, kMaxBytes), path.string());
   Json::Object known;
   for (const char* field : {"step", "images", "seconds", "loss_average"})
@@ -189,7 +190,7 @@ Json history_to_json(const TrainingHistory& history) {
 
 int run(const InfoOptions& o) {
   const fs::path found = find_pipeline(o.model);
-  const fs::path pipeline = fs::weakly_canonical(found);
+  const fs::path pipeline = resolved(found);
   Model model = read_pipeline(found);
   const WeightFiles weights = WeightFiles::open(component_directory(found, "unet"));
   const std::optional<NetworkCost> cost = network_cost(model);

@@ -15,6 +15,7 @@
 #include "diffusion/golden_pass.h"
 #include "diffusion/model.h"
 #include "diffusion/weights.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "formats/manifest.h"
 
@@ -38,7 +39,7 @@ struct Check {
 
 std::optional<Json> read_if_there(const fs::path& path) {
   constexpr std::uint64_t kMaxBytes = 16 << 20;
-  if (!fs::exists(path)) return std::nullopt;
+  if (!path_exists(path)) return std::nullopt;
   return parse_json(read_text_file(path, kMaxBytes), path.string());
 }
 

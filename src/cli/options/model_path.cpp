@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "train/checkpoint.h"
 
 namespace diffusion {
 
@@ -16,6 +18,14 @@ namespace {
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
+}
+
+// RUN of RUN/latest, if that is a link.
+std::optional<fs::path> run_of_link(const fs::path& model) {
+  const fs::path link = model.has_filename() ? model : model.parent_path();
+  std::error_code ignored;
+  if (link.filename() != "latest" || !fs::is_symlink(link, ignored)) return std::nullopt;
+  return link.has_parent_path() ? link.parent_path() : fs::path(".");
 }
 
 [[noreturn]] void refuse(const fs::path& model, const std::string& reason) {
@@ -49,8 +59,12 @@ fs::path find_pipeline(const fs::path& model) {
     throw Error(ErrorKind::io, fmt::format("Cannot open {}: {}.", model.string(), error.message()));
   if (!fs::is_directory(status)) refuse(model, "is not a directory");
 
+  const auto talk = [](const std::string& message) { stderr_log().line(message); };
+  if (const auto run = run_of_link(model))
+    if (const auto newest = newest_checkpoint(*run, talk)) return *newest;
   for (const char* part : {"model_index.json", "unet", "config.json"})
     if (is_there(model / part)) return model;
+  if (const auto newest = newest_checkpoint(model, talk)) return *newest;
   const fs::path latest = model / "latest";
   if (is_there(latest)) return latest;
   if (fs::is_symlink(fs::symlink_status(latest, error)))

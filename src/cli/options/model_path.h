@@ -11,9 +11,10 @@ namespace diffusion {
 // Adds MODEL, what find_pipeline() accepts; not required.
 CLI::Option* add_model_option(CLI::App& app, std::string& model);
 
-// The pipeline directory that a person means by `model`: that directory itself, RUN/latest of a training run,
-// or, where there is no such file, the model of that name that comes with the program. Error(bad_input)
-// naming what was looked for if it is none of these.
+// The pipeline directory that a person means by `model`: that directory itself, the newest checkpoint of a
+// training run (a line on stderr if RUN/latest leads to another), or, where there is no such file, the model
+// of that name that comes with the program. Error(bad_input) naming what was looked for if it is none of
+// these.
 std::filesystem::path find_pipeline(const std::filesystem::path& model);
 
 // Where a model or feature network is that comes with the program: a directory `name` in DIFFUSION_MODELS_DIR

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu_device.h"
+#include "files/folders.h"
 #include "graph/flops.h"
 #include "nn/network.h"
 #include "plan/plan.h"
@@ -59,9 +60,9 @@ std::optional<NetworkCost> network_cost(Model& model) {
 }
 
 std::optional<TrainingHistory> training_history(const fs::path& pipeline) {
-  const fs::path checkpoints = fs::weakly_canonical(pipeline).parent_path();
+  const fs::path checkpoints = resolved(pipeline).parent_path();
   const fs::path path = checkpoints.parent_path() / "log.jsonl";
-  if (checkpoints.filename() != "checkpoints" || !fs::is_regular_file(path)) return std::nullopt;
+  if (checkpoints.filename() != "checkpoints" || !is_plain_file(path)) return std::nullopt;
   std::ifstream file(path);
   if (!file) throw Error(ErrorKind::io, fmt::format("Cannot read {}.", path.string()));
 
