@@ -161,6 +161,7 @@ void spin_briefly(char** argv) {
 
 int main(int argc, char** argv) {
   diffusion::spin_briefly(argv);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a failing write, as a full disk is
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone neither ends a training nor deserves a message
   try {
     return diffusion::run(argc, argv);

@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "files/atomic_file.h"
 #include "files/file_descriptor.h"
 
 namespace diffusion {
@@ -75,24 +76,9 @@ void write_file(const fs::path& path, std::string_view text) {
 }
 
 void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
-  const fs::path target = follow_links(path);
-  struct stat status {};
-  if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    throw Error(ErrorKind::io, fmt::format("Cannot replace {}: it is not a regular file.", path.string()));
-  }
-  const fs::path temporary = unique_sibling(target, ".tmp-");
-  FileDescriptor file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL);
-  try {
-    write_all(file, bytes, temporary);
-    sync_file(file, temporary);
-    file.close(temporary);
-    if (::rename(temporary.c_str(), target.c_str()) != 0)
-      throw_io_error("rename a new file to", target, errno);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_directory(parent_of(target));
+  AtomicFile file(path);
+  file.append(bytes);
+  file.commit();
 }
 
 void write_file_atomically(const fs::path& path, std::string_view text) {

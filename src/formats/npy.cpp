@@ -11,47 +11,13 @@
 
 #include "base/error.h"
 #include "files/fs.h"
+#include "formats/npy_format.h"
 
 namespace diffusion {
 
-static_assert(std::endian::native == std::endian::little, "the descr strings below say little-endian");
+static_assert(std::endian::native == std::endian::little, "kNpyFloat32 says little-endian");
 
 namespace {
-
-constexpr std::string_view kMagic("\x93NUMPY\x01\x00", 8);  // with version 1.0
-constexpr std::size_t kPreamble = 10;                       // magic and 16-bit header length
-constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kMaxRank = 32;
-constexpr std::string_view kDescrFloat32 = "<f4";
-constexpr std::string_view kDescrUint8 = "|u1";
-
-// The number of elements, or nothing if a size is negative or the product overflows.
-std::optional<std::size_t> product(std::span<const std::int64_t> dims) {
-  std::size_t elements = 1;
-  for (const std::int64_t extent : dims) {
-    if (extent < 0 || __builtin_mul_overflow(elements, std::size_t(extent), &elements)) return std::nullopt;
-  }
-  return elements;
-}
-
-void write(const std::filesystem::path& path, std::span<const std::int64_t> dims, std::string_view descr,
-           std::span<const std::byte> data, std::size_t elements) {
-  if (dims.size() > kMaxRank || product(dims) != elements) {
-    throw Error(ErrorKind::usage, fmt::format("Cannot write {}: the shape ({}) does not fit {} values.",
-                                              path.string(), fmt::join(dims, ", "), elements));
-  }
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr,
-                                   fmt::join(dims, ", "), dims.size() == 1 ? "," : "");
-  while ((kPreamble + header.size() + 1) % kAlignment != 0) header += ' ';
-  header += '\n';
-
-  std::string file(kMagic);
-  file += char(header.size() & 0xff);
-  file += char(header.size() >> 8);
-  file += header;
-  file.append(reinterpret_cast<const char*>(data.data()), data.size());
-  write_file_atomically(path, file);
-}
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason) {
   throw Error(ErrorKind::bad_input,
@@ -126,7 +92,8 @@ class HeaderParser {
       if (error != std::errc() || extent < 0) refuse(path_, "its shape has an entry that is no size");
       text_.remove_prefix(std::size_t(end - text_.data()));
       result.push_back(extent);
-      if (result.size() > kMaxRank) refuse(path_, fmt::format("it has more than {} dimensions", kMaxRank));
+      if (result.size() > kNpyMaxRank)
+        refuse(path_, fmt::format("it has more than {} dimensions", kNpyMaxRank));
       if (!take(",")) {
         expect(")");
         break;
@@ -144,21 +111,21 @@ NpyArray<T> read(const std::filesystem::path& path, std::string_view descr) {
   constexpr std::uint64_t kMaxFileBytes = std::uint64_t(1) << 36;
   const std::vector<std::byte> bytes = read_file(path, kMaxFileBytes);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with(kMagic)) refuse(path, "it does not start with the mark of .npy version 1.0");
-  if (bytes.size() < kPreamble) refuse(path, "it is cut off before the header");
+  if (!text.starts_with(kNpyMagic)) refuse(path, "it does not start with the mark of .npy version 1.0");
+  if (bytes.size() < kNpyPreamble) refuse(path, "it is cut off before the header");
   const std::size_t header_bytes =
       std::to_integer<std::size_t>(bytes[8]) | std::to_integer<std::size_t>(bytes[9]) << 8;
-  if (bytes.size() - kPreamble < header_bytes) refuse(path, "it is cut off inside the header");
+  if (bytes.size() - kNpyPreamble < header_bytes) refuse(path, "it is cut off inside the header");
 
-  HeaderParser header(text.substr(kPreamble, header_bytes), path);
+  HeaderParser header(text.substr(kNpyPreamble, header_bytes), path);
   header.parse();
   if (*header.descr != descr) {
     refuse(path, fmt::format("its elements are of type {}, expected {}", *header.descr, descr));
   }
   if (*header.fortran_order) refuse(path, "it is in Fortran order, expected C order");
 
-  const std::span<const std::byte> data = std::span(bytes).subspan(kPreamble + header_bytes);
-  const auto elements = product(*header.dims);
+  const std::span<const std::byte> data = std::span(bytes).subspan(kNpyPreamble + header_bytes);
+  const auto elements = npy_elements(*header.dims);
   if (!elements || data.size() % sizeof(T) != 0 || data.size() / sizeof(T) != *elements) {
     refuse(path, fmt::format("it has {} bytes of data, which does not fit the shape ({})", data.size(),
                              fmt::join(*header.dims, ", ")));
@@ -170,22 +137,19 @@ NpyArray<T> read(const std::filesystem::path& path, std::string_view descr) {
 
 }  // namespace
 
-void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> dims,
-               std::span<const float> data) {
-  write(path, dims, kDescrFloat32, std::as_bytes(data), data.size());
-}
-
-void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> dims,
-               std::span<const std::uint8_t> data) {
-  write(path, dims, kDescrUint8, std::as_bytes(data), data.size());
+std::optional<std::size_t> npy_elements(std::span<const std::int64_t> dims) {
+  std::size_t elements = 1;
+  for (const std::int64_t extent : dims)
+    if (extent < 0 || __builtin_mul_overflow(elements, std::size_t(extent), &elements)) return std::nullopt;
+  return elements;
 }
 
 NpyArray<float> read_npy_float32(const std::filesystem::path& path) {
-  return read<float>(path, kDescrFloat32);
+  return read<float>(path, kNpyFloat32);
 }
 
 NpyArray<std::uint8_t> read_npy_uint8(const std::filesystem::path& path) {
-  return read<std::uint8_t>(path, kDescrUint8);
+  return read<std::uint8_t>(path, kNpyUint8);
 }
 
 }  // namespace diffusion

@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "base/progress.h"
 #include "cli/options/model_path.h"
-#include "cli/output/picture_output.h"
+#include "cli/output/picture_stream.h"
 #include "eval/image_sets.h"
+#include "formats/npy_writer.h"
 
 namespace diffusion {
 
@@ -41,6 +44,14 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
   apply_sampling_options(o.sampling, model, guide ? &*guide : nullptr, g);
   g.count = o.count;
   g.batch = std::min(g.batch, g.count);
+  std::optional<NpyWriter> saved;
+  if (!o.save_samples.empty()) {
+    const NetworkTraits traits = model.traits();
+    const std::array<std::int64_t, 4> dims{g.count, traits.sample_size[0], traits.sample_size[1],
+                                           traits.in_channels};
+    check_disk_space(std::array{PlannedFile{o.save_samples, npy_bytes(NpyType::uint8, dims)}});
+    saved.emplace(o.save_samples, NpyType::uint8, dims);
+  }
   const std::unique_ptr<Device> device = make_device(o.machine);
   Progress progress("sample", g.count, o.quiet, "images");
   const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
@@ -49,7 +60,10 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
                     fmt::format("step {}/{}", step.step + 1, step.steps));
   });
   progress.finish();
-  if (!o.save_samples.empty()) write_pictures_npy(o.save_samples, images);
+  if (saved) {
+    for (const Image& image : images) saved->append(image.pixels);
+    saved->commit();
+  }
   Samples samples{dataset_of(images, o.model), g.steps, g.sampler};
   if (const int classes = model.class_count(); classes > 0)
     for (int i = 0; i < g.count; ++i)

@@ -14,6 +14,7 @@
 #include "cli/commands/commands.h"
 #include "cli/options/options.h"
 #include "cli/output/picture_output.h"
+#include "cli/output/picture_stream.h"
 #include "diffusion/pictures.h"
 #include "diffusion/schedule.h"
 #include "diffusion/schedule_plot.h"
@@ -125,12 +126,11 @@ Image row_of(std::span<const Image> pictures) {
 
 void write(const PictureOutput& output, std::span<const Image> pictures, std::span<const Image> titled,
            std::span<const int> timesteps, int delay_ms) {
-  if (output.form == PictureForm::npy) return write_pictures_npy(output.path, pictures);
   if (output.form == PictureForm::gif) return write_animation(output.path, titled, delay_ms);
   if (output.is_one_picture()) return write_picture(output, row_of(titled));
   std::vector<std::string> names;
   for (const int t : timesteps) names.push_back(fmt::format("t{:06}", t));
-  write_pictures_directory(output.path, pictures, names);
+  write_pictures(output, pictures, names);
 }
 
 // What can be known to be wrong before the work.

@@ -12,13 +12,14 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/sample_images.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "cli/options/sampling_options.h"
+#include "cli/options/stop_signal.h"
 #include "cli/output/picture_output.h"
 #include "diffusion/generate.h"
 #include "diffusion/pictures.h"
-#include "formats/npy.h"
 
 namespace diffusion {
 
@@ -72,25 +73,21 @@ Grid choose_grid(const Model& model, const SampleOptions& o, const GenerateOptio
           o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1)};
 }
 
-void write(const PictureOutput& output, const Grid& grid, int first, std::span<const Image> images,
-           const DenoisingFrames* frames, int delay_ms) {
+// What is not written already.
+void write(const PictureOutput& output, const Grid& grid, std::span<const Image> images,
+           const SampleSink& sink, int delay_ms) {
   if (output.is_one_picture()) return write_picture(output, draw(grid, images));
-  if (output.form == PictureForm::npy) return write_pictures_npy(output.path, images);
-  if (output.form == PictureForm::gif) {
-    std::vector<Image> pictures;
-    for (const std::vector<Image>& frame : frames->frames()) pictures.push_back(draw(grid, frame));
-    return write_animation(output.path, pictures, delay_ms);
-  }
-  std::vector<std::string> names;
-  for (std::size_t k = 0; k < images.size(); ++k)
-    names.push_back(fmt::format("{:06}", std::size_t(first) + k));
-  write_pictures_directory(output.path, images, names);
+  if (output.form != PictureForm::gif) return;
+  std::vector<Image> pictures;
+  for (const std::vector<Image>& frame : sink.frames().frames()) pictures.push_back(draw(grid, frame));
+  write_animation(output.path, pictures, delay_ms);
 }
 
 int run(const CLI::App& app, const SampleOptions& o) {
-  std::vector<PictureOutput> outputs{parse_output(o.out)};
-  if (app.count("--gif") > 0) outputs.push_back(parse_gif_output("--gif", o.gif));
-  const bool animated = std::ranges::count(outputs, PictureForm::gif, &PictureOutput::form) > 0;
+  SampleFiles files{{parse_output(o.out)}, o.raw, o.frames, o.show};
+  const std::vector<PictureOutput>& outputs = files.outputs;
+  if (app.count("--gif") > 0) files.outputs.push_back(parse_gif_output("--gif", o.gif));
+  const bool animated = files.animated();
   const bool gridded = animated || o.show || outputs.front().is_one_picture();
   for (const char* option : {"--columns", "--scale"})
     if (app.count(option) > 0 && !gridded)
@@ -122,39 +119,29 @@ int run(const CLI::App& app, const SampleOptions& o) {
     check_channels(output, model.traits().in_channels);
     check_grid_fits(output, grid, g.count, model.traits().sample_size[1], model.traits().sample_size[0]);
   }
+  if (o.show)
+    check_grid_fits({"the picture of --show", PictureForm::png}, grid, g.count, model.traits().sample_size[1],
+                    model.traits().sample_size[0]);
+  check_room(files, model, g.count);
   if (const NoiseSchedule* schedule = model.preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
   const std::unique_ptr<Device> device = make_device(o.machine);
 
-  std::unique_ptr<DenoisingFrames> frames;
-  if (animated) frames = std::make_unique<DenoisingFrames>(model, g, o.frames);
-  std::vector<float> raw;  // [count, C, H, W]
+  const std::atomic<bool>& stop = stop_on_signal();
+  SampleSink sink(files, model, g);
   const auto start = std::chrono::steady_clock::now();
   Progress progress("sample", g.count, o.quiet, "images");
-  const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
-    if (frames) frames->record(step);
-    if (!o.raw.empty() && step.step + 1 == step.steps) raw.insert(raw.end(), step.x.begin(), step.x.end());
-    const double share = double(step.step + 1) / step.steps;
-    progress.update((step.first_image + share * step.images) / g.count,
-                    fmt::format("step {}/{}", step.step + 1, step.steps));
-  });
+  const std::vector<Image> images = sink.make(model, *device, progress, stop);
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  sink.commit();
   std::string written;
   for (const PictureOutput& output : outputs) {
-    write(output, grid, g.first, images, frames.get(), o.delay);
+    write(output, grid, images, sink, o.delay);
     written += (written.empty() ? "" : ", ") + output.path.string();
   }
-
-  if (!o.raw.empty()) {
-    const NetworkTraits traits = model.traits();
-    write_npy(
-        o.raw,
-        std::vector<std::int64_t>{g.count, traits.in_channels, traits.sample_size[0], traits.sample_size[1]},
-        raw);
-    written += ", " + o.raw;
-  }
+  if (!o.raw.empty()) written += ", " + o.raw;
   if (o.show) show_or_tell(draw(grid, images));
 
   const double rate = g.count / seconds;
@@ -236,7 +223,14 @@ std::function<int()> add_sample(CLI::App& app) {
       "  diffusion sample runs/fashion -n 100 -o grid.png --gif film.gif\n"
       "  diffusion sample runs/fashion -n 10000 --label sneaker --sampler dpmpp_2m --steps 20 -o "
       "sneakers.npy");
-  return [&app, o] { return run(app, *o); };
+  return [&app, o] {
+    try {
+      return run(app, *o);
+    } catch (const SampleSink::Stopped&) {
+      stderr_log().line("stopped by a signal");
+      return kExitStopped;
+    }
+  };
 }
 
 }  // namespace diffusion

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cmath>
-#include <csignal>
 #include <filesystem>
 #include <limits>
 
@@ -12,19 +11,13 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/options/options.h"
+#include "cli/options/stop_signal.h"
 #include "train/outlook.h"
 #include "train/run_log.h"
 
 namespace diffusion {
 
 namespace {
-
-std::atomic<bool> stop_requested = false;
-
-// The first signal asks for a stop after the current step; a second one ends the process at once.
-extern "C" void on_signal(int) {
-  if (stop_requested.exchange(true)) std::_Exit(130);
-}
 
 OptimizerKind parse_optimizer(const std::string& name) {
   for (OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::muon})
@@ -180,11 +173,7 @@ void describe_run(const Trainer& trainer, const std::string& data_summary, const
 }
 
 int train_to_end(Trainer& trainer, const RunOptions& o) {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-
+  const std::atomic<bool>& stop = stop_on_signal();
   Progress progress("training", trainer.total_steps(), o.quiet);
   StepReport last{};
   double measured = kNotMeasured;
@@ -194,7 +183,7 @@ int train_to_end(Trainer& trainer, const RunOptions& o) {
         if (r.held_out) measured = r.held_out->loss;
         progress.update(r.progress, note(r, measured));
       },
-      stop_requested);
+      stop);
   progress.finish();
   report(o, trainer, complete, last.loss_average);
   if (complete) return 0;

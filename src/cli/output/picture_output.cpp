@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -14,7 +13,6 @@
 #include "base/log.h"
 #include "cli/options/options.h"
 #include "cli/output/show.h"
-#include "formats/npy.h"
 #include "pictures/gif.h"
 #include "pictures/jpeg.h"
 #include "pictures/png.h"
@@ -134,25 +132,6 @@ void write_picture(const PictureOutput& output, const Image& picture) {
 
 void show_or_tell(const Image& picture) {
   if (!show_picture(picture)) stderr_log().line("--show: stdout is no terminal that can show pictures");
-}
-
-void write_pictures_npy(const fs::path& path, std::span<const Image> pictures) {
-  const Image& first = pictures.front();
-  const std::array<std::int64_t, 4> dims{std::int64_t(pictures.size()), first.height, first.width,
-                                         first.channels};
-  std::vector<std::uint8_t> pixels;
-  pixels.reserve(pictures.size() * first.pixels.size());
-  for (const Image& picture : pictures)
-    pixels.insert(pixels.end(), picture.pixels.begin(), picture.pixels.end());
-  write_npy(path, dims, pixels);
-}
-
-void write_pictures_directory(const fs::path& directory, std::span<const Image> pictures,
-                              std::span<const std::string> names) {
-  std::error_code error;
-  fs::create_directory(directory, error);
-  if (error && !fs::is_directory(directory)) refuse(directory, error.message());
-  for (std::size_t k = 0; k < pictures.size(); ++k) write_png(directory / (names[k] + ".png"), pictures[k]);
 }
 
 void write_animation(const fs::path& path, std::span<const Image> frames, int delay_ms) {

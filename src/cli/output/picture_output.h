@@ -54,13 +54,6 @@ void write_picture(const PictureOutput& output, const Image& picture);
 // For --show: the picture in the terminal, or a line on stderr that tells why not.
 void show_or_tell(const Image& picture);
 
-// uint8 [N, H, W, C].
-void write_pictures_npy(const std::filesystem::path& path, std::span<const Image> pictures);
-
-// <directory>/<names[k]>.png, replacing files of that name; the directory is made if it does not exist.
-void write_pictures_directory(const std::filesystem::path& directory, std::span<const Image> pictures,
-                              std::span<const std::string> names);
-
 // The animation with a rest of two seconds at the end; a frame lasts `delay_ms`, or 0: as suits their number.
 void write_animation(const std::filesystem::path& path, std::span<const Image> frames, int delay_ms);
 
