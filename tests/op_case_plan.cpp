@@ -33,7 +33,8 @@ CasePlan::CasePlan(const OpCase& op_case, std::span<const std::vector<float>> va
                    Mode mode, int copies)
     : case_graph_(op_case, copies),
       params_(ParamLayout(case_graph_.graph)),
-      plan_(case_graph_.graph, case_graph_.out, device, mode, params_,
+      learned_(params_, device),
+      plan_(case_graph_.graph, case_graph_.out, device, mode, learned_,
             {.poison = true, .input_grads = mode == Mode::training}) {
   for (std::size_t k = 0; k < values.size(); ++k) set(k, values[k]);
 }
@@ -57,6 +58,7 @@ void CasePlan::set(std::size_t input, std::span<const float> values) {
   }
   std::ranges::copy(values, params_.values().subspan(param_offset(input)).begin());
   params_.mark_changed();
+  learned_.upload();
 }
 
 std::vector<double> CasePlan::forward() {
@@ -72,8 +74,9 @@ void CasePlan::backward(std::span<const float> output_grad) {
 
 std::vector<double> CasePlan::grad(std::size_t input) const {
   if (is_param(input)) {
-    const auto grads = params_.grads().subspan(param_offset(input), size(input));
-    return {grads.begin(), grads.end()};
+    std::vector<double> grads(size(input));
+    learned_.queue().read(flat_part(learned_.grads(), param_offset(input), size(input)), grads);
+    return grads;
   }
   std::vector<double> grads(size(input));
   plan_.read_input_grad(case_graph_.in[input], grads);

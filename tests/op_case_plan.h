@@ -41,7 +41,8 @@ class CasePlan {
   std::size_t param_offset(std::size_t input) const;
 
   CaseGraph case_graph_;
-  mutable ParamStore params_;  // reading grads() allocates them
+  ParamStore params_;
+  LearnedParams learned_;
   Plan plan_;
 };
 

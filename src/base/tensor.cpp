@@ -14,6 +14,14 @@ std::string to_string(const Shape& s) {
   return fmt::format("[{}, {}, {}, {}]", s.n, s.c, s.h, s.w);
 }
 
+Tensor flat_block(void* data, std::size_t count) {
+  return {{{1, std::int64_t(count), 1, 1}, {DType::f32, 1}}, data};
+}
+
+Tensor flat_part(const Tensor& block, std::size_t begin, std::size_t count) {
+  return flat_block(static_cast<std::byte*>(block.data) + begin * sizeof(float), count);
+}
+
 std::uint16_t to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if (std::isnan(value)) return std::uint16_t(bits >> 16 | 0x40);

@@ -50,17 +50,24 @@ struct TensorDesc {
   bool operator==(const TensorDesc&) const = default;
 };
 
-// A non-owning view. Whoever made the memory (Plan, ParamStore, a test) keeps it alive.
+// A non-owning view. Whoever made the memory (Plan, LearnedParams, a test) keeps it alive.
 struct Tensor {
   TensorDesc desc;
-  void* data = nullptr;
+  void* data = nullptr;  // an address in the memory of the device that the tensor is on
 
   const Shape& shape() const { return desc.shape; }
+  // The address as a pointer: only for kernels of the device that the tensor is on. Everybody else writes and
+  // reads numbers through the device's queue (device/queue.h), whose work may not be done yet and whose
+  // memory the host may not be able to see.
   template <class T>
   T* as() const {
     return static_cast<T*>(data);
   }
 };
+
+// Flat blocks: `count` plain f32 numbers, [1, count, 1, 1], and the `count` from number `begin` on of one.
+Tensor flat_block(void* data, std::size_t count);
+Tensor flat_part(const Tensor& block, std::size_t begin, std::size_t count);
 
 // bf16 is the upper half of an f32; rounding is to nearest, ties to even; NaN stays NaN.
 std::uint16_t to_bf16(float value);

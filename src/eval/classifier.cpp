@@ -142,8 +142,9 @@ void train_classifier(Classifier& classifier, const Dataset& data, const Device&
   const std::int64_t steps = batches.steps_of(options.epochs);
 
   const ClassifierGraph net = make_classifier_graph(classifier.config, options.batch);
-  Plan plan(net.graph, net.logit_maps, device, Mode::training, classifier.params);
-  Optimizer optimizer(classifier.params, {.beta2 = 0.99, .weight_decay = options.weight_decay});
+  LearnedParams learned(classifier.params, device);
+  Plan plan(net.graph, net.logit_maps, device, Mode::training, learned);
+  Optimizer optimizer(learned, device, {.beta2 = 0.99, .weight_decay = options.weight_decay});
   const Shape& shape = net.graph.shape(net.logit_maps);
   const auto pixels = std::size_t(shape.pixels()), classes = std::size_t(shape.c);
   std::vector<float> images(std::size_t(options.batch) * batches.example_size()),
@@ -161,15 +162,16 @@ void train_classifier(Classifier& classifier, const Dataset& data, const Device&
           ErrorKind::non_finite,
           fmt::format("the classifier's loss is {} at step {}; try a smaller learning rate", loss, step));
     for (std::size_t i = 0; i < map_grad.size(); ++i) map_grad[i] = grad[i / pixels] / float(pixels);
-    std::ranges::fill(classifier.params.grads(), 0.f);
+    learned.zero_grads();
     plan.backward(map_grad);
-    optimizer.update(classifier.params, step, learning_rate_at(options, step, steps), 1, 0);
+    optimizer.update(step, learning_rate_at(options, step, steps), 1, 0);
     if (!on_step) continue;
     int right = 0;
     for (std::size_t i = 0; i < labels.size(); ++i)
       right += largest(std::span(logits).subspan(i * classes, classes)) == labels[i] ? 1 : 0;
     on_step({step, steps, loss, double(right) / options.batch});
   }
+  learned.download();
 }
 
 Extracted extract_features(Classifier& classifier, const Dataset& data, const Device& device,

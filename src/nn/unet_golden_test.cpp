@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "device/cpu/cpu_device.h"
+#include "device/host_numbers.h"
 #include "files/fs.h"
 #include "formats/safetensors.h"
 #include "nn/network.h"
@@ -91,7 +92,8 @@ void check(const std::string& name, const Device& device, double tolerance) {
       golden.file.tensors(), [](const TensorView& t) { return t.name.starts_with("param/"); });
   ASSERT_EQ(found, std::size_t(in_file)) << "PyTorch's model has parameters that ours lacks";
 
-  Plan plan(net.graph, net.output, device, Mode::training, params, {.poison = true, .input_grads = true});
+  const LearnedParams learned(params, device);
+  Plan plan(net.graph, net.output, device, Mode::training, learned, {.poison = true, .input_grads = true});
   plan.write_input(net.sample, floats(golden.file, "input/sample"));
   plan.write_input(net.timestep, floats(golden.file, "input/timestep"));
   if (net.class_labels) plan.write_input(*net.class_labels, floats(golden.file, "input/class_labels"));
@@ -102,9 +104,10 @@ void check(const std::string& name, const Device& device, double tolerance) {
   EXPECT_LE(relative_error(ours, output), tolerance) << "output";
 
   plan.backward(floats(golden.file, "grad_output"));
+  const HostNumbers grads(learned.queue(), learned.grads());
   for (const ParamLayout::Entry& entry : params.layout().entries()) {
     if (!entry.trainable) continue;
-    const std::span<const float> grad = params.grads().subspan(entry.offset, entry.size);
+    const std::span<const float> grad = grads.span().subspan(entry.offset, entry.size);
     if (entry.name.ends_with("to_k.bias")) {
       // Softmax does not see a constant added to all keys: the true gradient is zero, so what is left is
       // rounding, small against the gradient of the queries' bias next to it.

@@ -50,11 +50,6 @@ std::int64_t ParamLayout::parameter_count() const {
 
 ParamStore::ParamStore(ParamLayout layout) : layout_(std::move(layout)), values_(layout_.block_size()) {}
 
-std::span<float> ParamStore::grads() {
-  if (grads_.size() == 0) grads_ = Buffer<float>(layout_.block_size());
-  return grads_.span();
-}
-
 void ParamStore::initialize(std::uint64_t seed) {
   for (const ParamLayout::Entry& entry : layout_.entries()) {
     const std::span<float> v = values(entry);

@@ -37,8 +37,9 @@ class ParamLayout {
   std::size_t block_size_ = 0;
 };
 
-// The weights of a network and their gradients, each one flat f32 block in the layout of checkpoints.
-// Several plans (batch sizes, modes, devices) may share one store.
+// The weights of a network on the host, one flat f32 block in the layout of checkpoints: what files hold and
+// a model has. Several plans (batch sizes, modes, devices, threads) may read one store; plan/learned_params.h
+// is for those who train.
 class ParamStore {
  public:
   explicit ParamStore(ParamLayout layout);
@@ -46,9 +47,10 @@ class ParamStore {
   const ParamLayout& layout() const { return layout_; }
   std::span<float> values() { return values_.span(); }
   std::span<const float> values() const { return values_.span(); }
-  // Allocated on first use; inference never needs them.
-  std::span<float> grads();
   std::span<float> values(const ParamLayout::Entry& e) { return values().subspan(e.offset, e.size); }
+  std::span<const float> values(const ParamLayout::Entry& e) const {
+    return values().subspan(e.offset, e.size);
+  }
 
   // Each parameter from its Init, keyed by (seed, name): independent of order and of other parameters.
   void initialize(std::uint64_t seed);
@@ -59,7 +61,7 @@ class ParamStore {
 
  private:
   ParamLayout layout_;
-  Buffer<float> values_, grads_;
+  Buffer<float> values_;
   std::uint64_t version_ = 1;
 };
 

@@ -6,12 +6,16 @@
 #include <cmath>
 #include <cstdlib>
 #include <new>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
+#include "device/host_numbers.h"
 #include "nn/unet.h"
 #include "plan/gradient_sharing.h"
+#include "support/guarded_device.h"
 
 namespace {
 std::atomic<long> allocations = 0;
@@ -53,20 +57,39 @@ std::vector<float> noise(std::int64_t count, std::uint32_t sample) {
   return values;
 }
 
+std::unique_ptr<Device> make_device(bool guarded) {
+  auto device = make_cpu_device(Precision::f32);
+  return guarded ? make_guarded_device(std::move(device)) : std::move(device);
+}
+
 struct SmallUNet {
   Network net = small_unet(2);
   ParamStore params{ParamLayout(net.graph)};
-  std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  std::unique_ptr<Device> device;
+  std::optional<LearnedParams> learned;
 
-  SmallUNet() { params.initialize(1); }
+  explicit SmallUNet(bool guarded = false) : device(make_device(guarded)) {
+    params.initialize(1);
+    learned.emplace(params, *device);
+  }
   Plan plan(Mode mode, PlanOptions options = {}) {
-    Plan p(net.graph, net.output, *device, mode, params, options);
+    Plan p = mode == Mode::inference ? Plan(net.graph, net.output, *device, mode, params, options)
+                                     : Plan(net.graph, net.output, *device, mode, *learned, options);
     p.write_input(net.sample, noise(2 * 64, 0));
     p.write_input(net.timestep, std::vector<float>{3, 700});
     p.write_input(net.conditions.front().value, std::vector<float>{0, 3});
     return p;
   }
+  std::vector<float> grads() const {
+    const HostNumbers numbers(learned->queue(), learned->grads());
+    return {numbers.span().begin(), numbers.span().end()};
+  }
 };
+
+// On the CPU, and on the CPU behind a queue that delays and memory that the host must not touch.
+class PlanOn : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Devices, PlanOn, testing::Bool(),
+                         [](const auto& test) { return test.param ? "guarded" : "cpu"; });
 
 std::vector<double> output_of(const Plan& plan) {
   std::vector<double> y(2 * 64);
@@ -92,7 +115,9 @@ TEST(Plan, LoopsAllocateNothing) {
   const Value out = g.add(Upsample{}, {both}, "out");
   ParamStore params{ParamLayout(g)};
   params.initialize(1);
-  Plan plan(g, out, *make_cpu_device(Precision::f32), Mode::training, params, {.poison = false});
+  const auto device = make_cpu_device(Precision::f32);
+  const LearnedParams learned(params, *device);
+  Plan plan(g, out, *device, Mode::training, learned, {.poison = false});
   plan.write_input(x, noise(2 * 96 * 64, 0));
   plan.write_input(t, std::vector<float>{1, 2});
   const std::vector<float> dy = noise(g.shape(out).elements(), 1);
@@ -104,8 +129,8 @@ TEST(Plan, LoopsAllocateNothing) {
   EXPECT_EQ(allocations - before, 0);
 }
 
-TEST(Plan, RunsAgainGiveTheSameBits) {
-  SmallUNet s;
+TEST_P(PlanOn, RunsAgainGiveTheSameBits) {
+  SmallUNet s(GetParam());
   Plan plan = s.plan(Mode::inference);
   plan.forward();
   const std::vector<double> first = output_of(plan);
@@ -113,30 +138,30 @@ TEST(Plan, RunsAgainGiveTheSameBits) {
   EXPECT_EQ(output_of(plan), first);
 }
 
-TEST(Plan, PoisonChangesNothing) {
-  SmallUNet s;
+TEST_P(PlanOn, PoisonChangesNothing) {
+  SmallUNet s(GetParam());
   Plan clean = s.plan(Mode::training, {.poison = false}), poisoned = s.plan(Mode::training, {.poison = true});
   const std::vector<float> dy = noise(2 * 64, 1);
   clean.forward();
   const std::vector<double> output = output_of(clean);
   clean.backward(dy);
-  const std::vector<float> expected(s.params.grads().begin(), s.params.grads().end());
-  std::ranges::fill(s.params.grads(), 0.f);
+  const std::vector<float> expected = s.grads();
+  s.learned->zero_grads();
   poisoned.forward();
   EXPECT_EQ(output_of(poisoned), output);
   poisoned.backward(dy);
-  EXPECT_EQ(std::vector<float>(s.params.grads().begin(), s.params.grads().end()), expected);
+  EXPECT_EQ(s.grads(), expected);
 }
 
-TEST(Plan, SharesMemoryAndInferenceNeedsLess) {
-  SmallUNet s;
+TEST_P(PlanOn, SharesMemoryAndInferenceNeedsLess) {
+  SmallUNet s(GetParam());
   const Plan training = s.plan(Mode::training), inference = s.plan(Mode::inference);
   EXPECT_LT(training.arena_bytes(), training.unshared_bytes() / 2);
   EXPECT_LT(inference.arena_bytes(), training.arena_bytes() / 2);
 }
 
-TEST(Plan, ChangedParametersAreSeen) {
-  SmallUNet s;
+TEST_P(PlanOn, ChangedParametersAreSeen) {
+  SmallUNet s(GetParam());
   Plan plan = s.plan(Mode::inference);
   plan.forward();
   const std::vector<double> before = output_of(plan);
@@ -145,8 +170,8 @@ TEST(Plan, ChangedParametersAreSeen) {
   EXPECT_NE(output_of(plan), before);
 }
 
-TEST(Plan, WrongUseIsRefused) {
-  SmallUNet s;
+TEST_P(PlanOn, WrongUseIsRefused) {
+  SmallUNet s(GetParam());
   Plan plan = s.plan(Mode::inference);
   EXPECT_THROW(plan.write_input(s.net.sample, noise(5, 0)), Error);
   plan.forward();
@@ -156,11 +181,69 @@ TEST(Plan, WrongUseIsRefused) {
   EXPECT_THROW(training.backward(noise(7, 1)), Error);
 }
 
-TEST(Plan, LabelOutsideTheTableIsAnError) {
-  SmallUNet s;
+TEST_P(PlanOn, LabelOutsideTheTableIsAnError) {
+  SmallUNet s(GetParam());
   Plan plan = s.plan(Mode::inference);
   plan.write_input(s.net.conditions.front().value, std::vector<float>{0, 4});
-  EXPECT_THROW(plan.forward(), Error);
+  EXPECT_THROW(
+      {
+        plan.forward();
+        output_of(plan);
+      },
+      Error);
+}
+
+TEST_P(PlanOn, LearnedParametersAreSeen) {
+  SmallUNet s(GetParam());
+  Plan plan = s.plan(Mode::training);
+  plan.forward();
+  const std::vector<double> before = output_of(plan);
+  s.learned->queue().fill(s.learned->values().data, s.learned->values().desc.bytes(), std::byte{0});
+  s.learned->mark_changed();
+  plan.forward();
+  EXPECT_EQ(output_of(plan), std::vector<double>(before.size()));
+  s.learned->upload();  // a copy is the host's again; where there is none, the host's are changed
+  plan.forward();
+  EXPECT_EQ(output_of(plan) == before, GetParam());
+}
+
+TEST(Plan, GuardedDeviceComputesTheSameBytes) {
+  std::vector<std::vector<double>> outputs, input_grads;
+  std::vector<std::vector<float>> grads;
+  for (const bool guarded : {false, true}) {
+    SmallUNet s(guarded);
+    Plan plan = s.plan(Mode::training, {.poison = true, .input_grads = true});
+    plan.forward({.seed = 4, .step = 2});
+    outputs.push_back(output_of(plan));
+    plan.backward(noise(2 * 64, 1), {.seed = 4, .step = 2});
+    plan.read_input_grad(s.net.sample, input_grads.emplace_back(2 * 64));
+    grads.push_back(s.grads());
+  }
+  EXPECT_EQ(outputs[0], outputs[1]);
+  EXPECT_EQ(input_grads[0], input_grads[1]);
+  EXPECT_EQ(grads[0], grads[1]);
+}
+
+// Constant parameters have no gradients, and many plans in many threads may share them.
+TEST(Plan, OneStoreServesManyThreads) {
+  SmallUNet s;
+  const ParamStore& shared = s.params;
+  std::vector<std::vector<double>> outputs(4);
+  std::vector<std::thread> threads;
+  for (std::vector<double>& output : outputs)
+    threads.emplace_back([&] {
+      Plan plan(s.net.graph, s.net.output, *s.device, Mode::inference, shared);
+      plan.write_input(s.net.sample, noise(2 * 64, 0));
+      plan.write_input(s.net.timestep, std::vector<float>{3, 700});
+      plan.write_input(s.net.conditions.front().value, std::vector<float>{0, 3});
+      for (int run = 0; run < 3; ++run) plan.forward();
+      output = output_of(plan);
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<double>& output : outputs) EXPECT_EQ(output, outputs[0]);
+  Plan training(s.net.graph, s.net.output, *s.device, Mode::training, shared);
+  training.forward();
+  EXPECT_THROW(training.backward(noise(2 * 64, 1)), Error);
 }
 
 // x -> a -> b; sum = x + b. Backward: sum, b, a. x's gradient gets its second part from a, after b has read

@@ -13,12 +13,12 @@ namespace {
 constexpr std::size_t kMaxInputs = 8;
 constexpr std::size_t kMostCalls = 1000;
 
-void fill(const Tensor& tensor, std::vector<float> values, std::uint32_t which) {
+void fill(Queue& queue, const Tensor& tensor, std::vector<float> values, std::uint32_t which) {
   if (values.empty()) {
     values.resize(std::size_t(tensor.shape().elements()));
     fill_normal({1, Stream::train_noise, which, 0}, values);
   }
-  convert({{tensor.shape(), {DType::f32, 1}}, values.data()}, tensor);
+  queue.write(tensor, values);
 }
 
 double bytes_of(std::span<const Tensor> tensors) {
@@ -30,7 +30,10 @@ double bytes_of(std::span<const Tensor> tensors) {
 }  // namespace
 
 TimedKernel::TimedKernel(const Op& op, std::span<const TimedInput> inputs, const Device& device)
-    : reads_inputs_(backward_reads(op).inputs) {
+    : queue_(device.queue()), reads_inputs_(backward_reads(op).inputs) {
+  const auto allocate = [&](std::size_t bytes) {
+    return memory_.emplace_back(device.allocate(bytes))->address();
+  };
   std::vector<TensorDesc> descs;
   std::vector<Shape> shapes;
   std::array<bool, kMaxInputs> needs_grad{};
@@ -43,35 +46,45 @@ TimedKernel::TimedKernel(const Op& op, std::span<const TimedInput> inputs, const
     mode_.push_back(!input.needs_grad ? GradMode::skip
                     : input.is_param  ? GradMode::accumulate
                                       : GradMode::overwrite);
-    in_.push_back(allocate(desc));
-    din_.push_back(allocate(desc));
-    fill(in_[k], input.values, std::uint32_t(k));
+    in_.push_back({desc, allocate(desc.bytes())});
+    din_.push_back({desc, allocate(desc.bytes())});
+    fill(*queue_, in_[k], input.values, std::uint32_t(k));
   }
   const Shape shape = infer(op, shapes);
   const TensorDesc out{shape, device.output_format(op, descs, shape)};
-  out_ = allocate(out);
-  dout_ = allocate(out);
-  fill(dout_, {}, kMaxInputs);
+  out_ = {out, allocate(out.bytes())};
+  dout_ = {out, allocate(out.bytes())};
+  fill(*queue_, dout_, {}, kMaxInputs);
   kernel_ = device.compile(
       {op, descs, out, Mode::training, std::span<const bool>(needs_grad.data(), descs.size())});
-  saved_ = Buffer<std::byte>(kernel_->saved_bytes());
-  workspace_ = Buffer<std::byte>(kernel_->workspace_bytes());
-  kernel_->load_params(in_);
+  saved_ = allocate(kernel_->saved_bytes());
+  workspace_ = allocate(kernel_->workspace_bytes());
+  context_ = reinterpret_cast<RunContext*>(allocate(sizeof(RunContext)));
+  const RunContext context{.seed = 1, .step = 1};
+  queue_->upload(context_, std::as_bytes(std::span(&context, 1)));
+  queue_->load_params(*kernel_, in_);
+  queue_->wait();
 }
 
 void TimedKernel::forward() {
-  kernel_->forward({in_, out_, saved_.data(), workspace_.data(), &context_});
+  queue_->forward(*kernel_, {in_, out_, saved_, workspace_, context_});
+  queue_->wait();
 }
 
 void TimedKernel::backward() {
-  kernel_->backward({in_, out_, dout_, din_, mode_, saved_.data(), workspace_.data(), &context_});
+  run_backward(mode_);
 }
 
 void TimedKernel::backward_of(const std::vector<bool>& inputs) {
   std::vector<GradMode> mode = mode_;
   for (std::size_t k = 0; k < mode.size(); ++k)
     if (!inputs[k]) mode[k] = GradMode::skip;
-  kernel_->backward({in_, out_, dout_, din_, mode, saved_.data(), workspace_.data(), &context_});
+  run_backward(mode);
+}
+
+void TimedKernel::run_backward(std::span<const GradMode> mode) {
+  queue_->backward(*kernel_, {in_, out_, dout_, din_, mode, saved_, workspace_, context_});
+  queue_->wait();
 }
 
 double TimedKernel::forward_bytes() const {

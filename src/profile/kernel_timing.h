@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/buffer.h"
 #include "device/device.h"
 
 namespace diffusion {
@@ -18,7 +17,7 @@ struct TimedInput {
   std::vector<float> values = {};  // plain NCHW; empty: small random numbers
 };
 
-// One op compiled for training, with memory of its own.
+// One op compiled for training, with memory of its own. Every call waits for its end.
 class TimedKernel {
  public:
   TimedKernel(const Op& op, std::span<const TimedInput> inputs, const Device& device);
@@ -35,16 +34,17 @@ class TimedKernel {
   double backward_bytes() const;
 
  private:
-  Tensor allocate(const TensorDesc& desc) { return {desc, memory_.emplace_back(desc.bytes()).data()}; }
+  void run_backward(std::span<const GradMode> mode);
 
-  std::vector<Buffer<std::byte>> memory_;
+  std::shared_ptr<Queue> queue_;
+  std::vector<std::unique_ptr<DeviceMemory>> memory_;
   std::vector<Tensor> in_, din_;
   std::vector<GradMode> mode_;
   Tensor out_, dout_;
   bool reads_inputs_;
   std::unique_ptr<Kernel> kernel_;
-  Buffer<std::byte> saved_, workspace_;
-  RunContext context_{.seed = 1, .step = 1};
+  std::byte *saved_, *workspace_;
+  RunContext* context_;  // on the device
 };
 
 struct Timing {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "device/host_numbers.h"
 #include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"
@@ -82,24 +83,26 @@ void prune(const fs::path& run, const fs::path& newest, int keep,
 
 }  // namespace
 
-void write_checkpoint(const fs::path& run, const Model& model, Optimizer& optimizer,
+void write_checkpoint(const fs::path& run, const Model& model, const Optimizer& optimizer,
                       const TrainingState& state, int keep,
                       const std::function<void(const std::string&)>& report) {
   const fs::path all = run / "checkpoints", name = fmt::format("step-{:09}", state.step);
   make_folders(all);
   AtomicDirectory directory(all / name);
-  write_pipeline(directory.path(), model, optimizer.ema());
+  Queue& queue = optimizer.queue();
+  write_pipeline(directory.path(), model, HostNumbers(queue, optimizer.ema()).span());
 
   const fs::path training = directory.path() / "training";
   make_folder(training);
+  const HostNumbers moment1(queue, optimizer.moment1()), moment2(queue, optimizer.moment2());
   std::vector<TensorToWrite> tensors;
   const auto add = [&](const char* prefix, std::span<const float> block) {
     for (const ParamLayout::Entry& e : model.params.layout().entries())
       tensors.push_back({fmt::format("{}/{}", prefix, e.name), e.dims, block.subspan(e.offset, e.size)});
   };
   add("weights", model.params.values());
-  add("moment1", optimizer.moment1());
-  add("moment2", optimizer.moment2());
+  add("moment1", moment1.span());
+  add("moment2", moment2.span());
   write_safetensors(training / "state.safetensors", tensors);
   const Json::Object json{{"format", kFormat},
                           {"step", state.step},
@@ -166,21 +169,31 @@ TrainingState read_training_state(const fs::path& checkpoint) {
 }
 
 void read_arrays(const fs::path& checkpoint, Model& model, Optimizer& optimizer) {
-  const auto read = [&](const fs::path& path, const std::string& prefix, std::span<float> block) {
+  const auto read = [&](const fs::path& path, const std::string& prefix, const auto& take) {
     const SafetensorsFile file = SafetensorsFile::open(path);
     for (const ParamLayout::Entry& e : model.params.layout().entries()) {
       const TensorView* view = file.find(prefix + e.name);
       if (!view)
         throw Error(ErrorKind::bad_input,
                     fmt::format("{}: tensor {}{} is missing", path.string(), prefix, e.name));
-      read_f32(*view, block.subspan(e.offset, e.size));
+      take(*view, e);
     }
   };
+  const auto to_host = [&](const TensorView& view, const ParamLayout::Entry& e) {
+    read_f32(view, model.params.values(e));
+  };
+  const auto to_device = [&](const Tensor& block) {
+    return [&](const TensorView& view, const ParamLayout::Entry& e) {
+      std::vector<float> numbers(e.size);
+      read_f32(view, numbers);
+      optimizer.queue().write(flat_part(block, e.offset, e.size), numbers);
+    };
+  };
   const fs::path state = checkpoint / "training/state.safetensors";
-  read(state, "weights/", model.params.values());
-  read(state, "moment1/", optimizer.moment1());
-  read(state, "moment2/", optimizer.moment2());
-  read(checkpoint / "unet/diffusion_pytorch_model.safetensors", "", optimizer.ema());
+  read(state, "weights/", to_host);
+  read(state, "moment1/", to_device(optimizer.moment1()));
+  read(state, "moment2/", to_device(optimizer.moment2()));
+  read(checkpoint / "unet/diffusion_pytorch_model.safetensors", "", to_device(optimizer.ema()));
   model.params.mark_changed();
 }
 

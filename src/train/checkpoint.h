@@ -28,9 +28,9 @@ struct TrainingState {
   Json environment;  // {"threads", "cpu", "version"}: what must agree for a resumed run to be the same bits
 };
 
-// Writes RUN/checkpoints/step-<N>, points RUN/latest to it, and only then removes those before it, except the
-// newest keep - 1. `report` is told of what cannot be removed.
-void write_checkpoint(const std::filesystem::path& run, const Model& model, Optimizer& optimizer,
+// Writes RUN/checkpoints/step-<N> with the weights that `model` has on the host, points RUN/latest to it, and
+// only then removes those before it, except the newest keep - 1. `report` is told of what cannot be removed.
+void write_checkpoint(const std::filesystem::path& run, const Model& model, const Optimizer& optimizer,
                       const TrainingState& state, int keep,
                       const std::function<void(const std::string&)>& report);
 
@@ -50,7 +50,7 @@ std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::pa
 
 TrainingState read_training_state(const std::filesystem::path& checkpoint);
 
-// Restores weights, moments and EMA exactly.
+// Restores the weights of `model` on the host, and moments and EMA where the optimizer has them, exactly.
 void read_arrays(const std::filesystem::path& checkpoint, Model& model, Optimizer& optimizer);
 
 }  // namespace diffusion

@@ -1,61 +1,82 @@
 #include "train/optimizer.h"
 
-#include <algorithm>
 #include <cmath>
+#include <span>
 
-#include "device/cpu/cpu_device.h"
-#include "device/cpu/kernel_table.h"
+#include "device/host_numbers.h"
 #include "train/muon.h"
 
 namespace diffusion {
+
+namespace {
+
+// AdamW's ranges are as long as they can be, with the gaps between parameters.
+UpdateSpec update_spec(const ParamLayout& layout, const OptimizerOptions& options) {
+  UpdateSpec spec;
+  spec.beta1 = options.beta1;
+  spec.beta2 = options.beta2;
+  spec.eps = options.eps;
+  spec.weight_decay = options.weight_decay;
+  std::size_t begin = 0;
+  const auto end_range = [&](std::size_t end) {
+    if (begin < end) spec.adamw.push_back({begin, end});
+  };
+  for (const ParamLayout::Entry& entry : layout.entries()) {
+    const bool muon = options.kind == OptimizerKind::muon && is_muon_matrix(entry);
+    if (entry.trainable && !muon) continue;
+    if (muon) spec.muon.push_back(muon_matrix(entry));
+    end_range(entry.offset);
+    begin = entry.offset + entry.size;
+  }
+  end_range(layout.block_size());
+  return spec;
+}
+
+}  // namespace
 
 std::string_view to_string(OptimizerKind kind) {
   return kind == OptimizerKind::muon ? "muon" : "adamw";
 }
 
-Optimizer::Optimizer(const ParamStore& params, const OptimizerOptions& options)
-    : options_(options),
-      moment1_(params.layout().block_size()),
-      moment2_(params.layout().block_size()),
-      ema_(params.layout().block_size()) {
-  std::ranges::copy(params.values(), ema_.data());
-}
-
-void Optimizer::update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale,
-                       double ema_decay) {
-  const AdamWSpec spec{.learning_rate = learning_rate,
-                       .beta1 = options_.beta1,
-                       .beta2 = options_.beta2,
-                       .eps = options_.eps,
-                       .weight_decay = options_.weight_decay,
-                       .gradient_scale = gradient_scale,
-                       .correction1 = 1 - std::pow(options_.beta1, double(step)),
-                       .correction2 = 1 - std::pow(options_.beta2, double(step)),
-                       .ema_decay = ema_decay};
-  const auto update_range = [&](std::size_t begin, std::size_t end) {
-    if (begin == end) return;
-    cpu_kernel_table().adamw(spec, std::int64_t(end - begin), params.grads().data() + begin,
-                             params.values().data() + begin, moment1_.data() + begin, moment2_.data() + begin,
-                             ema_.data() + begin, thread_count());
+Optimizer::Optimizer(LearnedParams& params, const Device& device, const OptimizerOptions& options)
+    : params_(&params),
+      options_(options),
+      kernel_(device.compile_update(update_spec(params.layout(), options))),
+      numbers_(device.allocate(sizeof(Numbers))) {
+  const auto block = [&](std::unique_ptr<DeviceMemory>& memory) {
+    const std::size_t size = params.layout().block_size();
+    memory = device.allocate(size * sizeof(float));
+    return flat_block(memory->address(), size);
   };
-  const bool muon = options_.kind == OptimizerKind::muon;
-  if (muon)
-    muon_update(params, moment1_.span(), ema_.span(), learning_rate, gradient_scale, ema_decay,
-                {.weight_decay = options_.weight_decay});
-  std::size_t begin = 0;  // of a run of parameters for AdamW, gaps included
-  for (const ParamLayout::Entry& entry : params.layout().entries()) {
-    if (entry.trainable && !(muon && is_muon_matrix(entry))) continue;
-    update_range(begin, entry.offset);
-    begin = entry.offset + entry.size;
-  }
-  update_range(begin, params.layout().block_size());
-  params.mark_changed();
+  moment1_ = block(moment1_memory_);
+  moment2_ = block(moment2_memory_);
+  ema_ = block(ema_memory_);
+  queue().write(ema_, HostNumbers(queue(), params.values()).span());
 }
 
-double gradient_norm(ParamStore& params) {
-  const std::span<const float> grads = params.grads();
-  return std::sqrt(
-      cpu_kernel_table().sum_of_squares(std::int64_t(grads.size()), grads.data(), thread_count()));
+double Optimizer::gradient_norm() {
+  auto& sum_on_device = reinterpret_cast<Numbers*>(numbers_->address())->sum_of_squares;
+  double sum = 0;
+  queue().sum_of_squares(*kernel_, params_->grads(), &sum_on_device);
+  queue().download(&sum_on_device, std::as_writable_bytes(std::span(&sum, 1)));
+  return std::sqrt(sum);
+}
+
+void Optimizer::update(std::int64_t step, double learning_rate, double gradient_scale, double ema_decay) {
+  const UpdateContext context{.learning_rate = learning_rate,
+                              .gradient_scale = gradient_scale,
+                              .correction1 = 1 - std::pow(options_.beta1, double(step)),
+                              .correction2 = 1 - std::pow(options_.beta2, double(step)),
+                              .ema_decay = ema_decay};
+  auto* context_on_device = &reinterpret_cast<Numbers*>(numbers_->address())->context;
+  queue().upload(context_on_device, std::as_bytes(std::span(&context, 1)));
+  queue().update(*kernel_, {.gradients = params_->grads(),
+                            .values = params_->values(),
+                            .moment1 = moment1_,
+                            .moment2 = moment2_,
+                            .ema = ema_,
+                            .context = context_on_device});
+  params_->mark_changed();
 }
 
 }  // namespace diffusion

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <string_view>
 
-#include "base/buffer.h"
-#include "plan/param_store.h"
+#include "device/device.h"
+#include "plan/learned_params.h"
 
 namespace diffusion {
 
@@ -23,28 +24,37 @@ struct OptimizerOptions {
   double weight_decay = 0;
 };
 
-// The state of an optimizer over one flat block of parameters, and the moving average (EMA) of the values.
-// AdamW updates everything in one pass over memory.
+// The state of an optimizer over one flat block of parameters, and the moving average (EMA) of the values, on
+// the device that learns them. AdamW updates everything in one pass over memory.
 class Optimizer {
  public:
-  Optimizer(const ParamStore& params, const OptimizerOptions& options);
+  // The average starts as the values. `params` must outlive this.
+  Optimizer(LearnedParams& params, const Device& device, const OptimizerOptions& options);
 
-  // One update from params.grads() * gradient_scale, and ema = decay ema + (1 - decay) value. `step` counts
-  // from 1. Parameters that are not trainable stay as they are.
-  void update(ParamStore& params, std::int64_t step, double learning_rate, double gradient_scale,
-              double ema_decay);
+  // The Euclidean norm of all gradients; not finite if any of them is not. Waits.
+  double gradient_norm();
 
-  std::span<float> moment1() { return moment1_.span(); }  // or Muon's momentum
-  std::span<float> moment2() { return moment2_.span(); }  // stays 0 under Muon
-  std::span<float> ema() { return ema_.span(); }
-  std::span<const float> ema() const { return ema_.span(); }
+  // One update from the gradients times gradient_scale, and ema = decay ema + (1 - decay) value. `step`
+  // counts from 1. Parameters that are not trainable stay as they are.
+  void update(std::int64_t step, double learning_rate, double gradient_scale, double ema_decay);
+
+  // Flat blocks of the device in the layout of the parameters.
+  const Tensor& moment1() const { return moment1_; }  // or Muon's momentum
+  const Tensor& moment2() const { return moment2_; }  // stays 0 under Muon
+  const Tensor& ema() const { return ema_; }
+  Queue& queue() const { return params_->queue(); }
 
  private:
-  OptimizerOptions options_;
-  Buffer<float> moment1_, moment2_, ema_;
-};
+  struct Numbers {  // on the device
+    UpdateContext context;
+    double sum_of_squares;
+  };
 
-// The Euclidean norm of all gradients; not finite if any of them is not.
-double gradient_norm(ParamStore& params);
+  LearnedParams* params_;
+  OptimizerOptions options_;
+  std::unique_ptr<UpdateKernel> kernel_;
+  std::unique_ptr<DeviceMemory> moment1_memory_, moment2_memory_, ema_memory_, numbers_;
+  Tensor moment1_, moment2_, ema_;
+};
 
 }  // namespace diffusion

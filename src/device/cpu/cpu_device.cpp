@@ -8,6 +8,7 @@
 #include "device/cpu/instruction_set.h"
 #include "device/cpu/kernel_table.h"
 #include "device/cpu/onednn.h"
+#include "device/host_queue.h"
 
 namespace diffusion {
 
@@ -28,6 +29,11 @@ class CpuDevice final : public Device {
                     instruction_set().channel_block} {}
 
   std::string_view name() const override { return "cpu"; }
+
+  std::unique_ptr<DeviceMemory> allocate(std::size_t bytes) const override {
+    return allocate_host_memory(bytes);
+  }
+  std::shared_ptr<Queue> queue() const override { return queue_; }
 
   Format input_format(const Shape& shape) const override {
     return shape.c <= kNarrow || shape.pixels() == 1 ? kPlain : activation_;
@@ -71,10 +77,15 @@ class CpuDevice final : public Device {
     return fast ? std::move(fast) : cpu::make_fallback(spec);
   }
 
+  std::unique_ptr<UpdateKernel> compile_update(const UpdateSpec& spec) const override {
+    return cpu::make_update(spec, env_);
+  }
+
  private:
   static constexpr Format kPlain{DType::f32, 1};
   cpu::Environment env_;
   Format activation_;
+  std::shared_ptr<Queue> queue_ = make_host_queue();
 };
 
 }  // namespace

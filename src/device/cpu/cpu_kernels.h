@@ -6,7 +6,8 @@
 #include <memory>
 
 #include "device/cpu/kernels/table.h"
-#include "device/device.h"
+#include "device/kernel.h"
+#include "device/update.h"
 
 namespace diffusion::cpu {
 
@@ -46,6 +47,7 @@ std::unique_ptr<Kernel> make_timestep_embedding(const TimestepEmbedding& op, con
 std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec);
 std::unique_ptr<Kernel> make_dropout(const Dropout& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_fallback(const KernelSpec& spec);
+std::unique_ptr<UpdateKernel> make_update(const UpdateSpec& spec, const Environment& env);
 
 inline BlockedShape blocked_shape(const TensorDesc& t) {
   return {t.shape.n, t.shape.c, t.shape.pixels(), t.format.channel_block};

@@ -1,4 +1,5 @@
 #include "device/cpu/cpu_kernels.h"
+#include "device/device.h"
 
 namespace diffusion::cpu {
 

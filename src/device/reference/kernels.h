@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "device/device.h"
+#include "device/kernel.h"
+#include "device/update.h"
 
 namespace diffusion::reference {
 
@@ -64,5 +65,6 @@ std::unique_ptr<Kernel> make_kernel(const TimestepEmbedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const FourierEmbedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Embedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Dropout& op, Mode mode);
+std::unique_ptr<UpdateKernel> make_update(const UpdateSpec& spec);
 
 }  // namespace diffusion::reference

@@ -1,3 +1,5 @@
+#include "device/device.h"
+#include "device/host_queue.h"
 #include "device/reference/kernels.h"
 
 namespace diffusion {
@@ -31,15 +33,24 @@ class ReferenceDevice final : public Device {
  public:
   std::string_view name() const override { return "reference"; }
 
+  std::unique_ptr<DeviceMemory> allocate(std::size_t bytes) const override {
+    return allocate_host_memory(bytes);
+  }
+  std::shared_ptr<Queue> queue() const override { return queue_; }
+
   Format input_format(const Shape&) const override { return plain; }
   Format output_format(const Op&, std::span<const TensorDesc>, const Shape&) const override { return plain; }
 
   std::unique_ptr<Kernel> compile(const KernelSpec& spec) const override {
     return std::visit([&](const auto& op) { return make_kernel(op, spec.mode); }, spec.op);
   }
+  std::unique_ptr<UpdateKernel> compile_update(const UpdateSpec& spec) const override {
+    return make_update(spec);
+  }
 
  private:
   static constexpr Format plain{DType::f64, 1};
+  std::shared_ptr<Queue> queue_ = make_host_queue();
 };
 
 }  // namespace

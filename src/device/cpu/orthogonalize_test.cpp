@@ -1,15 +1,16 @@
-#include "train/muon.h"
+#include "device/cpu/orthogonalize.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "base/rng.h"
+#include "device/cpu/kernel_table.h"
 #include "eval/linear_algebra.h"
-#include "nn/layers.h"
 
-namespace diffusion {
+namespace diffusion::cpu {
 namespace {
 
 std::vector<float> random_matrix(std::size_t size, std::uint32_t sample) {
@@ -38,8 +39,9 @@ std::vector<double> singular_values(const std::vector<float>& matrix, std::size_
 }
 
 void orthogonalize(std::vector<float>& matrix, std::size_t rows, std::size_t columns) {
-  std::vector<float> workspace(orthogonalize_workspace(rows, columns));
-  diffusion::orthogonalize(matrix, rows, columns, workspace);
+  const KernelTable& table = cpu_kernel_table();
+  std::vector<float> workspace(orthogonalize_workspace(table, rows, columns));
+  cpu::orthogonalize(table, matrix, rows, columns, workspace);
 }
 
 // X <- a X + b X X^T X + c (X X^T)^2 X as it is written (Jordan et al. 2024), in f64.
@@ -127,68 +129,5 @@ TEST(OrthogonalizeEdge, DoesNotDependOnScaleAndLeavesZerosAlone) {
   for (const float v : zeros) EXPECT_EQ(v, 0);
 }
 
-Graph layered() {
-  Graph g;
-  Value x = g.input("x", {2, 1, 8, 8});
-  x = conv3x3(g, "stem", x, 32);
-  x = conv3x3(g, "middle", x, 48);
-  conv3x3(g, "head", x, 1);
-  return g;
-}
-
-TEST(MuonUpdate, MovesMatricesAndNothingElse) {
-  ParamStore params{ParamLayout(layered())};
-  params.initialize(0);
-  const std::vector<float> before(params.values().begin(), params.values().end());
-  const std::vector<float> gradient = random_matrix(before.size(), 3);
-  std::ranges::copy(gradient, params.grads().begin());
-  std::vector<float> momentum(before.size()), ema(before);
-  const double rate = 0.01;
-  const std::uint64_t version = params.version();
-  muon_update(params, momentum, ema, rate, 1, 0.75, {});
-  EXPECT_GT(params.version(), version) << "plans must hear of new weights";
-  int matrices = 0;
-  for (const ParamLayout::Entry& entry : params.layout().entries()) {
-    const bool expected = entry.name == "middle.weight";
-    EXPECT_EQ(is_muon_matrix(entry), expected) << entry.name;
-    matrices += expected ? 1 : 0;
-    double change = 0, descent = 0;
-    for (std::size_t k = entry.offset; k < entry.offset + entry.size; ++k) {
-      const double d = double(params.values()[k]) - double(before[k]);
-      change += d * d;
-      ASSERT_NEAR(ema[k], before[k] + 0.25 * d, 1e-6) << entry.name;
-      descent += d * double(gradient[k]);
-    }
-    if (!expected) {
-      EXPECT_EQ(change, 0) << entry.name;
-      continue;
-    }
-    EXPECT_LT(descent, 0);
-    // As large as a step of Adam's in its first steps, where every element moves by about 0.2 of the rate.
-    const double rms = std::sqrt(change / double(entry.size));
-    EXPECT_GT(rms, 0.1 * rate);
-    EXPECT_LT(rms, 0.3 * rate);
-  }
-  EXPECT_EQ(matrices, 1);
-}
-
-TEST(MuonUpdate, MomentumRemembersAndWeightsDecay) {
-  ParamStore params{ParamLayout(layered())};
-  params.initialize(0);
-  const ParamLayout::Entry& entry = *params.layout().find("middle.weight");
-  const std::vector<float> gradient = random_matrix(params.values().size(), 4);
-  std::ranges::copy(gradient, params.grads().begin());
-  std::vector<float> momentum(params.values().size()), ema(momentum);
-  muon_update(params, momentum, ema, 0, 0.5, 0, {});
-  muon_update(params, momentum, ema, 0, 0.5, 0, {});
-  for (std::size_t k = entry.offset; k < entry.offset + entry.size; ++k)
-    ASSERT_NEAR(momentum[k], 0.5 * 1.95 * double(gradient[k]), 1e-5);
-  std::ranges::fill(params.grads(), 0.f);
-  std::ranges::fill(momentum, 0.f);
-  const float before = params.values()[entry.offset];
-  muon_update(params, momentum, ema, 0.1, 1, 0, {.weight_decay = 0.5});
-  EXPECT_NEAR(params.values()[entry.offset], before * 0.95f, 1e-6f);
-}
-
 }  // namespace
-}  // namespace diffusion
+}  // namespace diffusion::cpu
