@@ -20,25 +20,26 @@ void check_size(std::string_view what, std::size_t size, std::size_t samples, st
 
 }  // namespace
 
-// A plan with nothing to train only reads the parameters.
 Evaluator::Evaluator(const Model& model, const Device& device, int most_samples, int height, int width,
                      Use use, int most_plans)
-    : Evaluator(model.network, const_cast<ParamStore&>(model.params), &model.preconditioner, device,
-                use == Use::products ? Mode::training : Mode::inference, use == Use::products,
+    : Evaluator(model.network, &model.params, &model.preconditioner, device, use == Use::products,
                 {most_samples, height, width}, most_plans) {}
 
-Evaluator::Evaluator(const NetworkConfig& network, ParamStore& params, const Device& device, Mode mode,
+Evaluator::Evaluator(const NetworkConfig& network, const ParamStore& params, const Device& device,
                      int most_samples, int height, int width)
-    : Evaluator(network, params, nullptr, device, mode, false, {most_samples, height, width}, 1) {}
+    : Evaluator(network, &params, nullptr, device, false, {most_samples, height, width}, 1) {}
 
-Evaluator::Evaluator(const NetworkConfig& network, ParamStore& params, const Preconditioner* preconditioner,
-                     const Device& device, Mode mode, bool products, std::array<int, 3> most, int most_plans)
+Evaluator::Evaluator(const NetworkConfig& network, const LearnedParams& params, const Device& device,
+                     int most_samples, int height, int width)
+    : Evaluator(network, &params, nullptr, device, false, {most_samples, height, width}, 1) {}
+
+Evaluator::Evaluator(const NetworkConfig& network, Params params, const Preconditioner* preconditioner,
+                     const Device& device, bool products, std::array<int, 3> most, int most_plans)
     : config_(network),
       traits_(traits_of(network)),
       params_(params),
       preconditioner_(preconditioner),
       device_(device),
-      mode_(mode),
       products_(products),
       most_samples_(std::size_t(most[0])),
       most_plans_(std::size_t(most_plans)),
@@ -55,8 +56,14 @@ Evaluator::Evaluator(const NetworkConfig& network, ParamStore& params, const Pre
 
 Evaluator::Prepared Evaluator::make(std::size_t samples) const {
   Network net = make_network(config_, int(samples), height_, width_);
-  if (products_ || mode_ == Mode::inference) net = frozen(net);
-  Plan plan(net.graph, net.output, device_, mode_, params_, {.input_grads = products_});
+  const bool learns = std::holds_alternative<const LearnedParams*>(params_);
+  if (!learns) net = frozen(net);
+  const Mode mode = learns || products_ ? Mode::training : Mode::inference;
+  Plan plan = std::visit(
+      [&](const auto* params) {
+        return Plan(net.graph, net.output, device_, mode, *params, {.input_grads = products_});
+      },
+      params_);
   plan.set_observer(observer_);
   return {samples, std::move(net), std::move(plan)};
 }
@@ -67,10 +74,10 @@ Evaluator::Prepared& Evaluator::prepare(std::size_t samples) {
                                               samples, most_samples_));
   const auto found = std::ranges::find(plans_, samples, &Prepared::samples);
   if (found != plans_.end()) {
-    std::rotate(plans_.begin(), found, found + 1);
+    plans_.splice(plans_.begin(), plans_, found);
   } else {
     if (plans_.size() == most_plans_) plans_.pop_back();  // first, as memory may not hold both
-    plans_.insert(plans_.begin(), make(samples));
+    plans_.push_front(make(samples));
   }
   return plans_.front();
 }

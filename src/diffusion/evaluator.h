@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <list>
 #include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "device/device.h"
@@ -42,10 +44,12 @@ class Evaluator {
   Evaluator(const Model& model, const Device& device, int most_samples, int height, int width,
             Use use = Use::values, int most_plans = 1);
 
-  // The raw network alone, without D: with Mode::training to train it. `params` and `device` must outlive
-  // this.
-  Evaluator(const NetworkConfig& network, ParamStore& params, const Device& device, Mode mode,
-            int most_samples, int height, int width);
+  // The raw network alone, without D: with constant parameters, or to train those that `device` learns.
+  // `params` and `device` must outlive this.
+  Evaluator(const NetworkConfig& network, const ParamStore& params, const Device& device, int most_samples,
+            int height, int width);
+  Evaluator(const NetworkConfig& network, const LearnedParams& params, const Device& device, int most_samples,
+            int height, int width);
 
   // D(x; sigma), the estimate of the clean images. states and denoised: [N, C, H, W], N = levels.size();
   // denoised may be states. Error(usage) if sizes or conditions do not fit (check_conditions), or if the
@@ -67,8 +71,8 @@ class Evaluator {
   void evaluate(std::span<const float> input, std::span<const float> timesteps, const Conditions& conditions,
                 std::span<float> output, const RunContext& context = {});
 
-  // With Mode::training, after evaluate() in the same context: adds to the gradients of the parameters, from
-  // the gradient of a loss with respect to F, [N, out_channels, H, W].
+  // With parameters that are learned, after evaluate() in the same context: adds to the gradients of the
+  // parameters, from the gradient of a loss with respect to F, [N, out_channels, H, W].
   void backward(std::span<const float> output_grad, const RunContext& context = {});
 
   std::size_t input_size() const { return input_size_; }    // numbers of a sample
@@ -82,6 +86,8 @@ class Evaluator {
   void set_observer(std::function<void(const StepTiming&)> observer);
 
  private:
+  using Params = std::variant<const ParamStore*, const LearnedParams*>;
+
   // A network for a number of samples, ready to run.
   struct Prepared {
     std::size_t samples;
@@ -89,8 +95,8 @@ class Evaluator {
     Plan plan;
   };
 
-  Evaluator(const NetworkConfig& network, ParamStore& params, const Preconditioner* preconditioner,
-            const Device& device, Mode mode, bool products, std::array<int, 3> most, int most_plans);
+  Evaluator(const NetworkConfig& network, Params params, const Preconditioner* preconditioner,
+            const Device& device, bool products, std::array<int, 3> most, int most_plans);
 
   Prepared make(std::size_t samples) const;
   Prepared& prepare(std::size_t samples);
@@ -99,15 +105,14 @@ class Evaluator {
 
   NetworkConfig config_;
   NetworkTraits traits_;
-  ParamStore& params_;
+  Params params_;
   const Preconditioner* preconditioner_;  // nullptr: there is no D
   const Device& device_;
-  Mode mode_;
   bool products_;
   std::size_t most_samples_, most_plans_;
   int height_, width_;
   std::size_t input_size_, output_size_;
-  std::vector<Prepared> plans_;  // the one used last first
+  std::list<Prepared> plans_;  // the one used last first
   std::function<void(const StepTiming&)> observer_;
   std::vector<float> numbers_, timesteps_, told_;
 };

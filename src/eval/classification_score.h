@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "device/device.h"
 #include "eval/bootstrap.h"
-#include "eval/classifier.h"
+#include "eval/classifier_training.h"
 
 namespace diffusion {
 

@@ -4,16 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 #include <span>
 
 #include "base/error.h"
-#include "data/batches.h"
-#include "eval/cross_entropy.h"
+#include "eval/feature_maps.h"
 #include "nn/layers.h"
 #include "plan/plan.h"
-#include "train/optimizer.h"
 
 namespace diffusion {
 
@@ -55,6 +52,8 @@ void check(const ClassifierConfig& config) {
                 fmt::format("images of {} x {} cannot be halved {} times", size[0], size[1], halvings));
 }
 
+}  // namespace
+
 void check_form(const ClassifierConfig& config, const Dataset& data) {
   if (data.count() == 0) throw Error(ErrorKind::usage, fmt::format("{} holds no images", data.name));
   if (data.height != config.sample_size[0] || data.width != config.sample_size[1] ||
@@ -65,48 +64,6 @@ void check_form(const ClassifierConfig& config, const Dataset& data) {
                             data.name, data.height, data.width, data.channels, config.sample_size[0],
                             config.sample_size[1], config.channels));
 }
-
-// With a border of zeros, and a window of the old size to be found at random in it.
-Dataset bordered(const Dataset& data, int border) {
-  const int height = data.height + 2 * border, width = data.width + 2 * border;
-  const std::size_t row = std::size_t(data.width) * std::size_t(data.channels),
-                    wide_row = std::size_t(width) * std::size_t(data.channels);
-  std::vector<std::uint8_t> pixels(std::size_t(data.count()) * std::size_t(height) * wide_row);
-  for (int i = 0; i < data.count(); ++i)
-    for (int y = 0; y < data.height; ++y) {
-      const std::size_t to = (std::size_t(i) * std::size_t(height) + std::size_t(y + border)) * wide_row +
-                             std::size_t(border * data.channels);
-      std::ranges::copy(data.image(i).subspan(std::size_t(y) * row, row),
-                        pixels.begin() + std::ptrdiff_t(to));
-    }
-  Dataset result{data.name, height, width, data.channels, std::move(pixels), data.labels, data.class_names};
-  result.margin = {2 * border, 2 * border};
-  return result;
-}
-
-// The means over the pixels of each map.
-std::vector<float> means(std::span<const float> maps, std::size_t pixels) {
-  std::vector<float> result(maps.size() / pixels);
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    double sum = 0;
-    for (const float v : maps.subspan(i * pixels, pixels)) sum += double(v);
-    result[i] = float(sum / double(pixels));
-  }
-  return result;
-}
-
-int largest(std::span<const float> values) {
-  return int(std::ranges::max_element(values) - values.begin());
-}
-
-double learning_rate_at(const ClassifierTraining& options, std::int64_t step, std::int64_t steps) {
-  const double share = double(step) / double(steps);
-  constexpr double kWarmup = 0.05;
-  if (share < kWarmup) return options.learning_rate * share / kWarmup;
-  return options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * (share - kWarmup) / (1 - kWarmup)));
-}
-
-}  // namespace
 
 ClassifierGraph make_classifier_graph(const ClassifierConfig& config, int n) {
   check(config);
@@ -126,52 +83,6 @@ Classifier make_classifier(const ClassifierConfig& config, std::uint64_t seed) {
   Classifier classifier{config, ParamStore(ParamLayout(make_classifier_graph(config, 1).graph))};
   classifier.params.initialize(seed);
   return classifier;
-}
-
-void train_classifier(Classifier& classifier, const Dataset& data, const Device& device,
-                      const ClassifierTraining& options,
-                      const std::function<void(const ClassifierStep&)>& on_step) {
-  check_form(classifier.config, data);
-  if (data.labels.empty() || data.class_names != classifier.config.class_names)
-    throw Error(ErrorKind::usage,
-                fmt::format("{} does not have the labels that the classifier is for", data.name));
-  if (!(options.epochs > 0) || options.batch < 1 || options.shift < 0)
-    throw Error(ErrorKind::usage, "training a classifier needs epochs, a batch, and a shift of 0 or more");
-  const Dataset shifted = bordered(data, options.shift);
-  const BatchStream batches(shifted, options.seed, {.size = options.batch, .flip = options.flip});
-  const std::int64_t steps = batches.steps_of(options.epochs);
-
-  const ClassifierGraph net = make_classifier_graph(classifier.config, options.batch);
-  LearnedParams learned(classifier.params, device);
-  Plan plan(net.graph, net.logit_maps, device, Mode::training, learned);
-  Optimizer optimizer(learned, device, {.beta2 = 0.99, .weight_decay = options.weight_decay});
-  const Shape& shape = net.graph.shape(net.logit_maps);
-  const auto pixels = std::size_t(shape.pixels()), classes = std::size_t(shape.c);
-  std::vector<float> images(std::size_t(options.batch) * batches.example_size()),
-      maps(std::size_t(shape.elements())), map_grad(maps.size()), grad(std::size_t(options.batch) * classes);
-  std::vector<int> labels(static_cast<std::size_t>(options.batch));
-  for (std::int64_t step = 1; step <= steps; ++step) {
-    batches.batch(std::uint32_t(step - 1), images, labels);
-    plan.write_input(net.sample, images);
-    plan.forward();
-    plan.read_output(maps);
-    const std::vector<float> logits = means(maps, pixels);
-    const double loss = cross_entropy_and_grad(logits, labels, options.label_smoothing, grad);
-    if (!std::isfinite(loss))
-      throw Error(
-          ErrorKind::non_finite,
-          fmt::format("the classifier's loss is {} at step {}; try a smaller learning rate", loss, step));
-    for (std::size_t i = 0; i < map_grad.size(); ++i) map_grad[i] = grad[i / pixels] / float(pixels);
-    learned.zero_grads();
-    plan.backward(map_grad);
-    optimizer.update(step, learning_rate_at(options, step, steps), 1, 0);
-    if (!on_step) continue;
-    int right = 0;
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      right += largest(std::span(logits).subspan(i * classes, classes)) == labels[i] ? 1 : 0;
-    on_step({step, steps, loss, double(right) / options.batch});
-  }
-  learned.download();
 }
 
 Extracted extract_features(Classifier& classifier, const Dataset& data, const Device& device,
@@ -204,7 +115,7 @@ Extracted extract_features(Classifier& classifier, const Dataset& data, const De
     plan.write_input(net.sample, images);
     plan.forward();
     plan.read_output(maps);
-    const std::vector<float> features = means(maps, pixels);
+    const std::vector<float> features = means_over_pixels(maps, pixels);
     for (std::size_t i = 0; i < std::size_t(count); ++i) {
       const auto row = std::span(features).subspan(i * width, width);
       result.features.values.insert(result.features.values.end(), row.begin(), row.end());
@@ -212,7 +123,7 @@ Extracted extract_features(Classifier& classifier, const Dataset& data, const De
       for (std::size_t k = 0; k < classes; ++k)
         logits[k] =
             std::inner_product(row.begin(), row.end(), weight.begin() + std::ptrdiff_t(k * width), bias[k]);
-      result.predicted.push_back(largest(logits));
+      result.predicted.push_back(index_of_largest(logits));
     }
     if (progress) progress(double(first + count) / data.count());
   }

@@ -50,30 +50,10 @@ struct Classifier {
   ParamStore params;
 };
 
+// Error(usage) unless the images of `data` have the form that the config is for.
+void check_form(const ClassifierConfig& config, const Dataset& data);
+
 Classifier make_classifier(const ClassifierConfig& config, std::uint64_t seed);
-
-struct ClassifierTraining {
-  double epochs = 12;
-  int batch = 128;
-  double learning_rate = 2e-3;  // the peak: 5% linear warm-up, then a cosine to 0
-  double weight_decay = 0.05;
-  double label_smoothing = 0.05;
-  int shift = 2;     // pixels; a random window of the picture with a border of zeros that wide
-  bool flip = true;  // mirrored with probability 1/2
-  std::uint64_t seed = 0;
-};
-
-struct ClassifierStep {
-  std::int64_t step, steps;  // from 1
-  double loss;
-  double accuracy;  // on the batch, as it was shown: shifted and mirrored
-};
-
-// AdamW (beta 0.9, 0.99) on all of `data`, which must have labels and the form of the config: Error(usage).
-// Error(non_finite) if the loss is.
-void train_classifier(Classifier& classifier, const Dataset& data, const Device& device,
-                      const ClassifierTraining& options,
-                      const std::function<void(const ClassifierStep&)>& on_step = {});
 
 struct Extracted {
   FeatureSet features;

@@ -1,4 +1,4 @@
-#include "eval/classifier.h"
+#include "eval/classifier_training.h"
 
 #include <gtest/gtest.h>
 

@@ -35,19 +35,15 @@ StepData random_step_data(const Network& net, int batch) {
   return d;
 }
 
-NetworkStep::NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
-                         const Device& device, ParamStore params)
-    : mode_(mode),
-      params_(std::move(params)),
-      evaluator_(config, params_, device, mode, batch, image_size[0], image_size[1]),
-      optimizer_(params_, {}),
-      output_(std::size_t(batch) * evaluator_.output_size()),
+FixedTask::FixedTask(Evaluator& evaluator, int batch)
+    : evaluator_(evaluator),
+      output_(std::size_t(batch) * evaluator.output_size()),
       grad_(output_.size()),
       weights_(std::size_t(batch), 1.0) {
-  set_data(random_step_data(net(), batch));
+  set_data(random_step_data(evaluator.network(), batch));
 }
 
-void NetworkStep::set_data(StepData data) {
+void FixedTask::set_data(StepData data) {
   data_ = std::move(data);
   if (data_.target.size() != output_.size())
     throw Error(ErrorKind::bad_input, fmt::format("the target has {} numbers, the network's output has {}",
@@ -56,18 +52,40 @@ void NetworkStep::set_data(StepData data) {
   if (!data_.labels.empty()) conditions_.emplace(kClassCondition, data_.labels);
 }
 
+double FixedTask::loss(const SampleRange& /*whole*/, const RunContext& context) {
+  evaluator_.evaluate(data_.sample, data_.timestep, conditions_, output_, context);
+  return loss_and_grad(LossKind::huber, output_, data_.target, weights_, grad_);
+}
+
+namespace {
+
+Evaluator make_evaluator(const NetworkConfig& config, const ParamStore& params,
+                         const std::optional<LearnedParams>& learned, const Device& device, int batch,
+                         std::array<int, 2> size) {
+  if (learned) return Evaluator(config, *learned, device, batch, size[0], size[1]);
+  return Evaluator(config, params, device, batch, size[0], size[1]);
+}
+
+std::optional<LearnedParams> learned_if(Mode mode, ParamStore& params, const Device& device) {
+  if (mode == Mode::inference) return std::nullopt;
+  return std::optional<LearnedParams>(std::in_place, params, device);
+}
+
+}  // namespace
+
+NetworkStep::NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
+                         const Device& device, ParamStore params)
+    : params_(std::move(params)),
+      learned_(learned_if(mode, params_, device)),
+      evaluator_(make_evaluator(config, params_, learned_, device, batch, image_size)),
+      task_(evaluator_, batch) {
+  if (learned_) learner_.emplace(*learned_, device, LearnerOptions{.ema_exponent = 6.94});
+}
+
 double NetworkStep::run() {
-  evaluator_.evaluate(data_.sample, data_.timestep, conditions_, output_);
-  auto outside = Clock::now();
-  const double loss = loss_and_grad(LossKind::huber, output_, data_.target, weights_, grad_);
-  outside_seconds_ = seconds_since(outside);
-  if (mode_ == Mode::inference) return loss;
-  std::ranges::fill(params_.grads(), 0.f);
-  evaluator_.backward(grad_);
-  outside = Clock::now();
-  optimizer_.update(params_, ++steps_, 1e-4, 1, 0.999);
-  outside_seconds_ += seconds_since(outside);
-  return loss;
+  constexpr double kLearningRate = 1e-4;
+  if (!learner_) return task_.loss({0, task_.batch()}, {});
+  return learner_->step(task_, steps_++, kLearningRate, 0).loss;
 }
 
 double StepProfile::mean_seconds() const {
@@ -90,9 +108,10 @@ StepProfile profile_steps(NetworkStep& step, int steps) {
     const auto start = Clock::now();
     step.run();
     profile.step_seconds.push_back(seconds_since(start));
-    profile.outside_seconds += step.outside_seconds() / steps;
   }
   step.set_observer({});
+  profile.outside_seconds = profile.mean_seconds();
+  for (const LayerTime& layer : profile.layers) profile.outside_seconds -= layer.seconds;
   std::ranges::sort(profile.step_seconds);
   return profile;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +10,7 @@
 #include "diffusion/evaluator.h"
 #include "nn/network.h"
 #include "plan/plan.h"
-#include "train/optimizer.h"
+#include "train/learner.h"
 
 namespace diffusion {
 
@@ -20,6 +21,27 @@ struct StepData {
 
 // Random ones for a network of this many images.
 StepData random_step_data(const Network& net, int batch);
+
+// Always the same numbers, and the smooth L1 loss.
+class FixedTask final : public Task {
+ public:
+  // The evaluator must outlive this.
+  FixedTask(Evaluator& evaluator, int batch);
+
+  void set_data(StepData data);
+
+  int batch() const override { return int(weights_.size()); }
+  void make(std::uint32_t /*step*/, const SampleRange& /*range*/, double /*progress*/) override {}
+  double loss(const SampleRange& whole, const RunContext& context) override;
+  void backward(const RunContext& context) override { evaluator_.backward(grad_, context); }
+
+ private:
+  Evaluator& evaluator_;
+  StepData data_;
+  Conditions conditions_;
+  std::vector<float> output_, grad_;
+  std::vector<double> weights_;
+};
 
 // One step of a network on fixed numbers, as often as wanted: the evaluation of sampling, or all of a
 // training step but the making of its batch: forward, smooth L1 loss, backward, AdamW with EMA.
@@ -36,26 +58,20 @@ class NetworkStep {
   const ParamStore& params() const { return params_; }
   std::size_t arena_bytes() const { return evaluator_.arena_bytes(); }
 
-  void set_data(StepData data);
+  void set_data(StepData data) { task_.set_data(std::move(data)); }
   // Runs it and returns the loss of the output against the target (also in Mode::inference).
   double run();
-  // Of the last run: seconds outside the network (loss and optimizer).
-  double outside_seconds() const { return outside_seconds_; }
   void set_observer(std::function<void(const StepTiming&)> observer) {
     evaluator_.set_observer(std::move(observer));
   }
 
  private:
-  Mode mode_;
   ParamStore params_;
+  std::optional<LearnedParams> learned_;  // none in Mode::inference
   Evaluator evaluator_;
-  Optimizer optimizer_;
-  StepData data_;
-  Conditions conditions_;
-  std::vector<float> output_, grad_;
-  std::vector<double> weights_;
+  FixedTask task_;
+  std::optional<Learner> learner_;  // none in Mode::inference
   std::int64_t steps_ = 0;
-  double outside_seconds_ = 0;
 };
 
 // Time by layer.
@@ -71,7 +87,7 @@ struct LayerTime {
 struct StepProfile {
   std::vector<double> step_seconds;  // ascending
   std::vector<LayerTime> layers;     // in order of execution; means over the steps
-  double outside_seconds = 0;        // loss and optimizer; mean
+  double outside_seconds = 0;        // of the steps, outside of the layers: loss and optimizer; mean
 
   double median_seconds() const { return step_seconds[step_seconds.size() / 2]; }
   double mean_seconds() const;

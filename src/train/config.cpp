@@ -154,8 +154,4 @@ double staircase_cosine(double lowest, double highest, int epochs, std::uint64_t
   return lowest + (highest - lowest) * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }
 
-double ema_decay(double exponent, std::int64_t step) {
-  return std::pow(1 - 1 / double(step), exponent + 1);
-}
-
 }  // namespace diffusion

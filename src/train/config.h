@@ -75,7 +75,7 @@ struct TrainConfig {
   double weight_decay = 0;
   double clip = 1;  // largest gradient norm; 0: no limit
   std::optional<double> ema_exponent =
-      6.94;  // see ema_decay(); none: what is saved is the weights themselves
+      6.94;  // see ema_decay() in learner.h; none: what is saved is the weights themselves
   bool flip = false;
   bool drop_last = false;   // an epoch ends with its last full batch
   bool conditional = true;  // on the labels, where the data have them
@@ -112,10 +112,5 @@ double learning_rate_factor(double warmup, double progress);
 // The rate of epoch `epoch`, from 0, of a staircase of `epochs`:
 // lowest + (highest - lowest) (1 + cos(pi min(epoch, epochs) / epochs)) / 2.
 double staircase_cosine(double lowest, double highest, int epochs, std::uint64_t epoch);
-
-// Power-function average (Karras et al. 2024, "Analyzing and improving the training dynamics of diffusion
-// models"): decay at step k (from 1) is (1 - 1/k)^(exponent + 1), so the average always covers the same share
-// of the run, however long; 6.94 is a relative width of 0.1.
-double ema_decay(double exponent, std::int64_t step);
 
 }  // namespace diffusion

@@ -11,8 +11,8 @@
 #include "device/cpu/cpu_device.h"
 #include "support/scratch.h"
 #include "train/presets.h"
+#include "train/run.h"
 #include "train/run_log.h"
-#include "train/trainer.h"
 
 namespace diffusion {
 namespace {
@@ -160,15 +160,16 @@ TrainConfig run_config(std::int64_t steps) {
   return c;
 }
 
-RunLog train(const TrainConfig& config, const std::filesystem::path& run, bool measured, int stop_after = 0) {
+RunLog train(const TrainConfig& config, const std::filesystem::path& folder, bool measured,
+             int stop_after = 0) {
   std::optional<Dataset> held_out;
   if (measured) held_out = small_shapes(100, 1);
-  Trainer trainer(
-      config, small_shapes(100, 0), run, [](const std::string&) {}, std::move(held_out));
+  Run run(
+      config, small_shapes(100, 0), folder, [](const std::string&) {}, std::move(held_out));
   std::atomic<bool> stop = false;
   int steps = 0;
-  trainer.run([&](const StepReport&) { stop = ++steps == stop_after; }, stop);
-  return read_run_log(run);
+  run.train([&](const StepReport&) { stop = ++steps == stop_after; }, stop);
+  return read_run_log(folder);
 }
 
 std::vector<std::pair<double, double>> measurements(const RunLog& log) {
@@ -177,7 +178,7 @@ std::vector<std::pair<double, double>> measurements(const RunLog& log) {
   return found;
 }
 
-TEST(Trainer, MeasuresTheSameHeldOutLossAcrossResumesAndWithoutChangingTheRun) {
+TEST(TrainingRun, MeasuresTheSameHeldOutLossAcrossResumesAndWithoutChangingTheRun) {
   const scratch::Folder folder;
   const RunLog whole = train(run_config(8), folder.path() / "whole", true);
   ASSERT_EQ(whole.held_out.size(), 3u);

@@ -12,14 +12,14 @@
 #include "data/shapes.h"
 #include "support/scratch.h"
 #include "train/presets.h"
-#include "train/trainer.h"
+#include "train/run.h"
 
 namespace diffusion {
 namespace {
 
 namespace fs = std::filesystem;
 
-const Trainer::Talk kSilent = [](const std::string&) {};
+const Run::Report kSilent = [](const std::string&) {};
 const std::atomic<bool> kGoOn = false;
 constexpr int kImages = 60;
 
@@ -41,8 +41,8 @@ class StartingModel : public ::testing::Test {
   std::vector<double> train(const TrainConfig& c, const std::string& run,
                             std::optional<Model> start = {}) const {
     std::vector<double> losses;
-    Trainer(c, make_shapes(kImages, 0), path(run), kSilent, {}, std::move(start))
-        .run([&](const StepReport& r) { losses.push_back(r.loss); }, kGoOn);
+    Run(c, make_shapes(kImages, 0), path(run), kSilent, {}, std::move(start))
+        .train([&](const StepReport& r) { losses.push_back(r.loss); }, kGoOn);
     return losses;
   }
 
@@ -64,12 +64,11 @@ TEST_F(StartingModel, ItsNetworkObjectiveAndClassesStay) {
   EXPECT_EQ(further.optimizer, OptimizerKind::muon);  // the preset's
   EXPECT_EQ(further.batch, 128);
 
-  const Trainer trainer(quick(further, 1), make_shapes(kImages, 0), path("further"), kSilent, {},
-                        model("flow"));
-  EXPECT_TRUE(std::ranges::equal(trainer.model().params.values(), start.params.values()));
-  EXPECT_EQ(trainer.model().class_names, start.class_names);
-  EXPECT_EQ(trainer.model().null_class, start.null_class);
-  EXPECT_EQ(trainer.model().sampling.sampler, start.sampling.sampler);
+  const Run run(quick(further, 1), make_shapes(kImages, 0), path("further"), kSilent, {}, model("flow"));
+  EXPECT_TRUE(std::ranges::equal(run.model().params.values(), start.params.values()));
+  EXPECT_EQ(run.model().class_names, start.class_names);
+  EXPECT_EQ(run.model().null_class, start.null_class);
+  EXPECT_EQ(run.model().sampling.sampler, start.sampling.sampler);
 }
 
 TEST_F(StartingModel, TrainingGoesOnWhereTheModelWas) {
@@ -101,7 +100,7 @@ TEST_F(StartingModel, AnotherStartIsAnotherRun) {
   other.params.values()[0] += 1e-3f;
   const auto message_of = [&](const TrainConfig& config, std::optional<Model> start) {
     return scratch::error_of(ErrorKind::usage, [&] {
-      Trainer(config, make_shapes(kImages, 0), path("run"), kSilent, {}, std::move(start));
+      Run(config, make_shapes(kImages, 0), path("run"), kSilent, {}, std::move(start));
     });
   };
   const TrainConfig changed = quick(starting_from(other, preset_config("tiny")), 4);

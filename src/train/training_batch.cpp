@@ -16,11 +16,11 @@ BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
       stream_(dataset, config.seed, {config.batch, config.flip, config.drop_last}),
       image_size_(stream_.example_size()),
       conditional_(traits_of(config.network).class_rows() > 0),
-      null_class_(null_class),
-      images_(std::size_t(config.batch) * image_size_) {}
+      null_class_(null_class) {}
 
-void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
-  const auto count = std::size_t(config_.batch);
+void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatch& batch) {
+  const auto count = std::size_t(range.count);
+  images_.resize(count * image_size_);
   batch.input.resize(images_.size());
   batch.target.resize(images_.size());
   batch.timesteps.resize(count);
@@ -32,8 +32,9 @@ void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
   const double shift = uniform({config_.seed, Stream::noise_level, 0, step});
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < count; ++i) {
-    const auto key = [&](Stream stream) { return RandomKey{config_.seed, stream, std::uint32_t(i), step}; };
-    const double u = std::fmod(shift + double(i) / double(count), 1.0);
+    const auto number = std::uint32_t(range.first) + std::uint32_t(i);  // in the whole batch
+    const auto key = [&](Stream stream) { return RandomKey{config_.seed, stream, number, step}; };
+    const double u = std::fmod(shift + double(number) / double(config_.batch), 1.0);
     const double sigma = config_.consistency ? level_at(*config_.consistency, preconditioner_, u)
                                              : preconditioner_.sigma_at(u);
     batch.sigmas[i] = sigma;
@@ -41,7 +42,7 @@ void BatchMaker::make(std::uint32_t step, TrainingBatch& batch) {
       return std::span(v).subspan(i * image_size_, image_size_);
     };
     const std::span<float> noise = part(batch.target);  // the target takes its place below
-    const std::optional<int> label = stream_.example(step, std::uint32_t(i), part(images_));
+    const std::optional<int> label = stream_.example(step, number, part(images_));
     fill_normal(key(Stream::train_noise), noise);
     network_input_and_target(preconditioner_, sigma, part(images_), noise, part(batch.input), noise);
     batch.timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);

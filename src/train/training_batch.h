@@ -6,6 +6,7 @@
 #include "data/batches.h"
 #include "diffusion/precondition.h"
 #include "train/config.h"
+#include "train/task.h"
 
 namespace diffusion {
 
@@ -23,8 +24,8 @@ class BatchMaker {
   BatchMaker(const Dataset& dataset, const TrainConfig& config, const Preconditioner& preconditioner,
              int null_class);
 
-  // Batch number `step`, from 0; reuses the memory of `batch`.
-  void make(std::uint32_t step, TrainingBatch& batch);
+  // The samples of `range` of batch number `step`, from 0; reuses the memory of `batch`.
+  void make(std::uint32_t step, const SampleRange& range, TrainingBatch& batch);
 
   const BatchStream& stream() const { return stream_; }
 

@@ -15,7 +15,7 @@ constexpr int kBatch = 20, kTimesteps = 1000, kNullClass = 10;
 
 std::vector<double> timesteps_of(BatchMaker& maker, std::uint32_t step) {
   TrainingBatch batch;
-  maker.make(step, batch);
+  maker.make(step, {0, kBatch}, batch);
   return {batch.timesteps.begin(), batch.timesteps.end()};
 }
 
@@ -57,16 +57,35 @@ TEST_F(TrainingBatchTest, TheLevelsOfAnImageAreUniform) {
 
 TEST_F(TrainingBatchTest, IsAPureFunctionOfSeedAndStep) {
   TrainingBatch a, b;
-  maker_.make(5, a);
-  maker_.make(6, b);
+  maker_.make(5, {0, kBatch}, a);
+  maker_.make(6, {0, kBatch}, b);
   EXPECT_NE(a.input, b.input);
   EXPECT_NE(a.timesteps, b.timesteps);
   BatchMaker again(shapes_, config_, preconditioner_, kNullClass);
-  again.make(5, b);
+  again.make(5, {0, kBatch}, b);
   EXPECT_EQ(a.input, b.input);
   EXPECT_EQ(a.target, b.target);
   EXPECT_EQ(a.timesteps, b.timesteps);
   EXPECT_EQ(a.labels, b.labels);
+}
+
+TEST_F(TrainingBatchTest, PartsOfABatchAreTheWhole) {
+  TrainingBatch whole, part;
+  maker_.make(7, {0, kBatch}, whole);
+  const auto expect_part = [&](const auto& all, const auto& some, std::size_t first) {
+    const std::size_t size = all.size() / kBatch;
+    EXPECT_TRUE(std::ranges::equal(some, std::span(all).subspan(first * size, some.size()))) << first;
+  };
+  for (const SampleRange range : {SampleRange{0, 5}, {5, 1}, {6, 14}}) {
+    maker_.make(7, range, part);
+    ASSERT_EQ(part.sigmas.size(), std::size_t(range.count));
+    const auto first = std::size_t(range.first);
+    expect_part(whole.input, part.input, first);
+    expect_part(whole.target, part.target, first);
+    expect_part(whole.timesteps, part.timesteps, first);
+    expect_part(whole.weights, part.weights, first);
+    expect_part(whole.sigmas, part.sigmas, first);
+  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Trainer with TrainConfig::consistency: what `diffusion distill` runs.
+// Run with TrainConfig::consistency: what `diffusion distill` runs.
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 #include "files/fs.h"
 #include "support/scratch.h"
 #include "train/presets.h"
+#include "train/run.h"
 #include "train/starting_model.h"
-#include "train/trainer.h"
 
 namespace diffusion {
 namespace {
@@ -29,7 +29,7 @@ TrainConfig tiny_config() {
   return c;
 }
 
-const Trainer::Talk kSilent = [](const std::string&) {};
+const Run::Report kSilent = [](const std::string&) {};
 const std::atomic<bool> kGoOn = false;
 
 class Tuning : public ::testing::Test {
@@ -43,7 +43,7 @@ class Tuning : public ::testing::Test {
 
   static fs::path path(const std::string& name) { return folder_->path() / name; }
   static void make_teacher(const std::string& name, const TrainConfig& config) {
-    Trainer(config, make_shapes(60, 0), path(name), kSilent).run([](const StepReport&) {}, kGoOn);
+    Run(config, make_shapes(60, 0), path(name), kSilent).train([](const StepReport&) {}, kGoOn);
   }
   static Model teacher(const std::string& name = "teacher") { return read_pipeline(path(name) / "latest"); }
 
@@ -58,11 +58,11 @@ class Tuning : public ::testing::Test {
   }
 
   // Stops after `stop_after` steps of this session if that is not 0.
-  static std::vector<double> tune(const TrainConfig& c, const std::string& run, int stop_after = 0) {
-    Trainer trainer(c, make_shapes(60, 0), path(run), kSilent, {}, teacher());
+  static std::vector<double> tune(const TrainConfig& c, const std::string& name, int stop_after = 0) {
+    Run run(c, make_shapes(60, 0), path(name), kSilent, {}, teacher());
     std::vector<double> losses;
     std::atomic<bool> stop = false;
-    trainer.run(
+    run.train(
         [&](const StepReport& r) {
           losses.push_back(r.loss);
           if (int(losses.size()) == stop_after) stop = true;
@@ -73,7 +73,7 @@ class Tuning : public ::testing::Test {
 
   static std::string refusal(const TrainConfig& c, Dataset dataset, Model model) {
     const std::string message = scratch::error_of(ErrorKind::usage, [&] {
-      Trainer(c, std::move(dataset), path("refused"), kSilent, {}, std::move(model));
+      Run(c, std::move(dataset), path("refused"), kSilent, {}, std::move(model));
     });
     EXPECT_FALSE(fs::exists(path("refused")));
     return message;
@@ -83,11 +83,11 @@ class Tuning : public ::testing::Test {
 };
 
 TEST_F(Tuning, StartsFromTheWeightsOfTheTeacher) {
-  const Trainer trainer(config(teacher()), make_shapes(60, 0), path("start"), kSilent, {}, teacher());
+  const Run run(config(teacher()), make_shapes(60, 0), path("start"), kSilent, {}, teacher());
   const Model start = teacher();
-  EXPECT_TRUE(std::ranges::equal(trainer.model().params.values(), start.params.values()));
-  EXPECT_EQ(trainer.model().class_names, start.class_names);
-  EXPECT_EQ(trainer.model().null_class, start.null_class);
+  EXPECT_TRUE(std::ranges::equal(run.model().params.values(), start.params.values()));
+  EXPECT_EQ(run.model().class_names, start.class_names);
+  EXPECT_EQ(run.model().null_class, start.null_class);
 }
 
 TEST_F(Tuning, ResumedRunIsTheSameBytes) {
@@ -124,8 +124,8 @@ TEST_F(Tuning, AccumulationComputesTheSameLoss) {
     model.network = plain.network;
     c.accumulate = accumulate;
     std::vector<double> all;
-    Trainer(c, make_shapes(60, 0), path(run), kSilent, {}, std::move(model))
-        .run([&](const StepReport& r) { all.push_back(r.loss); }, kGoOn);
+    Run(c, make_shapes(60, 0), path(run), kSilent, {}, std::move(model))
+        .train([&](const StepReport& r) { all.push_back(r.loss); }, kGoOn);
     return all;
   };
   const std::vector<double> at_once = losses("at-once", 1), in_parts = losses("in-parts", 4);
@@ -141,8 +141,8 @@ TEST_F(Tuning, EveryObjectiveIsTuned) {
     c.objective = objective;
     make_teacher(name, c);
     std::vector<double> losses;
-    Trainer(config(teacher(name), 6), make_shapes(60, 0), path(name + "-tuned"), kSilent, {}, teacher(name))
-        .run([&](const StepReport& r) { losses.push_back(r.loss); }, kGoOn);
+    Run(config(teacher(name), 6), make_shapes(60, 0), path(name + "-tuned"), kSilent, {}, teacher(name))
+        .train([&](const StepReport& r) { losses.push_back(r.loss); }, kGoOn);
     EXPECT_EQ(losses.size(), 6u) << name;
     EXPECT_TRUE(std::ranges::all_of(losses, [](double loss) { return loss > 0 && loss < 100; })) << name;
   }
@@ -165,7 +165,7 @@ TEST_F(Tuning, AnotherTeacherIsRefused) {
   TrainConfig changed = config(other);
   EXPECT_NE(changed.start, c.start);
   const std::string message = scratch::error_of(ErrorKind::usage, [&] {
-    Trainer(changed, make_shapes(60, 0), path("mine"), kSilent, {}, std::move(other));
+    Run(changed, make_shapes(60, 0), path("mine"), kSilent, {}, std::move(other));
   });
   for (const char* part : {"other settings", "start (", "another --out"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
@@ -205,10 +205,10 @@ TEST_F(Tuning, AnUnconditionalTeacherNeedsNoLabels) {
   unlabeled.labels.clear();
   unlabeled.class_names.clear();
   for (const Dataset& dataset : {unlabeled, make_shapes(60, 0)})
-    EXPECT_TRUE(Trainer(config(teacher("unconditional"), 2), dataset,
-                        path("of-" + std::to_string(dataset.labels.size())), kSilent, {},
-                        teacher("unconditional"))
-                    .run([](const StepReport&) {}, kGoOn));
+    EXPECT_TRUE(Run(config(teacher("unconditional"), 2), dataset,
+                    path("of-" + std::to_string(dataset.labels.size())), kSilent, {},
+                    teacher("unconditional"))
+                    .train([](const StepReport&) {}, kGoOn));
 }
 
 }  // namespace

@@ -24,7 +24,6 @@ namespace diffusion {
 
 namespace {
 
-
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
 constexpr int kPresetClassRows = 11;  // ten classes and none
 

@@ -34,13 +34,13 @@ std::string note(const StepReport& report, double held_out) {
 }
 
 // The result on stdout, and whether more steps will help.
-void report(const RunOptions& o, const Trainer& trainer, bool complete, double loss) {
+void report(const RunOptions& o, const Run& training, bool complete, double loss) {
   const std::filesystem::path latest = std::filesystem::path(o.out) / "latest";
   const RunLog log = read_run_log(o.out);
   const Outlook outlook = outlook_of(log);
   if (!o.json) {
     print_line(fmt::format("{} after {} steps, {:.0f} s; model: {}", complete ? "complete" : "stopped",
-                           trainer.step(), trainer.seconds(), latest.string()));
+                           training.step(), training.seconds(), latest.string()));
     if (complete && outlook.kind != OutlookKind::unknown) print_line(describe(outlook));
     return;
   }
@@ -48,13 +48,13 @@ void report(const RunOptions& o, const Trainer& trainer, bool complete, double l
       {"run", o.out},
       {"model", latest.string()},
       {"complete", complete},
-      {"step", trainer.step()},
-      {"seconds", trainer.seconds()},
+      {"step", training.step()},
+      {"seconds", training.seconds()},
       {"loss", loss},
       {"held_out_loss", log.held_out.empty() ? Json(nullptr) : Json(log.held_out.back().measured.loss)},
       {"outlook", to_string(outlook.kind)},
       {"outlook_text", describe(outlook)},
-      {"parameters", trainer.model().params.layout().parameter_count()}});
+      {"parameters", training.model().params.layout().parameter_count()}});
 }
 
 }  // namespace
@@ -164,20 +164,20 @@ std::string summary_of(const Dataset& dataset) {
                      dataset.example_width(), dataset.channels);
 }
 
-void describe_run(const Trainer& trainer, const std::string& data_summary, const TrainConfig& config) {
+void describe_run(const Run& training, const std::string& data_summary, const TrainConfig& config) {
   talk(fmt::format(
       "{}; {} parameters, {} on {} threads ({})", data_summary,
-      trainer.model().params.layout().parameter_count(),
+      training.model().params.layout().parameter_count(),
       to_string(config.precision == Precision::automatic ? fastest_precision() : config.precision),
       thread_count(), cpu_description()));
 }
 
-int train_to_end(Trainer& trainer, const RunOptions& o) {
+int train_to_end(Run& training, const RunOptions& o) {
   const std::atomic<bool>& stop = stop_on_signal();
-  Progress progress("training", trainer.total_steps(), o.quiet);
+  Progress progress("training", training.total_steps(), o.quiet);
   StepReport last{};
   double measured = kNotMeasured;
-  const bool complete = trainer.run(
+  const bool complete = training.train(
       [&](const StepReport& r) {
         last = r;
         if (r.held_out) measured = r.held_out->loss;
@@ -185,7 +185,7 @@ int train_to_end(Trainer& trainer, const RunOptions& o) {
       },
       stop);
   progress.finish();
-  report(o, trainer, complete, last.loss_average);
+  report(o, training, complete, last.loss_average);
   if (complete) return 0;
   talk("stopped by a signal and saved; the same command goes on from here");
   return kExitInterrupted;

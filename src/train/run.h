@@ -8,18 +8,16 @@
 #include <optional>
 #include <string>
 
+#include "data/batches.h"
 #include "data/dataset.h"
-#include "diffusion/evaluator.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
-#include "train/consistency_batch.h"
 #include "train/held_out.h"
-#include "train/optimizer.h"
+#include "train/learner.h"
 #include "train/run_log.h"
 #include "train/step_report.h"
-#include "train/training_batch.h"
 
 namespace diffusion {
 
@@ -31,23 +29,23 @@ namespace diffusion {
 // is set. The same configuration in the same directory goes on where the newest whole checkpoint stopped, and
 // ends with the same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and
 // build).
-class Trainer {
+class Run {
  public:
   // Called with what a person should know.
-  using Talk = std::function<void(const std::string& message)>;
+  using Report = std::function<void(const std::string& message)>;
 
   // Opens or resumes the run. Error(usage) naming every difference if the directory holds a run of another
   // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must
   // accept it. `start` is the model to start from, and `config` then from starting_from() or tuning_config();
   // Error(usage) if it makes images of another size, other channels or classes than the data set's.
-  Trainer(const TrainConfig& config, Dataset dataset, const std::filesystem::path& run, Talk talk,
-          std::optional<Dataset> held_out = {}, std::optional<Model> start = {});
-  ~Trainer();
+  Run(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
+      std::optional<Dataset> held_out = {}, std::optional<Model> start = {});
+  ~Run();
 
   // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is
   // complete. Error(non_finite) naming step and images if a loss or gradient is NaN or infinite: nothing is
   // saved then, the last checkpoint stays.
-  bool run(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop);
+  bool train(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop);
 
   std::int64_t step() const { return state_.step; }
   double seconds() const { return state_.seconds; }
@@ -55,35 +53,38 @@ class Trainer {
   std::int64_t total_steps() const { return total_steps_; }  // 0 if the budget is minutes
 
  private:
+  void open_folder();
+  void resume();
   StepReport train_step();
-  double evaluate_part(std::size_t part, const RunContext& context);
+  bool save_due() const;
   double progress() const;
-  double learning_rate(std::uint32_t step) const;
-  void tell(const StepReport& report, bool epoch_ends);
+  double learning_rate() const;
+  bool epoch_ends() const;
+  bool preview_due(const StepReport& report, double progress_before) const;
+  void report_loss(const StepReport& report);
+  void measure_held_out(StepReport& report);
   void save();
   Model averaged_model() const;
-  void preview();
-  [[noreturn]] void fail_non_finite(const char* what, double value) const;
+  void write_preview();
+  [[noreturn]] void fail_non_finite(const LearnedStep& learned) const;
 
   TrainConfig config_;
   Dataset dataset_;
-  std::filesystem::path run_;
-  Talk talk_;
+  std::filesystem::path folder_;
+  Report report_;
   std::unique_ptr<FileLock> lock_;
   Model model_;
   std::unique_ptr<Device> device_;
-  Optimizer optimizer_;
-  Evaluator evaluator_;
-  BatchMaker batches_;
-  TrainingBatch batch_;
-  std::optional<ConsistencyBatch> lower_;  // if this is consistency tuning
-  std::vector<float> output_, grad_;
+  LearnedParams params_;  // those of model_ are as they were at the last download()
+  Learner learner_;
+  std::unique_ptr<Task> task_;
+  BatchStream stream_;  // which images a step shows, and in which epoch
   TrainingState state_;
   std::int64_t total_steps_ = 0;
   std::optional<double> epoch_began_;  // seconds of the run; unknown after a resume in the middle of an epoch
   std::optional<HeldOut> held_out_;
   std::optional<RunLogWriter> log_;
-  std::chrono::steady_clock::time_point clock_;  // of the current step
+  std::chrono::steady_clock::time_point clock_, saved_at_;  // when the last step ended, and the last save
 };
 
 }  // namespace diffusion

@@ -1,4 +1,4 @@
-#include "train/trainer.h"
+#include "train/run.h"
 
 #include <gtest/gtest.h>
 
@@ -43,13 +43,12 @@ struct Session {
   bool complete = false;
 };
 
-// Trains in `run`, stopping after `stop_after` steps of this session if that is not 0.
-Session train(const TrainConfig& config, const fs::path& run, int stop_after = 0) {
+// Trains in `folder`, stopping after `stop_after` steps of this session if that is not 0.
+Session train(const TrainConfig& config, const fs::path& folder, int stop_after = 0) {
   Session session;
-  Trainer trainer(config, make_shapes(200, 0), run,
-                  [&](const std::string& m) { session.messages.push_back(m); });
+  Run run(config, make_shapes(200, 0), folder, [&](const std::string& m) { session.messages.push_back(m); });
   std::atomic<bool> stop = false;
-  session.complete = trainer.run(
+  session.complete = run.train(
       [&](const StepReport& r) {
         session.losses.push_back(r.loss);
         if (int(session.losses.size()) == stop_after) stop = true;
@@ -64,7 +63,7 @@ void expect_same_model(const fs::path& a, const fs::path& b) {
     EXPECT_TRUE(text_of(a / "latest" / file) == text_of(b / "latest" / file)) << file << " differs";
 }
 
-TEST(Trainer, LossFalls) {
+TEST(TrainingRun, LossFalls) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(60);
   std::get<UNetConfig>(config.network).dropout = 0;
@@ -79,7 +78,7 @@ TEST(Trainer, LossFalls) {
   EXPECT_LT(mean(50), 0.7 * mean(0));
 }
 
-TEST(Trainer, ResumedRunIsTheSameBytes) {
+TEST(TrainingRun, ResumedRunIsTheSameBytes) {
   const scratch::Folder folder;
   const TrainConfig config = tiny_config(11);
   const Session whole = train(config, folder.path() / "whole");
@@ -93,7 +92,7 @@ TEST(Trainer, ResumedRunIsTheSameBytes) {
   expect_same_model(folder.path() / "whole", folder.path() / "parts");
 }
 
-TEST(Trainer, SeedDecidesEverything) {
+TEST(TrainingRun, SeedDecidesEverything) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(2);
   const Session a = train(config, folder.path() / "a");
@@ -104,7 +103,7 @@ TEST(Trainer, SeedDecidesEverything) {
   EXPECT_NE(a.losses, c.losses);
 }
 
-TEST(Trainer, FinishedRunDoesNothingMore) {
+TEST(TrainingRun, FinishedRunDoesNothingMore) {
   const scratch::Folder folder;
   train(tiny_config(2), folder.path() / "run");
   const Session again = train(tiny_config(2), folder.path() / "run");
@@ -112,7 +111,7 @@ TEST(Trainer, FinishedRunDoesNothingMore) {
   EXPECT_TRUE(again.losses.empty());
 }
 
-TEST(Trainer, AccumulationComputesTheSameGradient) {
+TEST(TrainingRun, AccumulationComputesTheSameGradient) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(3);
   config.precision = Precision::f32;
@@ -123,7 +122,7 @@ TEST(Trainer, AccumulationComputesTheSameGradient) {
     EXPECT_NEAR(parts.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
 }
 
-TEST(Trainer, EveryObjectiveTrains) {
+TEST(TrainingRun, EveryObjectiveTrains) {
   for (Objective objective : {Objective::epsilon, Objective::v, Objective::x0, Objective::edm}) {
     const scratch::Folder folder;
     TrainConfig config = tiny_config(2);
@@ -134,7 +133,7 @@ TEST(Trainer, EveryObjectiveTrains) {
   }
 }
 
-TEST(Trainer, RefusesAnotherConfigurationInTheSameDirectory) {
+TEST(TrainingRun, RefusesAnotherConfigurationInTheSameDirectory) {
   const scratch::Folder folder;
   train(tiny_config(2), folder.path() / "run");
   TrainConfig other = tiny_config(4);
@@ -151,7 +150,7 @@ TEST(Trainer, RefusesAnotherConfigurationInTheSameDirectory) {
   }
 }
 
-TEST(Trainer, RefusesOtherTrainingLevels) {
+TEST(TrainingRun, RefusesOtherTrainingLevels) {
   TrainConfig edm = tiny_config(2), flow = edm;
   edm.objective = Objective::edm;
   flow.objective = Objective::flow;
@@ -193,7 +192,7 @@ void forget_fields(const fs::path& run, const std::vector<std::string>& fields) 
   std::ofstream(manifest, std::ios::binary) << dump_json(list, 2) << "\n";
 }
 
-TEST(Trainer, RunsOfOlderVersionsAreResumed) {
+TEST(TrainingRun, RunsOfOlderVersionsAreResumed) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(2);
   config.objective = Objective::edm;
@@ -212,9 +211,9 @@ TEST(Trainer, RunsOfOlderVersionsAreResumed) {
   EXPECT_TRUE(train(config, folder.path() / "flow").complete);
 }
 
-TEST(Trainer, SecondProcessIsRefused) {
+TEST(TrainingRun, SecondProcessIsRefused) {
   const scratch::Folder folder;
-  Trainer first(tiny_config(2), make_shapes(20, 0), folder.path() / "run", [](const std::string&) {});
+  Run first(tiny_config(2), make_shapes(20, 0), folder.path() / "run", [](const std::string&) {});
   try {
     train(tiny_config(2), folder.path() / "run");
     FAIL() << "not refused";
@@ -223,7 +222,7 @@ TEST(Trainer, SecondProcessIsRefused) {
   }
 }
 
-TEST(Trainer, NonFiniteLossStopsAndKeepsTheLastCheckpoint) {
+TEST(TrainingRun, NonFiniteLossStopsAndKeepsTheLastCheckpoint) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(400);
   config.clip = 0;
@@ -247,7 +246,7 @@ TEST(Trainer, NonFiniteLossStopsAndKeepsTheLastCheckpoint) {
   EXPECT_TRUE(skipped.empty());
 }
 
-TEST(Trainer, LogHasOneLinePerStepAfterAKill) {
+TEST(TrainingRun, LogHasOneLinePerStepAfterAKill) {
   const scratch::Folder folder;
   TrainConfig config = tiny_config(6);
   config.save_every = 2;

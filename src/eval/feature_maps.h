@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace diffusion {
+
+// The means over the pixels of each of the maps, [N, C, pixels] to [N, C].
+std::vector<float> means_over_pixels(std::span<const float> maps, std::size_t pixels);
+
+// The place of the largest value, of the first one if there are several.
+int index_of_largest(std::span<const float> values);
+
+}  // namespace diffusion

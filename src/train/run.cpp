@@ -1,0 +1,226 @@
+#include "train/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "diffusion/generate.h"
+#include "files/folders.h"
+#include "pictures/png.h"
+#include "train/denoising_task.h"
+#include "train/run_setup.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr double kSecondsBetweenSaves = 60;
+
+LearnerOptions learner_options(const TrainConfig& c) {
+  return {
+      .optimizer = {.kind = c.optimizer, .beta1 = c.beta1, .beta2 = c.beta2, .weight_decay = c.weight_decay},
+      .parts = c.accumulate,
+      .clip = c.clip,
+      .ema_exponent = c.ema_exponent,
+      .seed = c.seed};
+}
+
+std::unique_ptr<Task> make_task(const TrainConfig& config, const Dataset& dataset, const Model& model,
+                                const LearnedParams& params, const Device& device) {
+  if (config.consistency) return std::make_unique<ConsistencyTask>(config, dataset, model, params, device);
+  return std::make_unique<DenoisingTask>(config, dataset, model, params, device);
+}
+
+double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+Run::Run(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
+         std::optional<Dataset> held_out, std::optional<Model> start)
+    : config_(completed_config(config, dataset, start)),
+      dataset_(std::move(dataset)),
+      folder_(folder),
+      report_(std::move(report)),
+      model_(model_to_train(config_, dataset_, std::move(start))),
+      device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
+      params_(model_.params, *device_),
+      learner_(params_, *device_, learner_options(config_)),
+      task_(make_task(config_, dataset_, model_, params_, *device_)),
+      stream_(dataset_, config_.seed, {config_.batch, config_.flip, config_.drop_last}) {
+  open_folder();
+  if (config_.budget.steps) total_steps_ = *config_.budget.steps;
+  if (config_.budget.epochs) total_steps_ = stream_.steps_of(*config_.budget.epochs);
+  state_ = initial_state(config_, dataset_);
+  resume();
+  if (held_out) held_out_.emplace(std::move(*held_out), config_, model_.preconditioner);
+  log_.emplace(folder_, state_.step, config_.tensorboard);
+}
+
+Run::~Run() = default;
+
+void Run::open_folder() {
+  make_folders(folder_);
+  lock_ = std::make_unique<FileLock>(folder_ / "lock");
+  remove_stale_temporaries(folder_);
+  if (is_folder(folder_ / "checkpoints")) remove_stale_temporaries(folder_ / "checkpoints");
+}
+
+void Run::resume() {
+  const auto checkpoint = find_checkpoint(folder_, report_);
+  if (!checkpoint) return;
+  const TrainingState found = read_training_state(*checkpoint);
+  check_same_run(folder_, config_, found, state_);
+  if (const std::string changed = differences(found.environment, state_.environment); !changed.empty())
+    report_("resuming under other conditions, so the result will not be the same bits as an unbroken run: " +
+            changed);
+  state_.step = found.step;
+  state_.seconds = found.seconds;
+  state_.loss_average = found.loss_average;
+  read_arrays(*checkpoint, model_, learner_.optimizer());
+  params_.upload();
+  point_latest(folder_, *checkpoint);  // in case that the session before ended in between
+  report_(fmt::format("resuming {} after step {}", folder_.string(), state_.step));
+}
+
+double Run::progress() const {
+  if (config_.budget.minutes) return std::min(1.0, state_.seconds / (60 * *config_.budget.minutes));
+  return std::min(1.0, double(state_.step) / double(total_steps_));
+}
+
+void Run::fail_non_finite(const LearnedStep& learned) const {
+  const bool by_loss = !std::isfinite(learned.loss);
+  std::string images;
+  for (int i = 0; i < std::min(config_.batch, 8); ++i)
+    images += fmt::format("{}{}", images.empty() ? "" : ", ",
+                          stream_.dataset_index(std::uint32_t(state_.step), std::uint32_t(i)));
+  throw Error(
+      ErrorKind::non_finite,
+      fmt::format(
+          "the {} is {} at step {} (batch of {}, images {}{} of {}); the last checkpoint is kept. Try a "
+          "lower --lr or --precision f32",
+          by_loss ? "loss" : "gradient norm", by_loss ? learned.loss : learned.gradient_norm, state_.step + 1,
+          config_.batch, images, config_.batch > 8 ? ", ..." : "", dataset_.name));
+}
+
+// The rate of the next step.
+double Run::learning_rate() const {
+  switch (config_.rate) {
+    case RateShape::warmup_cosine:
+      return config_.learning_rate * learning_rate_factor(config_.warmup, progress());
+    case RateShape::constant:
+      return config_.learning_rate;
+    case RateShape::staircase_cosine:
+      return staircase_cosine(config_.min_learning_rate, config_.learning_rate, config_.rate_epochs,
+                              stream_.epoch_of(std::uint32_t(state_.step)));
+  }
+  return config_.learning_rate;
+}
+
+StepReport Run::train_step() {
+  const double rate = learning_rate();
+  const LearnedStep learned = learner_.step(*task_, state_.step, rate, progress());
+  if (!learned.finite()) fail_non_finite(learned);
+  ++state_.step;
+  state_.loss_average += (learned.loss - state_.loss_average) * std::max(0.02, 1.0 / double(state_.step));
+  const auto began = std::exchange(clock_, std::chrono::steady_clock::now());
+  const double seconds = learner_.communicator().longest(seconds_between(began, clock_));
+  state_.seconds += seconds;
+  return {state_.step,
+          progress(),
+          learned.loss,
+          state_.loss_average,
+          rate,
+          learned.gradient_norm,
+          config_.batch / seconds,
+          state_.seconds,
+          {}};
+}
+
+bool Run::save_due() const {
+  if (config_.save_every) return state_.step % *config_.save_every == 0;
+  return seconds_between(saved_at_, clock_) > kSecondsBetweenSaves;
+}
+
+void Run::save() {
+  params_.download();
+  write_checkpoint(folder_, model_, learner_.optimizer(), state_, config_.keep, report_);
+}
+
+// A model of its own with the EMA weights.
+Model Run::averaged_model() const {
+  Model model{model_.network,    model_.preconditioner, model_.class_names,
+              model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
+  const Optimizer& optimizer = learner_.optimizer();
+  optimizer.queue().read(optimizer.ema(), model.params.values());
+  return model;
+}
+
+void Run::write_preview() {
+  Model model = averaged_model();
+  GenerateOptions options;
+  options.count = options.batch = config_.previews.images;
+  options.sampler = config_.previews.sampler;
+  options.levels.spacing = config_.previews.spacing;
+  options.seed = config_.seed;
+  options.steps = std::min(config_.previews.steps, config_.timesteps);
+  const std::vector<Image> images = generate(model, *device_, options);
+  make_folder(folder_ / "previews");
+  write_png(folder_ / "previews" / fmt::format("step-{:09}.png", state_.step),
+            make_grid(images, config_.previews.columns, 2, 255));
+}
+
+void Run::measure_held_out(StepReport& report) {
+  if (!held_out_ || !held_out_->is_due(report.step, report.progress >= 1)) return;
+  const Model averaged = averaged_model();
+  report.held_out = held_out_->measure(averaged, *device_);
+}
+
+// Whether the next step begins another epoch than the last.
+bool Run::epoch_ends() const {
+  return stream_.epoch_of(std::uint32_t(state_.step)) > stream_.epoch_of(std::uint32_t(state_.step - 1));
+}
+
+bool Run::preview_due(const StepReport& report, double progress_before) const {
+  if (config_.preview_every) return *config_.preview_every > 0 && report.step % *config_.preview_every == 0;
+  if (config_.previews.each_epoch) return epoch_ends();
+  return std::floor(report.progress * 4) > std::floor(progress_before * 4);
+}
+
+// As the tutorials print: the loss of single batches, counted from 0 in their epoch, and what an epoch took.
+void Run::report_loss(const StepReport& report) {
+  const std::int64_t in_epoch = (report.step - 1) % stream_.steps_of(1);
+  const std::uint64_t epoch = stream_.epoch_of(std::uint32_t(report.step - 1));
+  if (in_epoch == 0) epoch_began_ = report.seconds;
+  if (in_epoch % config_.report_every == 0)
+    report_(fmt::format("epoch {} step {}: loss {:.5f}", epoch, in_epoch, report.loss));
+  if (epoch_ends() && epoch_began_)
+    report_(fmt::format("epoch {}: {:.1f} s", epoch, report.seconds - *epoch_began_));
+}
+
+bool Run::train(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop) {
+  saved_at_ = clock_ = std::chrono::steady_clock::now();
+  const Communicator& communicator = learner_.communicator();
+  std::int64_t saved_step = state_.step > 0 ? state_.step : -1;
+  while (progress() < 1 && !communicator.any(stop)) {
+    const double before = progress();
+    StepReport report = train_step();
+    measure_held_out(report);
+    log_->append(report);
+    on_step(report);
+    if (config_.report_every > 0) report_loss(report);
+    if (preview_due(report, before)) write_preview();
+    if (!communicator.any(save_due())) continue;
+    save();
+    saved_step = state_.step;
+    saved_at_ = clock_;
+  }
+  if (saved_step != state_.step) save();
+  return progress() >= 1;
+}
+
+}  // namespace diffusion

@@ -1,0 +1,89 @@
+#include "train/run_setup.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "base/version.h"
+#include "train/starting_model.h"
+
+namespace diffusion {
+
+TrainConfig completed_config(TrainConfig c, const Dataset& dataset, const std::optional<Model>& start) {
+  if (c.precision == Precision::automatic) c.precision = fastest_precision();
+  if (start) {
+    check_start(c, *start, dataset);
+    validate(c);
+    return c;
+  }
+  const bool conditional = c.conditional && !dataset.labels.empty();
+  const int class_rows = conditional ? int(dataset.class_names.size()) + 1 : 0;  // the last: no class
+  const std::array size{dataset.example_height(), dataset.example_width()};
+  c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows);
+  validate(c);
+  validate_image_size(c.network, size[0], size[1]);
+  return c;
+}
+
+Model model_to_train(const TrainConfig& c, const Dataset& dataset, std::optional<Model> start) {
+  if (start) {
+    start->network = c.network;  // its dropout may be another
+    if (c.consistency) start->sampling = consistency_sampling(start->sampling);
+    return std::move(*start);
+  }
+  Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};
+  if (const int rows = model.traits().class_rows(); rows > 0) {
+    model.class_names = dataset.class_names;
+    model.null_class = rows - 1;
+  }
+  model.params.initialize(c.seed);
+  return model;
+}
+
+TrainingState initial_state(const TrainConfig& config, const Dataset& dataset) {
+  TrainingState state;
+  state.config = to_json(config);
+  state.data = Json::Object{{"name", dataset.name},
+                            {"count", dataset.count()},
+                            {"fingerprint", fmt::format("{:016x}", dataset.fingerprint())}};
+  state.environment =
+      Json::Object{{"threads", thread_count()}, {"cpu", cpu_description()}, {"version", version()}};
+  return state;
+}
+
+std::string differences(const Json& there, const Json& here) {
+  std::string list;
+  const auto text = [](const Json* j) { return j ? dump_json(*j) : std::string("absent"); };
+  const auto add = [&](const std::string& name, const Json* a, const Json* b) {
+    list += fmt::format("{}{} ({} there, {} here)", list.empty() ? "" : ", ", name, text(a), text(b));
+  };
+  for (const auto& [name, value] : to_object(here, "the configuration")) {
+    const Json* other = there.find(name);
+    if ((name == "network" || name == "consistency") && other) {
+      const std::string inner = differences(*other, value);
+      if (!inner.empty()) list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", name, inner);
+    } else if (!other || !(*other == value)) {
+      add(name, other, &value);
+    }
+  }
+  for (const auto& [name, value] : to_object(there, "the configuration"))
+    if (!here.find(name)) add(name, &value, nullptr);
+  return list;
+}
+
+void check_same_run(const std::filesystem::path& run, const TrainConfig& config, const TrainingState& found,
+                    const TrainingState& wanted) {
+  const std::string settings = differences(with_later_fields(found.config, config), wanted.config),
+                    data = differences(found.data, wanted.data);
+  if (settings.empty() && data.empty()) return;
+  throw Error(
+      ErrorKind::usage,
+      fmt::format(
+          "{} holds a run with other settings: {}{}{}. Repeat its command to resume it, or choose another "
+          "--out",
+          run.string(), settings, !settings.empty() && !data.empty() ? ", data: " : "", data));
+}
+
+}  // namespace diffusion
