@@ -30,8 +30,8 @@ void run(const Options& options) {
 
   GenerateOptions generate_options;
   generate_options.count = generate_options.batch = options.batch;
-  generate_options.steps = options.steps;
-  sample_as_configured(model.sampling, generate_options);
+  generate_options.recipe = scheduler_recipe(model);
+  generate_options.recipe->steps = options.steps;
   if (!options.noise.empty()) generate_options.noise = read_npy_float32(options.noise).data;
   double mean_square = 0;
   const auto sample = [&] {

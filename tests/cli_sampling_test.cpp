@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -10,6 +11,8 @@
 
 #include "base/rng.h"
 #include "cli_program.h"
+#include "device/cpu/cpu_device.h"
+#include "diffusion/generate.h"
 #include "diffusion/samplers.h"
 #include "files/fs.h"
 #include "formats/npy.h"
@@ -57,9 +60,15 @@ class CliSampling : public ::testing::Test {
 
 TEST_F(CliSampling, HelpListsEverySamplerAndSpacing) {
   const std::string help = run({"sample", "--help"}).out;
-  for (const SamplerEntry& sampler : samplers())
+  for (const SamplerEntry& sampler : samplers()) {
     EXPECT_NE(help.find("\n" + std::string(32, ' ') + std::string(sampler.name) + ": "), std::string::npos)
         << sampler.name;
+    for (const std::string_view name : option_names(sampler.sampler)) {
+      std::string option(name);
+      std::ranges::replace(option, '_', '-');
+      EXPECT_NE(help.find("--" + option + " "), std::string::npos) << sampler.name << " " << option;
+    }
+  }
   for (const SpacingEntry& spacing : spacings())
     EXPECT_NE(help.find("\n" + std::string(32, ' ') + std::string(spacing.name) + ": "), std::string::npos)
         << spacing.name;
@@ -76,6 +85,16 @@ TEST_F(CliSampling, EverySamplerAndSpacingRuns) {
   for (const SpacingEntry& spacing : spacings())
     EXPECT_EQ(raw({"--spacing", std::string(spacing.name)}) == usual, spacing.name == "trailing")
         << spacing.name;
+}
+
+TEST_F(CliSampling, TheLibrarySamplesTheSameByDefault) {
+  const Outcome outcome = run({"sample", file("model"), "-o", file("default.npy"), "--quiet"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  std::vector<std::uint8_t> pixels;
+  Model model = read_pipeline(file("model"));
+  for (const Image& image : generate(model, *make_cpu_device(), {}))
+    pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+  EXPECT_EQ(read_npy_uint8(file("default.npy")).data, pixels);
 }
 
 TEST_F(CliSampling, RawIsTheResultBeforeRounding) {

@@ -152,19 +152,18 @@ TEST(DiffusersGoldenTest, Trajectories) {
     for (const int t : integers(field(trajectory, "timesteps")))
       sigmas.push_back(schedule_of(config).sigma(t));
     sigmas.push_back(0);
-    SamplerOptions options;
-    if (is_ddim(trajectory)) options.eta = number(trajectory, "eta");
+    const Sampler sampler =
+        is_ddim(trajectory) ? Sampler(Ddim{.eta = number(trajectory, "eta")}) : Sampler(Ddpm{});
 
     std::vector<double> x = initial;
     for (double& value : x) value *= preconditioner_of(config).initial_std(sigmas.front());
-    run_sampler(find_sampler(is_ddim(trajectory) ? "ddim" : "ddpm"), denoiser_of(config), sigmas, source,
-                options, x, [&](const SamplerStep& step) {
-                  const std::vector<double> expected = numbers(states.at(std::size_t(step.index)));
-                  for (std::size_t i = 0; i < expected.size(); ++i)
-                    EXPECT_NEAR(step.x[i] / std::hypot(1, step.sigma_next), expected[i],
-                                1e-9 * (1 + std::abs(expected[i])))
-                        << dump_json(config) << " step " << step.index;
-                });
+    run_sampler(sampler, denoiser_of(config), sigmas, source, x, [&](const SamplerStep& step) {
+      const std::vector<double> expected = numbers(states.at(std::size_t(step.index)));
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        EXPECT_NEAR(step.x[i] / std::hypot(1, step.sigma_next), expected[i],
+                    1e-9 * (1 + std::abs(expected[i])))
+            << dump_json(config) << " step " << step.index;
+    });
     ++compared;
   }
   EXPECT_EQ(compared, 40);
@@ -187,7 +186,7 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     classes.insert(text(run, "class"));
     ++compared;
     const SchedulerSettings settings = parse_scheduler(config, "golden");
-    const SamplingSettings& sampling = settings.sampling;
+    const SamplingRecipe& sampling = settings.sampling;
     const int steps = integer(run, "steps");
     const std::string name = dump_json(config) + " " + std::to_string(steps) + " steps";
     const NoiseLevels levels = noise_levels(settings.preconditioner, steps, sampling.levels);
@@ -223,14 +222,8 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
         denoised[i] = c.c_skip * x[i] + c.c_out * (0.3 * c.c_in * x[i] + time);
     };
     const DenoisedLimit limit = denoised_limit(sampling.limit, start.size());
-    SamplerOptions options{.middles = levels.middles};
-    if (sampling.variance != DdpmVariance::posterior) options.variance = sampling.variance;
-    if (!sampling.lower_order_final) options.lower_order_final = false;
-    if (sampling.euler_at_final) options.euler_at_final = true;
-    if (sampling.heun) options.heun = true;
-    if (sampling.bh1) options.bh1 = true;
-    if (sampling.limit_spares_noise) options.limit = limit;
-    if (const Json* eta = run.find("eta")) options.eta = to_double(*eta, "eta");
+    Sampler sampler = sampler_on(sampling, levels, limit);
+    if (const Json* eta = run.find("eta")) set_option(sampler, "eta", to_double(*eta, "eta"));
     const bool vp =
         std::ranges::count(std::vector<std::string>{"DDPMScheduler", "DDIMScheduler", "PNDMScheduler",
                                                     "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
@@ -240,9 +233,9 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     std::vector<double> x = start;
     for (double& value : x) value *= levels.initial_std;
     const Json::Array& states = to_array(field(run, "states"), file);
-    run_sampler(find_sampler(sampling.sampler),
-                limit && !options.limit ? limit_denoised(network, limit) : network, levels.sigmas, noise,
-                options, x, [&](const SamplerStep& step) {
+    const bool limited = limit && !sampling.limit.spares_noise;
+    run_sampler(sampler, limited ? limit_denoised(network, limit) : network, levels.sigmas, noise, x,
+                [&](const SamplerStep& step) {
                   const auto found = std::ranges::find(at, std::size_t(step.index));
                   if (found == at.end()) return;
                   const std::vector<double> expected = numbers(states.at(std::size_t(found - at.begin())));

@@ -9,23 +9,25 @@
 
 #include "base/error.h"
 #include "diffusion/denoiser.h"
+#include "diffusion/guidance.h"
+#include "diffusion/samplers.h"
 
 namespace diffusion {
 
 namespace {
 
-void check_guide(const Model& model, const GenerateOptions& options) {
-  const NetworkTraits ours = model.traits(), theirs = options.guide->traits();
-  if (options.guidance == 1)
+void check_guide(const Model& model, const Guidance& guidance, const Model& guide) {
+  const NetworkTraits ours = model.traits(), theirs = guide.traits();
+  if (guidance.scale == 1)
     throw Error(ErrorKind::usage, "with guidance 1 the guide is not asked; give another strength");
-  if (ours.in_channels != theirs.in_channels || model.class_count() != options.guide->class_count())
-    throw Error(ErrorKind::usage, fmt::format("the guide makes images of {} channels and {} classes, the "
-                                              "model of {} and {}; they must be equal",
-                                              theirs.in_channels, options.guide->class_count(),
-                                              ours.in_channels, model.class_count()));
+  if (ours.in_channels != theirs.in_channels || model.class_count() != guide.class_count())
+    throw Error(ErrorKind::usage,
+                fmt::format("the guide makes images of {} channels and {} classes, the "
+                            "model of {} and {}; they must be equal",
+                            theirs.in_channels, guide.class_count(), ours.in_channels, model.class_count()));
 }
 
-void check(const Model& model, const GenerateOptions& options) {
+void check(const Model& model, const SamplingRecipe& recipe, const GenerateOptions& options) {
   const auto require = [](bool holds, std::string_view what, auto value, std::string_view accepted) {
     if (!holds) throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", what, value, accepted));
   };
@@ -34,19 +36,19 @@ void check(const Model& model, const GenerateOptions& options) {
   require(options.count <= std::numeric_limits<int>::max() - options.first, "the number of images",
           options.count, "such that the index of the last fits 31 bits");
   require(options.batch >= 1, "the batch", options.batch, "1 or more");
-  require(options.steps >= 1, "the number of steps", options.steps, "1 or more");
-  require(std::isfinite(options.guidance), "guidance", options.guidance, "a finite number");
+  require(recipe.steps >= 1, "the number of steps", recipe.steps, "1 or more");
+  require(std::isfinite(recipe.guidance.scale), "guidance", recipe.guidance.scale, "a finite number");
   if (options.label && model.class_count() == 0)
     throw Error(ErrorKind::usage, "this model knows no classes, so it takes no label");
   if (options.label && (*options.label < 0 || *options.label >= model.class_count()))
     throw Error(ErrorKind::usage, fmt::format("label {} is not a class of this model; accepted are 0 to {}",
                                               *options.label, model.class_count() - 1));
-  if (options.guidance != 1 && !model.null_class && !options.guide)
+  if (recipe.guidance.scale != 1 && !model.null_class && !options.guide)
     throw Error(ErrorKind::usage,
                 "guidance needs a model that was trained with label dropout (a null class), which this one "
                 "was not, or another "
                 "model as a guide");
-  if (options.guide) check_guide(model, options);
+  if (options.guide) check_guide(model, recipe.guidance, *options.guide);
 }
 
 std::vector<int> labels_of(const Model& model, const GenerateOptions& options, int first, int count) {
@@ -57,18 +59,11 @@ std::vector<int> labels_of(const Model& model, const GenerateOptions& options, i
   return labels;
 }
 
-EstimateLimit limit_of(const Model& model, const GenerateOptions& options) {
-  if (options.limit) return *options.limit;
-  return {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none};
-}
-
 // D of a batch, with guidance.
 Denoiser guided(NetworkDenoiser& denoiser, NetworkDenoiser* guide, const Model& model,
-                const GenerateOptions& options, const std::vector<int>& labels, std::size_t image_size) {
+                const Guidance& guidance, const std::vector<int>& labels, std::size_t image_size) {
   const Denoiser d = denoiser.with_labels(labels);
-  if (options.guidance == 1) return d;
-  const Guidance guidance{options.guidance, options.guidance_sigma_low, options.guidance_sigma_high,
-                          options.guidance_rescale};
+  if (guidance.scale == 1) return d;
   if (guide) return autoguidance(d, guide->with_labels(labels), guidance, image_size);
   const std::vector<int> no_class(labels.size(), *model.null_class);
   return classifier_free_guidance(d, denoiser.with_labels(no_class), guidance, image_size);
@@ -76,17 +71,8 @@ Denoiser guided(NetworkDenoiser& denoiser, NetworkDenoiser* guide, const Model& 
 
 }  // namespace
 
-void sample_as_configured(const SamplingSettings& settings, GenerateOptions& options) {
-  options.sampler = settings.sampler;
-  options.levels = settings.levels;
-  options.limit = settings.limit;
-  options.limit_spares_noise = settings.limit_spares_noise;
-  SamplerOptions& sampler = options.sampler_options;
-  if (settings.variance != DdpmVariance::posterior) sampler.variance = settings.variance;
-  if (!settings.lower_order_final) sampler.lower_order_final = false;
-  if (settings.euler_at_final) sampler.euler_at_final = true;
-  if (settings.heun) sampler.heun = true;
-  if (settings.bh1) sampler.bh1 = true;
+SamplingRecipe recipe_of(const Model& model, const GenerateOptions& options) {
+  return options.recipe ? *options.recipe : default_recipe(model);
 }
 
 void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,
@@ -100,7 +86,8 @@ void start_noise(const GenerateOptions& options, int first_image, std::span<doub
 
 std::vector<Image> generate(Model& model, const Device& device, const GenerateOptions& options,
                             const std::function<void(const GenerateStep&)>& on_step) {
-  check(model, options);
+  const SamplingRecipe recipe = recipe_of(model, options);
+  check(model, recipe, options);
   const int height = options.height > 0 ? options.height : model.traits().sample_size[0];
   const int width = options.width > 0 ? options.width : model.traits().sample_size[1];
   if (height == 0 || width == 0)
@@ -112,14 +99,10 @@ std::vector<Image> generate(Model& model, const Device& device, const GenerateOp
                 fmt::format("{} numbers of noise were given; {} images of {} x {} x {} start from {}",
                             options.noise.size(), options.count, channels, height, width,
                             std::size_t(options.count) * image_size));
-  const SamplerEntry& sampler = find_sampler(options.sampler);
-  const NoiseLevels levels = noise_levels(model.preconditioner, options.steps, options.levels);
+  const NoiseLevels levels = noise_levels(model.preconditioner, recipe.steps, recipe.levels);
   const double end_scale = model.preconditioner.picture_scale(levels.sigmas.back());
-
-  const DenoisedLimit limit = denoised_limit(limit_of(model, options), image_size);
-  SamplerOptions sampler_options = options.sampler_options;
-  if (options.limit_spares_noise) sampler_options.limit = limit;
-  sampler_options.middles = levels.middles;
+  const DenoisedLimit limit = denoised_limit(recipe.limit, image_size);
+  const Sampler sampler = sampler_on(recipe, levels, limit);
 
   std::vector<Image> images;
   std::vector<double> x, shown;
@@ -134,15 +117,15 @@ std::vector<Image> generate(Model& model, const Device& device, const GenerateOp
         guide = std::make_unique<NetworkDenoiser>(*options.guide, device, batch, height, width);
       denoiser_batch = batch;
     }
-    Denoiser d =
-        guided(*denoiser, guide.get(), model, options, labels_of(model, options, first, batch), image_size);
-    if (limit && !options.limit_spares_noise) d = limit_denoised(std::move(d), limit);
+    Denoiser d = guided(*denoiser, guide.get(), model, recipe.guidance,
+                        labels_of(model, options, first, batch), image_size);
+    if (limit && !recipe.limit.spares_noise) d = limit_denoised(std::move(d), limit);
 
     x.resize(std::size_t(batch) * image_size);
     start_noise(options, done, x, image_size);
     for (double& value : x) value *= levels.initial_std;
-    run_sampler(sampler, d, levels.sigmas, image_noise(options.seed, std::uint32_t(first), image_size),
-                sampler_options, x, [&](const SamplerStep& s) {
+    run_sampler(sampler, d, levels.sigmas, image_noise(options.seed, std::uint32_t(first), image_size), x,
+                [&](const SamplerStep& s) {
                   if (!on_step) return;
                   const double scale = model.preconditioner.picture_scale(s.sigma_next);
                   shown.assign(s.x.begin(), s.x.end());

@@ -32,9 +32,8 @@ std::vector<Image> sample(Precision precision, int count, int first, int batch, 
   options.count = count;
   options.first = first;
   options.batch = batch;
-  options.steps = 3;
   options.seed = 9;
-  options.guidance = 1.5;
+  options.recipe = {.steps = 3, .guidance = {.scale = 1.5}};
   std::vector<Image> images = generate(model, *device, options);
   set_threads(0);
   return images;
@@ -70,7 +69,8 @@ TEST(Generate, ImpossibleRequestsAreRefused) {
   const auto device = make_cpu_device();
   const auto refused = [&](auto change) {
     GenerateOptions options;
-    options.count = options.steps = 1;
+    options.count = 1;
+    options.recipe = {.steps = 1};
     change(options);
     try {
       generate(model, *device, options);
@@ -80,11 +80,11 @@ TEST(Generate, ImpossibleRequestsAreRefused) {
     return false;
   };
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.count = 0; }));
-  EXPECT_TRUE(refused([](GenerateOptions& o) { o.steps = 0; }));
-  EXPECT_TRUE(refused([](GenerateOptions& o) { o.steps = 1001; }));
+  EXPECT_TRUE(refused([](GenerateOptions& o) { o.recipe->steps = 0; }));
+  EXPECT_TRUE(refused([](GenerateOptions& o) { o.recipe->steps = 1001; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.label = 10; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.label = -1; }));
-  EXPECT_TRUE(refused([](GenerateOptions& o) { o.sampler = "no such"; }));
+  EXPECT_TRUE(refused([](GenerateOptions& o) { o.recipe->sampler = Dpmpp{.values = 7}; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.height = 27; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) {
     o.first = 2'147'483'647;

@@ -33,22 +33,24 @@ double standard_deviation(std::span<const double> values) {
   return std::sqrt(variance);
 }
 
-// The guided estimate takes the place of `weak`.
-void extrapolate(std::span<const double> strong, std::span<double> weak, const Guidance& guidance,
-                 std::size_t elements_per_image) {
-  for (std::size_t i = 0; i < weak.size(); ++i) weak[i] += guidance.scale * (strong[i] - weak[i]);
-  if (guidance.rescale == 0) return;
-  for (std::size_t first = 0; first < weak.size(); first += elements_per_image) {
-    const std::span<double> guided = weak.subspan(first, elements_per_image);
-    const double before = standard_deviation(strong.subspan(first, elements_per_image)),
-                 after = standard_deviation(guided);
-    if (after == 0) continue;
-    const double factor = std::lerp(1.0, before / after, guidance.rescale);
-    for (double& value : guided) value *= factor;
-  }
+Denoiser guide(Denoiser strong, Denoiser weak, const Guidance& g, std::size_t elements_per_image) {
+  check_guidance(g, elements_per_image);
+  return [g, elements_per_image, strong = std::move(strong), weak = std::move(weak),
+          estimate = std::vector<double>()](std::span<const double> x, double sigma,
+                                            std::span<double> denoised) mutable {
+    const GuidanceRows rows = guidance_rows(g, sigma);
+    if (rows == GuidanceRows::strong) return strong(x, sigma, denoised);
+    if (rows == GuidanceRows::weak) return weak(x, sigma, denoised);
+    estimate.resize(x.size());
+    strong(x, sigma, estimate);
+    weak(x, sigma, denoised);
+    guide_estimate(g, estimate, denoised, elements_per_image);
+  };
 }
 
-Denoiser guide(Denoiser strong, Denoiser weak, const Guidance& g, std::size_t elements_per_image) {
+}  // namespace
+
+void check_guidance(const Guidance& g, std::size_t elements_per_image) {
   require(std::isfinite(g.scale), fmt::format("The guidance scale is {}; it must be finite.", g.scale));
   require(g.sigma_low >= 0 && g.sigma_low < g.sigma_high,
           fmt::format("Guidance between the noise levels {} and {} is not possible; they must not be "
@@ -58,23 +60,29 @@ Denoiser guide(Denoiser strong, Denoiser weak, const Guidance& g, std::size_t el
   require(g.rescale >= 0 && g.rescale <= 1,
           fmt::format("The guidance rescale is {}; accepted are 0 to 1.", g.rescale));
   require(g.rescale == 0 || elements_per_image > 0, "Guidance with rescale must know the size of an image.");
-  if (g.scale == 1) return strong;
-  const bool everywhere = g.sigma_low == 0 && std::isinf(g.sigma_high);
-  if (g.scale == 0 && everywhere && g.rescale == 0) return weak;
-  return [g, elements_per_image, strong = std::move(strong), weak = std::move(weak),
-          estimate = std::vector<double>()](std::span<const double> x, double sigma,
-                                            std::span<double> denoised) mutable {
-    if (!(sigma > g.sigma_low && sigma <= g.sigma_high)) return strong(x, sigma, denoised);
-    require(g.rescale == 0 || x.size() % elements_per_image == 0,
-            fmt::format("{} elements are not whole images of {} elements.", x.size(), elements_per_image));
-    estimate.resize(x.size());
-    strong(x, sigma, estimate);
-    weak(x, sigma, denoised);
-    extrapolate(estimate, denoised, g, elements_per_image);
-  };
 }
 
-}  // namespace
+GuidanceRows guidance_rows(const Guidance& g, double sigma) {
+  const bool everywhere = g.sigma_low == 0 && std::isinf(g.sigma_high);
+  if (g.scale == 1 || !(sigma > g.sigma_low && sigma <= g.sigma_high)) return GuidanceRows::strong;
+  return g.scale == 0 && everywhere && g.rescale == 0 ? GuidanceRows::weak : GuidanceRows::both;
+}
+
+void guide_estimate(const Guidance& g, std::span<const double> strong, std::span<double> weak,
+                    std::size_t elements_per_image) {
+  require(g.rescale == 0 || (elements_per_image > 0 && weak.size() % elements_per_image == 0),
+          fmt::format("{} elements are not whole images of {} elements.", weak.size(), elements_per_image));
+  for (std::size_t i = 0; i < weak.size(); ++i) weak[i] += g.scale * (strong[i] - weak[i]);
+  if (g.rescale == 0) return;
+  for (std::size_t first = 0; first < weak.size(); first += elements_per_image) {
+    const std::span<double> guided = weak.subspan(first, elements_per_image);
+    const double before = standard_deviation(strong.subspan(first, elements_per_image)),
+                 after = standard_deviation(guided);
+    if (after == 0) continue;
+    const double factor = std::lerp(1.0, before / after, g.rescale);
+    for (double& value : guided) value *= factor;
+  }
+}
 
 DenoisedLimit clip_limit(double low, double high) {
   require(low < high,

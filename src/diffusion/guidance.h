@@ -1,7 +1,9 @@
 #pragma once
 
-// Guidance: functions from denoisers to a denoiser. A sampler cannot tell the difference. The result owns
-// copies of the denoisers and may be called by one thread at a time.
+// Guidance and limits: what D becomes before a sampler sees it. Two forms of the same arithmetic: for whoever
+// evaluates the rows of many samplings together, which D's are needed and what they come to; and functions
+// from denoisers to a denoiser, whose result owns copies of the denoisers and may be called by one thread at
+// a time.
 
 #include <cstddef>
 #include <limits>
@@ -26,6 +28,7 @@ struct EstimateLimit {
   Kind kind = Kind::none;
   double range = 1;                     // clip: to [-range, range]
   double ratio = 0.995, max_value = 1;  // dynamic_threshold
+  bool spares_noise = false;            // only for ddim: it is Ddim::limit, not one of the denoiser
 };
 DenoisedLimit denoised_limit(const EstimateLimit& limit, std::size_t elements_per_image);  // empty for none
 
@@ -45,9 +48,22 @@ struct Guidance {
   double rescale = 0;
 };
 
+// Throws Error(usage) unless scale is finite, 0 <= sigma_low < sigma_high, 0 <= rescale <= 1, and
+// elements_per_image > 0 if rescale is used.
+void check_guidance(const Guidance& guidance, std::size_t elements_per_image);
+
+// The evaluations at a noise level. strong: of the model under the condition. weak: without the condition, or
+// of the weaker model. What is not needed is not evaluated.
+enum class GuidanceRows { strong, weak, both };
+GuidanceRows guidance_rows(const Guidance& guidance, double sigma);
+
+// What both come to, image by image: the guided estimate takes the place of `weak`. Both are as long; throws
+// Error(usage) for anything but whole images if rescale is used.
+void guide_estimate(const Guidance& guidance, std::span<const double> strong, std::span<double> weak,
+                    std::size_t elements_per_image);
+
 // Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598): away from what the network says without
-// the class. What is not needed is not evaluated. Throws Error(usage) unless scale is finite, 0 <= sigma_low
-// < sigma_high, 0 <= rescale <= 1, and elements_per_image > 0 if rescale is used.
+// the class. Errors are those of check_guidance.
 Denoiser classifier_free_guidance(Denoiser conditional, Denoiser unconditional, const Guidance& guidance,
                                   std::size_t elements_per_image = 0);
 

@@ -74,6 +74,29 @@ TEST(GuidanceTest, OnlyInTheInterval) {
   EXPECT_EQ(strong_calls, 4);
 }
 
+TEST(GuidanceTest, SaysWhichRowsItNeedsAndWhatTheyComeTo) {
+  EXPECT_EQ(guidance_rows({}, 1), GuidanceRows::strong);
+  EXPECT_EQ(guidance_rows({.scale = 0}, 1), GuidanceRows::weak);
+  EXPECT_EQ(guidance_rows({.scale = 0, .rescale = 0.5}, 1), GuidanceRows::both);
+  const Guidance guidance{.scale = 3, .sigma_low = 0.5, .sigma_high = 2, .rescale = 1};
+  EXPECT_EQ(guidance_rows(guidance, 0.5), GuidanceRows::strong);
+  EXPECT_EQ(guidance_rows(guidance, 2), GuidanceRows::both);
+  EXPECT_EQ(guidance_rows(guidance, 2.1), GuidanceRows::strong);
+
+  const std::vector<double> strong{1, 3, 4, 8};  // two images; guided they are 1 + 2 (-1), ...
+  std::vector<double> weak{2, 2, 2, 3}, alone(weak.begin(), weak.begin() + 2),
+      last(weak.begin() + 2, weak.end());
+  guide_estimate(guidance, strong, weak, 2);
+  guide_estimate(guidance, std::span(strong).first(2), alone, 2);
+  guide_estimate(guidance, std::span(strong).last(2), last, 2);
+  alone.insert(alone.end(), last.begin(), last.end());
+  EXPECT_EQ(weak, alone);
+  EXPECT_DOUBLE_EQ(weak[1] - weak[0], 2);  // the deviation of `strong`
+  EXPECT_DOUBLE_EQ(weak[3] - weak[2], 4);
+  std::vector<double> part(3);
+  EXPECT_THROW(guide_estimate(guidance, part, part, 2), Error);
+}
+
 TEST(GuidanceTest, RescaleTakesTheContrastBack) {
   int calls = 0;
   const Denoiser strong = affine(3, &calls), weak = affine(1, &calls);

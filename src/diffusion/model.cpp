@@ -71,7 +71,7 @@ void read_extras(const fs::path& path, Model& model) {
       throw Error(ErrorKind::bad_input,
                   fmt::format("{} is \"{}\"; accepted is \"{}\", and without it the scheduler decides",
                               where("sampler"), name, kConsistency));
-    model.sampling = consistency_sampling(model.sampling);
+    model.sampling = consistency_sampling(*model.sampling, model.preconditioner);
   }
   if (!model.class_names.empty() && int(model.class_names.size()) != model.class_count())
     throw Error(ErrorKind::bad_input, fmt::format("{} has {} names for {} classes", where("class_names"),
@@ -98,8 +98,13 @@ std::string fingerprint_of(const Model& model) {
   return sha256(std::as_bytes(std::span(text)));
 }
 
-SamplingSettings consistency_sampling(const SamplingSettings& scheduler) {
-  return {.sampler = kConsistency, .levels = {.spacing = Spacing::angle}, .limit = scheduler.limit};
+SamplingRecipe consistency_sampling(const SamplingRecipe& scheduler, const Preconditioner& preconditioner) {
+  EstimateLimit limit = scheduler.limit;
+  limit.spares_noise = false;
+  return {.sampler = Consistency{},
+          .levels = {.spacing = Spacing::angle},
+          .steps = default_steps(Consistency{}, preconditioner),
+          .limit = limit};
 }
 
 fs::path component_directory(const fs::path& directory, const char* component) {
@@ -116,7 +121,7 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   for (const std::string& name : model.class_names) names.emplace_back(name);
   Json::Object extras{{"class_names", std::move(names)},
                       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)}};
-  if (model.sampling.sampler == kConsistency) extras["sampler"] = kConsistency;
+  if (model.sampling && facts_of(model.sampling->sampler).consistency) extras["sampler"] = kConsistency;
 
   std::vector<TensorToWrite> tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())

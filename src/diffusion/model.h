@@ -30,7 +30,9 @@ struct Model {
   std::optional<int> null_class;  // the row of the class table that means "no class", if it was trained
   bool clip_x0 = true;            // limit D to [-1, 1] when sampling (clip_sample)
   ParamStore params;
-  SamplingSettings sampling = {};  // what the scheduler of the files would do, or consistency_sampling()
+  // What the scheduler of the files would do, or consistency_sampling(). None for models that we train: then
+  // scheduler_recipe() says what the files would be. See default_recipe.h.
+  std::optional<SamplingRecipe> sampling = {};
   // scheduler_config.json and the pipeline's class as they were read; what is written then, whatever the
   // members above say. None for models that we train: then the file is made from the preconditioner.
   std::optional<Json> scheduler_config = {};
@@ -64,7 +66,7 @@ std::string fingerprint_of(const Model& model);
 // The sampler of models whose D is a consistency function (`diffusion distill`), and its noise levels.
 // diffusion.json names it, because scheduler_config.json cannot for every objective; diffusers ignores that.
 // Limits of D stay as in `scheduler`.
-SamplingSettings consistency_sampling(const SamplingSettings& scheduler);
+SamplingRecipe consistency_sampling(const SamplingRecipe& scheduler, const Preconditioner& preconditioner);
 
 // Reads a pipeline directory, sub-folders or flat; diffusion/weights.h has the forms of the weights.
 // Error(bad_input) or Error(io) naming the file.

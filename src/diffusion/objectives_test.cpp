@@ -62,21 +62,22 @@ TEST(Objectives, EverySamplerReproducesGaussianDataOfEveryObjective) {
         Preconditioner(Objective::v, rescale_zero_terminal_snr(schedule)),
         Preconditioner(Objective::x0, schedule), Preconditioner(EdmParameters{}),
         Preconditioner(FlowParameters{})})
-    for (const SamplerEntry& sampler : samplers()) {
-      if (sampler.consistency) continue;  // needs another D
+    for (const auto& [sampler_name, sampler, reference] : samplers()) {
+      const SamplerFacts facts = facts_of(sampler);
+      if (facts.consistency) continue;  // needs another D
       const std::string name =
-          std::string(to_string(model.objective())) + " with " + std::string(sampler.name);
-      LevelSettings settings{.convention = sampler.convention};
-      if (sampler.small_steps && !model.edm()) settings.spacing = Spacing::logsnr;
+          std::string(to_string(model.objective())) + " with " + std::string(sampler_name);
+      LevelSettings settings{.convention = facts.convention};
+      if (facts.small_steps && !model.edm()) settings.spacing = Spacing::logsnr;
       const NoiseLevels levels = noise_levels(model, kSteps, settings);
       std::vector<double> x(kSteps + 2);
       impulses(0, x);
       for (double& value : x) value *= levels.initial_std;
-      run_sampler(sampler, denoiser_of(model), levels.sigmas, impulses, {}, x);
+      run_sampler(sampler, denoiser_of(model), levels.sigmas, impulses, x);
       double variance = 0;
       for (const double value : x) variance += (value - x[0]) * (value - x[0]);
       EXPECT_NEAR(x[0], kMean, 0.01) << name;
-      EXPECT_NEAR(variance / (kStd * kStd), 1, sampler.order > 1 ? 0.01 : 0.06) << name;
+      EXPECT_NEAR(variance / (kStd * kStd), 1, facts.order > 1 ? 0.01 : 0.06) << name;
     }
 }
 
@@ -86,15 +87,14 @@ TEST(Objectives, EulerOnAFlowIsEulerOverItsTime) {
   const NoiseLevels levels = noise_levels(flow, 10, {});
   double x_t = 0.8, t = 1;
   std::vector<double> x{x_t * levels.initial_std};
-  run_sampler(find_sampler("euler"), denoiser_of(flow), levels.sigmas, {}, {}, x,
-              [&](const SamplerStep& step) {
-                const double t_next = step.sigma_next / (1 + step.sigma_next);
-                // At t = 1 nothing of the picture is left, so the best velocity is n - mean.
-                const double velocity = t == 1 ? x_t - kMean : ideal_output(flow, x_t / (1 - t), t / (1 - t));
-                x_t += (t_next - t) * velocity;
-                t = t_next;
-                EXPECT_NEAR(step.x[0] * flow.picture_scale(step.sigma_next), x_t, 1e-10) << step.index;
-              });
+  run_sampler(Euler{}, denoiser_of(flow), levels.sigmas, {}, x, [&](const SamplerStep& step) {
+    const double t_next = step.sigma_next / (1 + step.sigma_next);
+    // At t = 1 nothing of the picture is left, so the best velocity is n - mean.
+    const double velocity = t == 1 ? x_t - kMean : ideal_output(flow, x_t / (1 - t), t / (1 - t));
+    x_t += (t_next - t) * velocity;
+    t = t_next;
+    EXPECT_NEAR(step.x[0] * flow.picture_scale(step.sigma_next), x_t, 1e-10) << step.index;
+  });
 }
 
 }  // namespace

@@ -61,7 +61,8 @@ DenoisingFrames::DenoisingFrames(const Model& model, const GenerateOptions& opti
     : channels_(model.traits().in_channels),
       height_(options.height > 0 ? options.height : model.traits().sample_size[0]),
       width_(options.width > 0 ? options.width : model.traits().sample_size[1]) {
-  const NoiseLevels levels = noise_levels(model.preconditioner, options.steps, options.levels);
+  const SamplingRecipe recipe = recipe_of(model, options);
+  const NoiseLevels levels = noise_levels(model.preconditioner, recipe.steps, recipe.levels);
   const std::vector<int> states = evenly_spaced(int(levels.sigmas.size()) - 1, max_frames);
   frame_of_state_.resize(levels.sigmas.size());
   for (std::size_t frame = 0; frame < states.size(); ++frame)

@@ -111,7 +111,7 @@ class DenoisingFramesOf : public ::testing::TestWithParam<Objective> {
     GenerateOptions o;
     o.count = 5;
     o.batch = 2;
-    o.steps = 6;
+    o.recipe = {.steps = 6};
     o.first = 3;
     return o;
   }();

@@ -5,30 +5,16 @@
 #include <string>
 #include <string_view>
 
-#include "diffusion/guidance.h"
 #include "diffusion/precondition.h"
-#include "diffusion/samplers.h"
-#include "diffusion/spacings.h"
+#include "diffusion/sampling_recipe.h"
 #include "formats/json.h"
 
 namespace diffusion {
 
-// The scheduler's own way to sample. The number of steps is not part of it.
-struct SamplingSettings {
-  std::string sampler = "ddim";
-  LevelSettings levels = {};
-  DdpmVariance variance = DdpmVariance::posterior;  // if sampler is ddpm
-  // Of the samplers over log sigma; see SamplerOptions.
-  bool lower_order_final = true, euler_at_final = false, heun = false, bh1 = false;
-  EstimateLimit limit = {};
-  bool limit_spares_noise =
-      false;  // if sampler is ddim: limit is SamplerOptions::limit, not one of the denoiser
-};
-
 struct SchedulerSettings {
   Preconditioner preconditioner;
-  bool clip_x0;  // sampling.limit.kind is clip
-  SamplingSettings sampling;
+  bool clip_x0;             // sampling.limit.kind is clip
+  SamplingRecipe sampling;  // with the default number of steps
 };
 
 // DDPMScheduler for epsilon, v and x0, EDMEulerScheduler for edm, FlowMatchEulerDiscreteScheduler for flow;

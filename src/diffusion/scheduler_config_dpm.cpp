@@ -14,11 +14,10 @@ namespace diffusion::scheduler {
 namespace {
 
 // What DPM-Solver, UniPC and DEIS have in common.
-SamplingSettings dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner,
-                                   LevelConvention convention) {
-  SamplingSettings s{.levels = levels(fields, convention, "linspace")};
+SamplingRecipe dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner,
+                                 LevelConvention convention) {
+  SamplingRecipe s{.levels = levels(fields, convention, "linspace")};
   s.limit = estimate_limit(fields, false, false, true);
-  s.lower_order_final = fields.flag("lower_order_final", true);
   fields.only_flag("use_dynamic_shifting", false);
   if (preconditioner.flow()) {
     s.levels = {.spacing = Spacing::linspace, .convention = convention, .rounding = TimestepRounding::down};
@@ -30,26 +29,34 @@ SamplingSettings dpm_solver_family(const Fields& fields, const Preconditioner& p
   return s;
 }
 
+// Order 1 is ddim, or ddpm on the SDE.
+Sampler dpmpp_or_its_sde(const Dpmpp& dpmpp, bool sde) {
+  if (dpmpp.values == 1) return sde ? Sampler(Ddpm{}) : Sampler(Ddim{});
+  if (!sde) return dpmpp;
+  return DpmppSde{.values = dpmpp.values,
+                  .lower_order_final = dpmpp.lower_order_final,
+                  .euler_at_final = dpmpp.euler_at_final,
+                  .heun = dpmpp.heun};
+}
+
 }  // namespace
 
 SchedulerSettings dpm_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
-  SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
+  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
   constexpr std::array<std::string_view, 2> kAlgorithms{"dpmsolver++", "sde-dpmsolver++"};
   constexpr std::array<std::string_view, 5> kSolvers{"midpoint", "heun", "logrho", "bh1",
                                                      "bh2"};  // the last three are midpoint in diffusers
-  constexpr std::array<std::array<const char*, 3>, 2> kSamplers{
-      {{"ddim", "dpmpp_2m", "dpmpp_3m"}, {"ddpm", "dpmpp_2m_sde", "dpmpp_3m_sde"}}};  // order 1 is these
-  const int order = fields.whole_number("solver_order", 2, 1, 3);
-  s.sampler = kSamplers[fields.choice("algorithm_type", "dpmsolver++", kAlgorithms)][std::size_t(order - 1)];
-  const bool heun = fields.choice("solver_type", "midpoint", kSolvers) == 1;
-  s.heun = heun && order > 1;
+  const Dpmpp dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
+                    .lower_order_final = fields.flag("lower_order_final", true),
+                    .euler_at_final = fields.flag("euler_at_final", false),
+                    .heun = fields.choice("solver_type", "midpoint", kSolvers) == 1};
+  s.sampler = dpmpp_or_its_sde(dpmpp, fields.choice("algorithm_type", "dpmsolver++", kAlgorithms) == 1);
   // DPM-Solver adds no variance of its own; configurations made from a DDPM's carry that of the DDPM.
   constexpr std::array<std::string_view, 4> kVariances{"fixed_small", "fixed_small_log", "fixed_large",
                                                        "fixed_large_log"};
   if (const Json* variance = fields.find("variance_type"); variance && !variance->is_null())
     fields.choice("variance_type", "fixed_small", kVariances);
-  s.euler_at_final = fields.flag("euler_at_final", false);
   if (preconditioner.flow()) {
     fields.only_text("final_sigmas_type",
                      "zero");  // sigma_min would be that of the betas, which a flow does not have
@@ -76,11 +83,12 @@ SchedulerSettings dpm_solver(const Fields& fields) {
 
 SchedulerSettings unipc(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
-  SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::unipc);
+  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::unipc);
   constexpr std::array<std::string_view, 5> kSolvers{"bh2", "bh1", "midpoint", "heun",
                                                      "logrho"};  // the last three are bh2 in diffusers
-  s.sampler = fields.whole_number("solver_order", 2, 2, 3) == 2 ? "unipc" : "unipc_3";
-  s.bh1 = fields.choice("solver_type", "bh2", kSolvers) == 1;
+  s.sampler = Unipc{.values = fields.whole_number("solver_order", 2, 2, 3),
+                    .lower_order_final = fields.flag("lower_order_final", true),
+                    .bh1 = fields.choice("solver_type", "bh2", kSolvers) == 1};
   fields.only_flag("predict_x0", true);
   fields.only_null("solver_p");
   if (preconditioner.flow())
@@ -99,13 +107,14 @@ SchedulerSettings unipc(const Fields& fields) {
 
 SchedulerSettings deis(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
-  SamplingSettings s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
-  constexpr std::array<const char*, 3> kSamplers{"ddim", "deis_2", "deis"};  // order 1 is ddim
+  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
   constexpr std::array<std::string_view, 3> kAlgorithms{"deis", "dpmsolver",
                                                         "dpmsolver++"};  // all deis in diffusers
   constexpr std::array<std::string_view, 5> kSolvers{"logrho", "midpoint", "heun", "bh1",
                                                      "bh2"};  // all logrho
-  s.sampler = kSamplers[std::size_t(fields.whole_number("solver_order", 2, 1, 3) - 1)];
+  const Deis deis{.values = fields.whole_number("solver_order", 2, 1, 3),
+                  .lower_order_final = fields.flag("lower_order_final", true)};
+  s.sampler = deis.values == 1 ? Sampler(Ddim{}) : Sampler(deis);
   fields.choice("algorithm_type", "deis", kAlgorithms);
   fields.choice("solver_type", "logrho", kSolvers);
   s.levels.ends_at_sigma_min = true;

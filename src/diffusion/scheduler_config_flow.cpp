@@ -8,9 +8,9 @@ namespace diffusion::scheduler {
 namespace {
 
 // What the two have in common: a flow of T timesteps, and how far its times are shifted.
-SchedulerSettings flow_match(const Fields& fields, const char* sampler) {
-  SamplingSettings s{.sampler = sampler,
-                     .levels = {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion}};
+SchedulerSettings flow_match(const Fields& fields, const Sampler& sampler) {
+  SamplingRecipe s{.sampler = sampler,
+                   .levels = {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion}};
   s.levels.shift = fields.number("shift", 1, std::numeric_limits<double>::min(), 1e6);
   FlowParameters flow;
   flow.num_train_timesteps = fields.whole_number("num_train_timesteps", 1000, 3, 1'000'000);
@@ -20,7 +20,7 @@ SchedulerSettings flow_match(const Fields& fields, const char* sampler) {
 }  // namespace
 
 SchedulerSettings flow_match_euler(const Fields& fields) {
-  SchedulerSettings result = flow_match(fields, "euler");
+  SchedulerSettings result = flow_match(fields, Euler{});
   fields.only_flag("use_dynamic_shifting", false);  // the caller would have to say by how much
   fields.only_flag("invert_sigmas", false);
   fields.only_flag("stochastic_sampling", false);
@@ -31,7 +31,7 @@ SchedulerSettings flow_match_euler(const Fields& fields) {
 }
 
 SchedulerSettings flow_match_heun(const Fields& fields) {
-  return flow_match(fields, "flow_heun");
+  return flow_match(fields, FlowHeun{});
 }
 
 std::optional<double> shift_terminal(const Fields& fields) {

@@ -105,7 +105,8 @@ EstimateLimit estimate_limit(const Fields& fields, bool has_clip, bool clips, bo
   return limit;
 }
 
-SchedulerSettings settings(Preconditioner preconditioner, SamplingSettings sampling) {
+SchedulerSettings settings(Preconditioner preconditioner, SamplingRecipe sampling) {
+  sampling.steps = default_steps(sampling.sampler, preconditioner);
   const bool clips = sampling.limit.kind == EstimateLimit::Kind::clip;
   return {std::move(preconditioner), clips, std::move(sampling)};
 }

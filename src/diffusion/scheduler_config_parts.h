@@ -29,7 +29,8 @@ bool ends_at_sigma_min(const Fields& fields);
 // clip_sample and thresholding, of a class that has them; `clips` is the default of the former.
 EstimateLimit estimate_limit(const Fields& fields, bool has_clip, bool clips, bool has_threshold);
 
-SchedulerSettings settings(Preconditioner preconditioner, SamplingSettings sampling);
+// With the default number of steps.
+SchedulerSettings settings(Preconditioner preconditioner, SamplingRecipe sampling);
 
 // scheduler_config_dpm.cpp
 SchedulerSettings dpm_solver(const Fields& fields);

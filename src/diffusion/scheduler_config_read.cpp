@@ -18,30 +18,30 @@ namespace {
 SchedulerSettings ddpm(const Fields& fields) {
   // fixed_small_log is the same computed from its logarithm.
   constexpr std::array<std::string_view, 3> kVariances{"fixed_small", "fixed_small_log", "fixed_large"};
-  SamplingSettings s{.sampler = "ddpm", .levels = levels(fields, LevelConvention::ddpm, "leading")};
-  s.variance = fields.choice("variance_type", "fixed_small", kVariances) == 2 ? DdpmVariance::beta
-                                                                              : DdpmVariance::posterior;
+  SamplingRecipe s{.levels = levels(fields, LevelConvention::ddpm, "leading")};
+  const bool large = fields.choice("variance_type", "fixed_small", kVariances) == 2;
+  s.sampler = Ddpm{.variance = large ? DdpmVariance::beta : DdpmVariance::posterior};
   s.limit = estimate_limit(fields, true, true, true);
   return settings(discrete_preconditioner(fields, true), std::move(s));
 }
 
 SchedulerSettings ddim(const Fields& fields) {
-  SamplingSettings s{.sampler = "ddim", .levels = levels(fields, LevelConvention::ddpm, "leading")};
+  SamplingRecipe s{.sampler = Ddim{}, .levels = levels(fields, LevelConvention::ddpm, "leading")};
   s.levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", true);
   s.limit = estimate_limit(fields, true, true, true);
-  s.limit_spares_noise = s.limit.kind != EstimateLimit::Kind::none;
+  s.limit.spares_noise = s.limit.kind != EstimateLimit::Kind::none;
   return settings(discrete_preconditioner(fields, true), std::move(s));
 }
 
 SchedulerSettings pndm(const Fields& fields) {
-  SamplingSettings s{.sampler = "pndm", .levels = levels(fields, LevelConvention::ddpm, "leading")};
+  SamplingRecipe s{.sampler = Pndm{}, .levels = levels(fields, LevelConvention::ddpm, "leading")};
   s.levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", false);
   s.levels.has_middles = !fields.flag("skip_prk_steps", false);  // absent is false, too
   return settings(discrete_preconditioner(fields, false), std::move(s));
 }
 
 SchedulerSettings euler(const Fields& fields) {
-  SamplingSettings s{.sampler = "euler", .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = Euler{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
   fields.only_text("interpolation_type", "linear");
   fields.only_text("timestep_type", "discrete");
   s.levels.sigma_min = fields.positive_or_null("sigma_min");
@@ -51,27 +51,27 @@ SchedulerSettings euler(const Fields& fields) {
 }
 
 SchedulerSettings euler_ancestral(const Fields& fields) {
-  SamplingSettings s{.sampler = "euler_ancestral",
-                     .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = EulerAncestral{},
+                   .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
   s.levels.spacing = s.levels.range;  // this class has no use_karras_sigmas and the like
   return settings(discrete_preconditioner(fields, true), std::move(s));
 }
 
 SchedulerSettings heun(const Fields& fields) {
-  SamplingSettings s{.sampler = "heun", .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = Heun{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
   s.limit = estimate_limit(fields, true, false, false);
   return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), std::move(s));
 }
 
 SchedulerSettings kdpm2(const Fields& fields) {
-  SamplingSettings s{.sampler = "dpm2", .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = Dpm2{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
   if (s.levels.spacing == Spacing::karras) s.levels.rounding = TimestepRounding::nearest;
   return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), std::move(s));
 }
 
 SchedulerSettings lms(const Fields& fields) {
   return settings(discrete_preconditioner(fields, false),
-                  {.sampler = "lms", .levels = levels(fields, LevelConvention::k_diffusion, "linspace")});
+                  {.sampler = Lms{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")});
 }
 
 SchedulerSettings edm_euler(const Fields& fields) {
@@ -82,7 +82,7 @@ SchedulerSettings edm_euler(const Fields& fields) {
   edm.sigma_min = fields.number("sigma_min", edm.sigma_min, kLeast, kMost);
   edm.sigma_max = fields.number("sigma_max", edm.sigma_max, kLeast, kMost);
   fields.only_text("prediction_type", "epsilon");
-  SamplingSettings s{.sampler = "euler", .levels = {.convention = LevelConvention::k_diffusion}};
+  SamplingRecipe s{.sampler = Euler{}, .levels = {.convention = LevelConvention::k_diffusion}};
   s.levels.spacing =
       fields.choice("sigma_schedule", "karras", kSchedules) == 0 ? Spacing::karras : Spacing::exponential;
   s.levels.rho = fields.number("rho", 7, 1, kMost);

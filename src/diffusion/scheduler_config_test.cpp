@@ -48,7 +48,7 @@ TEST(SchedulerConfig, WhatWeWriteReadsBack) {
     EXPECT_EQ(settings.clip_x0, clip);
     EXPECT_EQ(settings.preconditioner.objective(), Objective::x0);
     EXPECT_EQ(settings.preconditioner.schedule()->sigmas, discrete.schedule()->sigmas);
-    EXPECT_EQ(settings.sampling.sampler, "ddpm");
+    EXPECT_EQ(name_of(settings.sampling.sampler), "ddpm");
     EXPECT_EQ(settings.sampling.levels.spacing, Spacing::trailing);
     EXPECT_EQ(settings.sampling.limit.kind, clip ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none);
   }
@@ -62,14 +62,14 @@ TEST(SchedulerConfig, WhatWeWriteReadsBack) {
   const SchedulerSettings flows = parse_scheduler(scheduler_to_json(flow, true), "ours");
   EXPECT_EQ(flows.preconditioner.objective(), Objective::flow);
   EXPECT_EQ(flows.preconditioner.flow()->num_train_timesteps, 400);
-  EXPECT_EQ(flows.sampling.sampler, "euler");
+  EXPECT_EQ(name_of(flows.sampling.sampler), "euler");
   EXPECT_EQ(flows.sampling.levels.spacing, Spacing::linspace);
   EXPECT_EQ(flows.sampling.levels.shift, 1);
 }
 
 TEST(SchedulerConfig, ClassesAndOrdersChooseSamplers) {
   const auto sampler = [](const char* scheduler, const char* fields = "") {
-    return read(scheduler, fields).sampling.sampler;
+    return name_of(read(scheduler, fields).sampling.sampler);
   };
   EXPECT_EQ(sampler("DDPM"), "ddpm");
   EXPECT_EQ(sampler("DDIM"), "ddim");
@@ -112,7 +112,8 @@ TEST(SchedulerConfig, FieldsAreHonored) {
   EXPECT_EQ(read("DPMSolverMultistep", R"("lambda_min_clipped": -5.1)").sampling.levels.smallest_half_log_snr,
             -5.1);
   // What a configuration made from a DDPM's carries changes nothing.
-  EXPECT_EQ(read("DPMSolverMultistep", R"("variance_type": "fixed_small")").sampling.sampler, "dpmpp_2m");
+  EXPECT_EQ(name_of(read("DPMSolverMultistep", R"("variance_type": "fixed_small")").sampling.sampler),
+            "dpmpp_2m");
   EXPECT_EQ(read("EulerDiscrete", R"("use_karras_sigmas": null, "sigma_min": null)").sampling.levels.spacing,
             Spacing::linspace);
   const EstimateLimit limit =
@@ -125,15 +126,16 @@ TEST(SchedulerConfig, FieldsAreHonored) {
   EXPECT_TRUE(read("DDIM", R"("rescale_betas_zero_snr": true)").preconditioner.schedule()->zero_terminal_snr);
   EXPECT_FALSE(
       read("HeunDiscrete", R"("rescale_betas_zero_snr": true)").preconditioner.schedule()->zero_terminal_snr);
-  EXPECT_FALSE(read("UniPCMultistep", R"("lower_order_final": false)").sampling.lower_order_final);
-  const SamplingSettings flow =
+  EXPECT_FALSE(std::get<Unipc>(read("UniPCMultistep", R"("lower_order_final": false)").sampling.sampler)
+                   .lower_order_final);
+  const SamplingRecipe flow =
       read("FlowMatchEulerDiscrete", R"("shift": 3.0, "shift_terminal": 0.1, "use_karras_sigmas": true)")
           .sampling;
   EXPECT_EQ(flow.levels.shift, 3);
   EXPECT_EQ(flow.levels.shift_terminal, 0.1);
   EXPECT_EQ(flow.levels.spacing, Spacing::karras);
-  EXPECT_TRUE(read("DDIM").sampling.limit_spares_noise);
-  EXPECT_FALSE(read("DDPM").sampling.limit_spares_noise);
+  EXPECT_TRUE(read("DDIM").sampling.limit.spares_noise);
+  EXPECT_FALSE(read("DDPM").sampling.limit.spares_noise);
   EXPECT_EQ(read("DDPM", R"("clip_sample_range": 2.5)").sampling.limit.range, 2.5);
 }
 

@@ -164,10 +164,11 @@ void Run::write_preview() {
   Model model = averaged_model();
   GenerateOptions options;
   options.count = options.batch = config_.previews.images;
-  options.sampler = config_.previews.sampler;
-  options.levels.spacing = config_.previews.spacing;
   options.seed = config_.seed;
-  options.steps = std::min(config_.previews.steps, config_.timesteps);
+  options.recipe = {.sampler = find_sampler(config_.previews.sampler),
+                    .levels = {.spacing = config_.previews.spacing},
+                    .steps = std::min(config_.previews.steps, config_.timesteps),
+                    .limit = {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none}};
   const std::vector<Image> images = generate(model, *device_, options);
   make_folder(folder_ / "previews");
   write_png(folder_ / "previews" / fmt::format("step-{:09}.png", state_.step),

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/version.h"
+#include "diffusion/default_recipe.h"
 #include "train/starting_model.h"
 
 namespace diffusion {
@@ -30,7 +31,8 @@ TrainConfig completed_config(TrainConfig c, const Dataset& dataset, const std::o
 Model model_to_train(const TrainConfig& c, const Dataset& dataset, std::optional<Model> start) {
   if (start) {
     start->network = c.network;  // its dropout may be another
-    if (c.consistency) start->sampling = consistency_sampling(start->sampling);
+    if (c.consistency)
+      start->sampling = consistency_sampling(scheduler_recipe(*start), start->preconditioner);
     return std::move(*start);
   }
   Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};

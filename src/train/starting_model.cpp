@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "diffusion/samplers.h"
+#include "diffusion/default_recipe.h"
 
 namespace diffusion {
 
@@ -61,7 +61,7 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
     refuse(
         "its network predicts x0, but D must be x itself where there is no noise; accepted are models that "
         "predict epsilon, v, edm or flow");
-  if (!config.consistency && find_sampler(model.sampling.sampler).consistency)
+  if (!config.consistency && facts_of(scheduler_recipe(model).sampler).consistency)
     refuse(
         "it was tuned for few evaluations, which training as usual would undo; start from the model before "
         "that");

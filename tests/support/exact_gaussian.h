@@ -33,11 +33,10 @@ inline std::vector<double> smooth_levels(int steps) {
   return sigmas;
 }
 
-inline double ode_error(const SamplerEntry& sampler, const std::vector<double>& sigmas,
-                        const SamplerOptions& options = {}) {
+inline double ode_error(const Sampler& sampler, const std::vector<double>& sigmas) {
   const double y = 0.9, per_std = (y - kMean) / kStd;
   std::vector<double> x{kMean + per_std * std::hypot(kStd, sigmas.front())};
-  run_sampler(sampler, gaussian_denoiser, sigmas, {}, options, x);
+  run_sampler(sampler, gaussian_denoiser, sigmas, {}, x);
   return std::abs(x[0] - (kMean + per_std * std::hypot(kStd, sigmas.back())));
 }
 

@@ -39,9 +39,11 @@ struct CompareOptions {
 
 // One sampler with one number of steps.
 struct Trial {
-  const SamplerEntry* sampler;
-  GenerateOptions generate;
-  int evaluations;
+  GenerateOptions generate;  // with a recipe
+  int evaluations = 0;
+
+  const Sampler& sampler() const { return generate.recipe->sampler; }
+  int steps() const { return generate.recipe->steps; }
 };
 
 struct Outcome {
@@ -74,12 +76,13 @@ Trial make_trial(const CompareOptions& o, const Model& model, Model* guide, cons
   SamplingOptions sampling = o.sampling;
   sampling.sampler = sampler;
   sampling.steps = steps;
-  Trial trial{&find_sampler(sampler), {}, 0};
+  Trial trial;
   apply_sampling_options(sampling, model, guide, trial.generate);
   trial.generate.count = o.count;
   trial.generate.seed = o.seed;
-  const NoiseLevels levels = noise_levels(model.preconditioner, steps, trial.generate.levels);
-  trial.evaluations = evaluations_of(*trial.sampler, levels.sigmas, levels.middles.size());
+  const SamplingRecipe& recipe = *trial.generate.recipe;
+  const NoiseLevels levels = noise_levels(model.preconditioner, steps, recipe.levels);
+  trial.evaluations = evaluations_of(sampler_on(recipe, levels, {}), levels.sigmas);
   return trial;
 }
 
@@ -105,7 +108,7 @@ class Runner {
       const double share =
           (step.first_image + double(step.step + 1) / step.steps * step.images) / trial.generate.count;
       progress_.update((done_ + share * trial.evaluations) / total_,
-                       fmt::format("{}, {} steps", trial.sampler->name, trial.generate.steps));
+                       fmt::format("{}, {} steps", name_of(trial.sampler()), trial.steps()));
     });
     outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     done_ += trial.evaluations;
@@ -157,14 +160,14 @@ Image sheet_of(const CompareOptions& o, const Model& model, std::span<const Tria
   std::vector<SheetRow> rows;
   for (std::size_t k = 0; k + 1 < trials.size(); ++k) {
     if (k % o.steps.size() == 0)
-      rows.push_back({std::string(trials[k].sampler->name),
-                      trials[k].sampler->stochastic ? "with fresh noise" : "",
+      rows.push_back({std::string(name_of(trials[k].sampler())),
+                      facts_of(trials[k].sampler()).stochastic ? "with fresh noise" : "",
                       {}});
     rows.back().cells.push_back(cell_of(trials[k], outcomes[k]));
   }
   const Trial& reference = trials.back();
   rows.push_back({"solution",
-                  fmt::format("{}, {} steps", reference.sampler->name, reference.generate.steps),
+                  fmt::format("{}, {} steps", name_of(reference.sampler()), reference.steps()),
                   {cell_of(reference, outcomes.back())}});
   const Image sheet = draw_sheet(headline(o, model), columns, rows);
   const bool gray = model.traits().in_channels <= 2;
@@ -172,8 +175,8 @@ Image sheet_of(const CompareOptions& o, const Model& model, std::span<const Tria
 }
 
 Json to_json(const Trial& trial, const Outcome& outcome) {
-  return Json::Object{{"sampler", trial.sampler->name},
-                      {"steps", trial.generate.steps},
+  return Json::Object{{"sampler", name_of(trial.sampler())},
+                      {"steps", trial.steps()},
                       {"evaluations", trial.evaluations},
                       {"seconds_per_image", outcome.seconds / double(outcome.images.size())},
                       {"rms_to_reference", outcome.distance ? Json(*outcome.distance) : Json(nullptr)}};
@@ -183,8 +186,8 @@ void print_table(std::span<const Trial> trials, std::span<const Outcome> outcome
   print_line(fmt::format("{:<16} {:>5}  {:>11}  {:>9}  {:>17}", "sampler", "steps", "evaluations",
                          "per image", "from the solution"));
   for (std::size_t k = 0; k < trials.size(); ++k)
-    print_line(fmt::format("{:<16} {:>5}  {:>11}  {:>9}  {:>17}", trials[k].sampler->name,
-                           trials[k].generate.steps, trials[k].evaluations,
+    print_line(fmt::format("{:<16} {:>5}  {:>11}  {:>9}  {:>17}", name_of(trials[k].sampler()),
+                           trials[k].steps(), trials[k].evaluations,
                            duration_text(outcomes[k].seconds / double(outcomes[k].images.size())),
                            outcomes[k].distance ? fmt::format("{:.3f}", *outcomes[k].distance) : "-"));
 }
@@ -220,7 +223,7 @@ int run(const CompareOptions& o) {
   std::vector<Outcome> outcomes;
   for (std::size_t k = 0; k + 1 < trials.size(); ++k) {
     outcomes.push_back(runner.run(trials[k]));
-    if (!trials[k].sampler->stochastic)
+    if (!facts_of(trials[k].sampler()).stochastic)
       outcomes.back().distance = root_mean_square(outcomes.back().raw, reference.raw);
   }
   outcomes.push_back(std::move(reference));

@@ -64,7 +64,7 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
     for (const Image& image : images) saved->append(image.pixels);
     saved->commit();
   }
-  Samples samples{dataset_of(images, o.model), g.steps, g.sampler};
+  Samples samples{dataset_of(images, o.model), g.recipe->steps, std::string(name_of(g.recipe->sampler))};
   if (const int classes = model.class_count(); classes > 0)
     for (int i = 0; i < g.count; ++i)
       samples.images.labels.push_back(std::uint16_t(g.label.value_or(i % classes)));

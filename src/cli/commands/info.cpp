@@ -11,6 +11,7 @@
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "cli/output/model_details.h"
+#include "diffusion/default_recipe.h"
 #include "diffusion/model.h"
 #include "diffusion/weights.h"
 #include "files/folders.h"
@@ -148,11 +149,12 @@ std::string describe_limit(const EstimateLimit& limit) {
 // The file as it was read, and what it comes to.
 void print_sampling(const Model& model) {
   const Json config = scheduler_config_of(model);
-  const std::optional<Spacing>& spacing = model.sampling.levels.spacing;
+  const SamplingRecipe recipe = scheduler_recipe(model);
+  const std::optional<Spacing>& spacing = recipe.levels.spacing;
   print_line(fmt::format("scheduler  {}: {}, {} levels{}",
                          to_string(member(config, "_class_name", "scheduler"), "scheduler"),
-                         model.sampling.sampler, spacing ? to_string(*spacing) : "the model's own",
-                         describe_limit(model.sampling.limit)));
+                         name_of(recipe.sampler), spacing ? to_string(*spacing) : "the model's own",
+                         describe_limit(recipe.limit)));
 }
 
 void print_cost(const NetworkCost& cost) {
@@ -228,7 +230,7 @@ int run(const InfoOptions& o) {
       {"objective", to_string(model.preconditioner.objective())},
       {"schedule", schedule_to_json(model.preconditioner)},
       {"scheduler", scheduler_config_of(model)},
-      {"sampling", sampling_to_json(model.sampling)},
+      {"sampling", sampling_to_json(scheduler_recipe(model))},
       {"cost", cost ? cost_to_json(*cost) : Json(nullptr)},
       {"weight_dtypes", to_json_array(weights.dtypes())},
       {"weight_files", weights.paths().size()},

@@ -150,8 +150,8 @@ int run(const CLI::App& app, const SampleOptions& o) {
                             {"count", g.count},
                             {"first", g.first},
                             {"seed", std::int64_t(g.seed)},
-                            {"steps", g.steps},
-                            {"sampler", g.sampler},
+                            {"steps", g.recipe->steps},
+                            {"sampler", name_of(g.recipe->sampler)},
                             {"seconds", seconds},
                             {"images_per_second", rate},
                             {"outputs", std::move(output_paths)}});

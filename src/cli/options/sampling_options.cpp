@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -18,45 +19,20 @@ namespace diffusion {
 
 namespace {
 
-constexpr int kOneValueSteps = 50, kManyValueSteps = 20, kConsistencySteps = 4;
-constexpr const char* kSamplerInsteadOfDdpm = "dpmpp_3m_sde";
 constexpr const char* kGroup = "Sampling";
 
-// How the model's own scheduler samples, as far as the options do not say otherwise. DDPM would need every
-// timestep, so it says where to step, but not how. With another sampler or spacing go the peculiarities of
-// the scheduler's levels.
-SamplingSettings settings_of(const SamplingOptions& o, const Model& model) {
-  SamplingSettings s = model.sampling;
-  const std::string otherwise = s.sampler == "ddpm" ? kSamplerInsteadOfDdpm : s.sampler;
-  const std::string sampler = o.sampler.value_or(otherwise);
-  std::optional<Spacing> spacing = s.levels.spacing;
-  if (sampler != s.sampler && find_sampler(sampler).small_steps && !model.preconditioner.edm())
-    spacing = Spacing::logsnr;
-  if (sampler != s.sampler && find_sampler(sampler).consistency) spacing = Spacing::angle;
-  if (o.spacing) spacing = parse_spacing(*o.spacing);
-  if (sampler != s.sampler || o.spacing)
-    s.levels = {.spacing = spacing,
-                .convention = find_sampler(sampler).convention,
-                .steps_offset = s.levels.steps_offset,
-                .rho = s.levels.rho,
-                .shift = s.levels.shift};
-  if (sampler != s.sampler) {
-    s.sampler = sampler;
-    s.variance = DdpmVariance::posterior;
-    s.limit_spares_noise = false;
-    s.lower_order_final = true;
-    s.euler_at_final = s.heun = s.bh1 = false;
-  }
-  return s;
-}
-
-// Many steps do not help a sampler that uses more than one value of D for a step: docs/samplers.md has the
-// distances.
-int default_steps(const SamplerEntry& sampler) {
-  if (sampler.consistency) return kConsistencySteps;
-  const bool many_values = sampler.order > 1 || sampler.convention == LevelConvention::dpm_solver;
-  return many_values ? kManyValueSteps : kOneValueSteps;
-}
+// The options of samplers that have one by name: "--s-churn" is the sampler's s_churn.
+struct SamplerOptionHelp {
+  const char *flag, *name, *help;
+};
+constexpr std::array<SamplerOptionHelp, 5> kSamplerOptions{
+    {{"--eta", "eta",
+      "Fresh noise from 0 (none) to 1 (as much as ddpm) in ddim (default: 0),\neuler_ancestral and "
+      "dpmpp_*_sde (default: 1)"},
+     {"--s-churn", "s_churn", "edm: how much noise to add and take away again (default: 40; 0 is heun)"},
+     {"--s-tmin", "s_tmin", "edm: from this sigma on (default: 0)"},
+     {"--s-tmax", "s_tmax", "edm: up to this sigma (default: inf)"},
+     {"--s-noise", "s_noise", "edm: standard deviation of that noise (default: 1)"}}};
 
 bool same_word(std::string_view a, std::string_view b) {
   return std::ranges::equal(
@@ -107,18 +83,17 @@ void add_sampler_options(CLI::App& app, SamplingOptions& o) {
                  fmt::format("Noise levels to visit; most samplers call the network once for each\n(default: "
                              "{}; ddim, euler, "
                              "euler_ancestral and edm: {}; ddpm: all timesteps;\nconsistency: {})",
-                             kManyValueSteps, kOneValueSteps, kConsistencySteps))
+                             facts_of(Dpmpp{}).usual_steps, facts_of(Ddim{}).usual_steps,
+                             facts_of(Consistency{}).usual_steps))
       ->check(in_range(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->group(kGroup);
-  add_number(app, "--eta", o.eta,
-             "Fresh noise from 0 (none) to 1 (as much as ddpm) in ddim (default: 0),\neuler_ancestral and "
-             "dpmpp_*_sde (default: 1)");
-  add_number(app, "--s-churn", o.s_churn,
-             "edm: how much noise to add and take away again (default: 40; 0 is heun)");
-  add_number(app, "--s-tmin", o.s_tmin, "edm: from this sigma on (default: 0)");
-  add_number(app, "--s-tmax", o.s_tmax, "edm: up to this sigma (default: inf)");
-  add_number(app, "--s-noise", o.s_noise, "edm: standard deviation of that noise (default: 1)");
+  for (const SamplerOptionHelp& option : kSamplerOptions)
+    app.add_option_function<double>(
+           option.flag, [&o, name = option.name](double value) { o.sampler_options[name] = value; },
+           option.help)
+        ->type_name("X")
+        ->group(kGroup);
 }
 
 void add_spacing_option(CLI::App& app, SamplingOptions& o) {
@@ -177,22 +152,19 @@ void check_sampling_names(const SamplingOptions& o) {
 }
 
 void apply_sampling_options(const SamplingOptions& o, const Model& model, Model* guide, GenerateOptions& g) {
-  sample_as_configured(settings_of(o, model), g);
-  const NoiseSchedule* schedule = model.preconditioner.schedule();
-  const int most = schedule ? schedule->num_train_timesteps : std::numeric_limits<int>::max();
-  const bool all = g.sampler == "ddpm" && schedule;
-  g.steps = o.steps.value_or(all ? most : std::min(default_steps(find_sampler(g.sampler)), most));
-  g.sampler_options.eta = o.eta;
-  g.sampler_options.s_churn = o.s_churn;
-  g.sampler_options.s_tmin = o.s_tmin;
-  g.sampler_options.s_tmax = o.s_tmax;
-  g.sampler_options.s_noise = o.s_noise;
-  g.guidance = o.guidance;
-  g.guidance_rescale = o.guidance_rescale.value_or(0);
+  SamplingRecipe recipe = default_recipe(model);
+  if (o.sampler)
+    recipe = with_sampler(scheduler_recipe(model), find_sampler(*o.sampler), model.preconditioner);
+  if (o.spacing) recipe = with_spacing(recipe, parse_spacing(*o.spacing));
+  if (o.steps) recipe.steps = *o.steps;
+  for (const auto& [name, value] : o.sampler_options) set_option(recipe.sampler, name, value);
+  recipe.guidance.scale = o.guidance;
+  recipe.guidance.rescale = o.guidance_rescale.value_or(0);
   if (!o.guidance_interval.empty()) {
-    g.guidance_sigma_low = o.guidance_interval[0];
-    g.guidance_sigma_high = o.guidance_interval[1];
+    recipe.guidance.sigma_low = o.guidance_interval[0];
+    recipe.guidance.sigma_high = o.guidance_interval[1];
   }
+  g.recipe = std::move(recipe);
   g.guide = guide;
   if (o.label) g.label = parse_label(model, *o.label);
 }

@@ -3,6 +3,7 @@
 // The options of `diffusion sample` and `diffusion compare-samplers` that say how to get from noise to image.
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ namespace diffusion {
 struct SamplingOptions {
   std::optional<std::string> sampler, spacing, label;
   std::optional<int> steps;
-  std::optional<double> eta, s_churn, s_tmin, s_tmax, s_noise;
+  std::map<std::string, double> sampler_options;  // by the names of set_option()
   double guidance = 1;
   std::optional<double> guidance_rescale;
   std::vector<double> guidance_interval;
@@ -34,8 +35,9 @@ void add_noise_option(CLI::App& app, SamplingOptions& options);
 // Checks of names that need no model. Error(usage).
 void check_sampling_names(const SamplingOptions& options);
 
-// Fills in what the options and else the model's own scheduler say. The guide belongs to the caller and must
-// outlive `generate`; null: none was given. Error(usage) if the label is not of this model.
+// Fills in the model's default recipe with what the options say otherwise. The guide belongs to the caller
+// and must outlive `generate`; null: none was given. Error(usage) if the label is not of this model, and for
+// options that the sampler does not take.
 void apply_sampling_options(const SamplingOptions& options, const Model& model, Model* guide,
                             GenerateOptions& generate);
 

@@ -85,10 +85,10 @@ std::optional<TrainingHistory> training_history(const fs::path& pipeline) {
   return TrainingHistory{last.back().step, last.back().seconds, mean_loss(first), mean_loss(last)};
 }
 
-Json sampling_to_json(const SamplingSettings& sampling) {
+Json sampling_to_json(const SamplingRecipe& sampling) {
   const EstimateLimit& limit = sampling.limit;
   return Json::Object{
-      {"sampler", sampling.sampler},
+      {"sampler", name_of(sampling.sampler)},
       {"spacing", sampling.levels.spacing ? Json(to_string(*sampling.levels.spacing)) : Json(nullptr)},
       {"steps_offset", sampling.levels.steps_offset},
       {"clip", limit.kind == EstimateLimit::Kind::clip ? Json(limit.range) : Json(nullptr)},

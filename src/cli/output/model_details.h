@@ -36,6 +36,6 @@ std::optional<TrainingHistory> training_history(const std::filesystem::path& pip
 
 // How the model's scheduler would sample: {"sampler": "ddim", "spacing": "leading" or null, "clip": 1.0 or
 // null, ...}.
-Json sampling_to_json(const SamplingSettings& sampling);
+Json sampling_to_json(const SamplingRecipe& sampling);
 
 }  // namespace diffusion

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace diffusion::sampling {
+namespace diffusion {
 
 // The latest arrays of equal size, newest first. Memory of those that drop out is used again.
 class History {
@@ -40,4 +40,4 @@ class History {
 enum class CarefulEnd { never, short_walks, always };
 int order_of_step(int most, std::size_t index, std::span<const double> sigmas, CarefulEnd careful);
 
-}  // namespace diffusion::sampling
+}  // namespace diffusion

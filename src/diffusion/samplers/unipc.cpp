@@ -1,11 +1,13 @@
+#include "diffusion/samplers/unipc.h"
+
 #include <array>
 #include <cmath>
 #include <utility>
 
-#include "diffusion/sampler_functions.h"
-#include "diffusion/sampler_history.h"
+#include "diffusion/samplers/coroutine.h"
+#include "diffusion/samplers/history.h"
 
-namespace diffusion::sampling {
+namespace diffusion {
 
 namespace {
 
@@ -86,21 +88,22 @@ class BhStep {
   std::size_t count_ = 0;
 };
 
+}  // namespace
+
 // Predicts x at the next level from this D and earlier ones; when D is known there, first corrects the step
 // that led there.
-void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, const SamplerOptions& options,
-           std::span<double> x, const StepCallback& on_step) {
-  const CarefulEnd careful =
-      options.lower_order_final.value_or(true) ? CarefulEnd::always : CarefulEnd::never;
-  const bool bh1 = options.bh1.value_or(false);
-  const std::size_t steps = sigmas.size() - 1;
-  History d(std::size_t(most) + 1, x.size());
+SamplerCoroutine walk(Unipc unipc, SamplerState& state) {
+  const std::span<const double> sigmas = state.sigmas;
+  const std::span<double> x = state.x;
+  const CarefulEnd careful = unipc.lower_order_final ? CarefulEnd::always : CarefulEnd::never;
+  History d(std::size_t(unipc.values) + 1, x.size());
   std::vector<double> before(x.size()), corrected(x.size());  // x at the level before, corrected
   int order = 0;                                              // of the latest step
-  for (std::size_t i = 0; i < steps; ++i) {
-    denoise(x, sigmas[i], d.push());
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    const std::span<double> newest = d.push();
+    co_yield Question{x, sigmas[i], newest};
     if (i > 0) {
-      BhStep correction(sigmas[i - 1], sigmas[i], bh1);
+      BhStep correction(sigmas[i - 1], sigmas[i], unipc.bh1);
       for (int age = 1; age < order; ++age)
         correction.add_earlier(sigmas[i - 1 - std::size_t(age)], d[std::size_t(age) + 1]);
       correction.add_end(d[0]);
@@ -108,26 +111,14 @@ void unipc(const Denoiser& denoise, std::span<const double> sigmas, int most, co
     } else {
       corrected.assign(x.begin(), x.end());
     }
-    order = order_of_step(most, i, sigmas, careful);
-    BhStep prediction(sigmas[i], sigmas[i + 1], bh1);
+    order = order_of_step(unipc.values, i, sigmas, careful);
+    BhStep prediction(sigmas[i], sigmas[i + 1], unipc.bh1);
     for (int age = 1; age < order; ++age)
       prediction.add_earlier(sigmas[i - std::size_t(age)], d[std::size_t(age)]);
     prediction.apply(corrected, d[0], x);
     std::swap(before, corrected);
-    if (on_step) on_step({int(i), int(steps), sigmas[i], sigmas[i + 1], d[0], x});
+    state.report(i, d[0]);
   }
 }
 
-}  // namespace
-
-void unipc_2(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
-             const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
-  unipc(denoise, sigmas, 2, options, x, on_step);
-}
-
-void unipc_3(const Denoiser& denoise, std::span<const double> sigmas, const NoiseSource&,
-             const SamplerOptions& options, std::span<double> x, const StepCallback& on_step) {
-  unipc(denoise, sigmas, 3, options, x, on_step);
-}
-
-}  // namespace diffusion::sampling
+}  // namespace diffusion

@@ -1,8 +1,8 @@
-#include "diffusion/sampler_history.h"
+#include "diffusion/samplers/history.h"
 
 #include <algorithm>
 
-namespace diffusion::sampling {
+namespace diffusion {
 
 int order_of_step(int most, std::size_t index, std::span<const double> sigmas, CarefulEnd careful) {
   constexpr std::size_t kShortWalk = 15;
@@ -14,4 +14,4 @@ int order_of_step(int most, std::size_t index, std::span<const double> sigmas, C
   return order;
 }
 
-}  // namespace diffusion::sampling
+}  // namespace diffusion

@@ -21,8 +21,7 @@ TEST(SamplerAlgorithms, FourValuesAreOfFourthOrderOverEqualSteps) {
     for (int i = 0; i <= steps; ++i) sigmas.push_back(2 - 1.8 * i / steps);
     return sigmas;
   };
-  const SamplerEntry& pndm =
-      find_sampler("pndm");  // ipndm starts with Euler, which shows from this low level
+  const Sampler pndm = Pndm{};  // ipndm starts with Euler, which shows from this low level
   EXPECT_GT(std::log2(ode_error(pndm, equal_levels(128)) / ode_error(pndm, equal_levels(256))), 3.7);
 }
 
@@ -35,7 +34,7 @@ TEST(SamplerAlgorithms, LmsIntegratesCubicNoiseExactly) {
   const auto integral = [](double s) { return s * (1 + s * (1 - s * (1 - s))); };
   std::vector<double> x{5}, after_three;
   const std::vector<double> sigmas{3, 2.4, 2.1, 1.2, 1.1, 0.4, 0};
-  run_sampler(find_sampler("lms"), cubic, sigmas, {}, {}, x, [&](const SamplerStep& step) {
+  run_sampler(Lms{}, cubic, sigmas, {}, x, [&](const SamplerStep& step) {
     if (step.index == 2) after_three.assign(step.x.begin(), step.x.end());
   });
   EXPECT_NEAR(x[0] - after_three.at(0), integral(0) - integral(1.2), 1e-12);
@@ -51,7 +50,7 @@ TEST(SamplerAlgorithms, DeisIntegratesQuadraticNoiseInLogSigmaExactly) {
     return s * (1 - (u - 1) + (u * u - 2 * u + 2));
   };
   std::vector<double> sigmas = smooth_levels(16), x{5}, after_two;
-  run_sampler(find_sampler("deis"), quadratic, sigmas, {}, {}, x, [&](const SamplerStep& step) {
+  run_sampler(Deis{}, quadratic, sigmas, {}, x, [&](const SamplerStep& step) {
     if (step.index == 1) after_two.assign(step.x.begin(), step.x.end());
   });
   EXPECT_NEAR(x[0] - after_two.at(0), integral(sigmas.back()) - integral(sigmas[2]), 1e-9);
@@ -78,7 +77,7 @@ TEST(SamplerAlgorithms, FlowSamplersAreThoseOfTheFlow) {
   }
   for (const auto& [name, expected] : {std::pair{"euler", euler_t}, {"flow_heun", heun_t}}) {
     std::vector<double> x{start * (1 + sigmas.front())};
-    run_sampler(find_sampler(name), gaussian_denoiser, sigmas, {}, {}, x);
+    run_sampler(find_sampler(name), gaussian_denoiser, sigmas, {}, x);
     EXPECT_NEAR(x[0], expected, 1e-9) << name;
   }
 }
@@ -88,10 +87,10 @@ TEST(SamplerAlgorithms, EdmIsTheirAlgorithm) {
   const std::vector<double> t = karras_sigmas(9, 0.01, 20);
   const NoiseSource noise = image_noise(5, 0, 1);
   for (const double s_churn : {1.0, 30.0}) {
-    const SamplerOptions options{.s_churn = s_churn, .s_tmin = 0.05, .s_tmax = 10, .s_noise = 1.003};
+    const Edm edm{.s_churn = s_churn, .s_tmin = 0.05, .s_tmax = 10, .s_noise = 1.003};
     std::vector<double> x{14}, z(1), d1(1), d2(1);
     double y = x[0];
-    run_sampler(find_sampler("edm"), gaussian_denoiser, t, noise, options, x);
+    run_sampler(edm, gaussian_denoiser, t, noise, x);
     for (int i = 0; i < 9; ++i) {
       const double t_i = t[std::size_t(i)], t_next = t[std::size_t(i) + 1];
       const double gamma = t_i >= 0.05 && t_i <= 10 ? std::min(s_churn / 9, std::sqrt(2.0) - 1) : 0;
@@ -116,7 +115,7 @@ TEST(SamplerAlgorithms, DdpmWithVarianceBetaIsThePapersOtherChoice) {
   sigmas.push_back(0);
   std::vector<double> start = started(noise, 1, 1), x{start[0] * std::hypot(1, sigmas.front())}, x0(1), z(1);
   double expected = start[0];
-  run_sampler(find_sampler("ddpm"), gaussian_denoiser, sigmas, noise, {.variance = DdpmVariance::beta}, x);
+  run_sampler(Ddpm{.variance = DdpmVariance::beta}, gaussian_denoiser, sigmas, noise, x);
   for (int t = 39; t >= 0; --t) {
     const double beta = schedule.beta(t), a = schedule.alpha_cumprod(t),
                  a_prev = t > 0 ? schedule.alpha_cumprod(t - 1) : 1;
@@ -157,8 +156,8 @@ TEST(SamplerAlgorithms, DdpmIsTheTextbookPosteriorWithTheSameNoise) {
     sigmas.push_back(0);
     const std::vector<double> start = started(noise, std::hypot(1, sigmas.front()), 16);
     std::vector<double> ddpm = start, ddim = start;
-    run_sampler(find_sampler("ddpm"), gaussian_denoiser, sigmas, noise, {}, ddpm);
-    run_sampler(find_sampler("ddim"), gaussian_denoiser, sigmas, noise, {.eta = 1}, ddim);
+    run_sampler(Ddpm{}, gaussian_denoiser, sigmas, noise, ddpm);
+    run_sampler(Ddim{.eta = 1}, gaussian_denoiser, sigmas, noise, ddim);
     EXPECT_EQ(ddpm, ddim);
     for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(ddpm[i], expected[i], 1e-10) << to_string(kind);
   }
@@ -188,7 +187,7 @@ TEST(SamplerAlgorithms, DdimIsThePapersStepForEveryEta) {
       }
     }
     std::vector<double> x = started(noise, std::hypot(1, sigmas.front()), 5);
-    run_sampler(find_sampler("ddim"), gaussian_denoiser, sigmas, noise, {.eta = eta}, x);
+    run_sampler(Ddim{.eta = eta}, gaussian_denoiser, sigmas, noise, x);
     for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(x[k], expected[k], 1e-12) << "eta " << eta;
   }
 }

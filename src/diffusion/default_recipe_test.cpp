@@ -1,0 +1,120 @@
+#include "diffusion/default_recipe.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "nn/unet.h"
+
+namespace diffusion {
+namespace {
+
+Preconditioner discrete(int timesteps = 1000) {
+  return {Objective::epsilon, make_schedule(ScheduleKind::linear, timesteps)};
+}
+
+Model model_of(Preconditioner preconditioner, std::optional<SamplingRecipe> sampling = {},
+               bool clip_x0 = true) {
+  UNetConfig config;
+  config.in_channels = config.out_channels = 1;
+  config.norm_num_groups = 4;
+  config.sample_size = {8, 8};
+  config.block_out_channels = {8};
+  config.down_block_attention = config.up_block_attention = {false};
+  config.layers_per_block = 1;
+  ParamStore params(layout_of(config));
+  return {config, std::move(preconditioner), {}, {}, clip_x0, std::move(params), std::move(sampling)};
+}
+
+TEST(DefaultRecipe, OfAModelWithoutFilesIsThatOfTheFilesItWouldHave) {
+  const SamplingRecipe own = scheduler_recipe(model_of(discrete()));
+  EXPECT_EQ(name_of(own.sampler), "ddpm");
+  EXPECT_EQ(own.levels.spacing, Spacing::trailing);
+  EXPECT_EQ(own.steps, 1000);
+  EXPECT_EQ(own.limit.kind, EstimateLimit::Kind::clip);
+  const SamplingRecipe recipe = default_recipe(model_of(discrete()));
+  EXPECT_EQ(name_of(recipe.sampler), "dpmpp_3m_sde");
+  EXPECT_EQ(recipe.levels.spacing, Spacing::trailing);
+  EXPECT_EQ(recipe.levels.convention, LevelConvention::dpm_solver);
+  EXPECT_EQ(recipe.steps, 20);
+  EXPECT_EQ(recipe.limit.kind, EstimateLimit::Kind::clip);
+  EXPECT_EQ(default_recipe(model_of(discrete(), {}, false)).limit.kind, EstimateLimit::Kind::none);
+
+  EXPECT_EQ(name_of(default_recipe(model_of(Preconditioner(EdmParameters{}))).sampler), "euler");
+  EXPECT_EQ(name_of(default_recipe(model_of(Preconditioner(FlowParameters{}))).sampler), "euler");
+}
+
+TEST(DefaultRecipe, IsTheSchedulersOwn) {
+  const SamplingRecipe own{.sampler = Pndm{}, .levels = {.has_middles = true}, .steps = 17};
+  const SamplingRecipe recipe = default_recipe(model_of(discrete(), own));
+  EXPECT_EQ(name_of(recipe.sampler), "pndm");
+  EXPECT_TRUE(recipe.levels.has_middles);
+  EXPECT_EQ(recipe.steps, 17);
+}
+
+TEST(DefaultSteps, FewAreEnoughForManyValuesAndDdpmNeedsAll) {
+  const auto steps = [](const char* sampler, const Preconditioner& preconditioner) {
+    return default_steps(find_sampler(sampler), preconditioner);
+  };
+  for (const char* name : {"ddim", "euler", "euler_ancestral", "edm"})
+    EXPECT_EQ(steps(name, discrete()), 50) << name;
+  for (const char* name : {"pndm", "heun", "dpm2", "lms", "ipndm", "dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde",
+                           "dpmpp_3m_sde", "unipc", "unipc_3", "deis", "deis_2", "flow_heun"})
+    EXPECT_EQ(steps(name, discrete()), 20) << name;
+  EXPECT_EQ(steps("consistency", discrete()), 4);
+  EXPECT_EQ(steps("ddpm", discrete()), 1000);
+  EXPECT_EQ(steps("ddpm", Preconditioner(FlowParameters{})), 50);
+  EXPECT_EQ(steps("ddim", discrete(30)), 30);
+  EXPECT_EQ(steps("heun", discrete(10)), 10);
+}
+
+TEST(SamplingRecipe, AnotherSamplerTakesItsOwnLevels) {
+  const SamplingRecipe ddim{
+      .sampler = Ddim{.eta = 0.3},
+      .levels = {.spacing = Spacing::leading, .steps_offset = 1, .sigma_min = 0.1, .ends_at_sigma_min = true},
+      .limit = {.kind = EstimateLimit::Kind::clip, .range = 2, .spares_noise = true},
+      .guidance = {.scale = 3}};
+  const auto with = [&](const char* sampler, const Preconditioner& preconditioner) {
+    return with_sampler(ddim, find_sampler(sampler), preconditioner);
+  };
+  const SamplingRecipe same = with("ddim", discrete());
+  EXPECT_EQ(std::get<Ddim>(same.sampler).eta, 0.3);
+  EXPECT_TRUE(same.levels.ends_at_sigma_min);
+  EXPECT_TRUE(same.limit.spares_noise);
+
+  const SamplingRecipe multistep = with("dpmpp_2m", discrete());
+  EXPECT_EQ(multistep.levels.spacing, Spacing::leading);
+  EXPECT_EQ(multistep.levels.convention, LevelConvention::dpm_solver);
+  EXPECT_EQ(multistep.levels.steps_offset, 1);
+  EXPECT_EQ(multistep.levels.sigma_min, std::nullopt);
+  EXPECT_FALSE(multistep.levels.ends_at_sigma_min);
+  EXPECT_EQ(multistep.steps, 20);
+  EXPECT_EQ(multistep.limit.range, 2);
+  EXPECT_FALSE(multistep.limit.spares_noise);
+  EXPECT_EQ(multistep.guidance.scale, 3);
+
+  EXPECT_EQ(with("heun", discrete()).levels.spacing, Spacing::logsnr);
+  EXPECT_EQ(with("heun", Preconditioner(EdmParameters{})).levels.spacing, Spacing::leading);
+  EXPECT_EQ(with("consistency", discrete()).levels.spacing, Spacing::angle);
+  EXPECT_EQ(with("consistency", discrete()).steps, 4);
+
+  const SamplingRecipe karras = with_spacing(with("heun", discrete()), Spacing::karras);
+  EXPECT_EQ(karras.levels.spacing, Spacing::karras);
+  EXPECT_EQ(karras.levels.convention, LevelConvention::k_diffusion);
+  EXPECT_FALSE(with_spacing(ddim, Spacing::trailing).levels.ends_at_sigma_min);
+  EXPECT_EQ(std::get<Ddim>(with_spacing(ddim, Spacing::trailing).sampler).eta, 0.3);
+}
+
+TEST(SamplingRecipe, SamplersGetWhatDependsOnLevelsAndLimit) {
+  const NoiseLevels plain{{3, 1, 0}, {}, 3}, with_middles{{3, 1, 0}, {}, 3, {2}};
+  const DenoisedLimit limit = clip_limit();
+  EXPECT_EQ(std::get<Pndm>(sampler_on({.sampler = Pndm{}}, with_middles, {})).middles, std::vector{2.0});
+  EXPECT_TRUE(std::get<Pndm>(sampler_on({.sampler = Pndm{}}, plain, {})).middles.empty());
+  EXPECT_FALSE(std::get<Ddim>(sampler_on({.sampler = Ddim{}}, plain, limit)).limit);
+  const EstimateLimit sparing{.kind = EstimateLimit::Kind::clip, .spares_noise = true};
+  EXPECT_TRUE(std::get<Ddim>(sampler_on({.sampler = Ddim{}, .limit = sparing}, plain, limit)).limit);
+  EXPECT_THROW(sampler_on({.sampler = Euler{}}, with_middles, {}), Error);
+  EXPECT_THROW(sampler_on({.sampler = Euler{}, .limit = sparing}, plain, limit), Error);
+}
+
+}  // namespace
+}  // namespace diffusion

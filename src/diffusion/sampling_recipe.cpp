@@ -1,0 +1,71 @@
+#include "diffusion/sampling_recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace diffusion {
+
+namespace {
+
+// What stays of the settings of levels when sampler or spacing change.
+LevelSettings levels_for(const SamplingRecipe& recipe, std::optional<Spacing> spacing) {
+  return {.spacing = spacing,
+          .convention = facts_of(recipe.sampler).convention,
+          .steps_offset = recipe.levels.steps_offset,
+          .rho = recipe.levels.rho,
+          .shift = recipe.levels.shift};
+}
+
+}  // namespace
+
+int default_steps(const Sampler& sampler, const Preconditioner& preconditioner) {
+  const int usual = facts_of(sampler).usual_steps;
+  const NoiseSchedule* schedule = preconditioner.schedule();
+  if (!schedule) return usual;
+  const int all = schedule->num_train_timesteps;
+  return std::holds_alternative<Ddpm>(sampler) ? all : std::min(usual, all);
+}
+
+SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler,
+                            const Preconditioner& preconditioner) {
+  if (name_of(sampler) == name_of(recipe.sampler)) return recipe;
+  std::optional<Spacing> spacing = recipe.levels.spacing;
+  if (facts_of(sampler).small_steps && !preconditioner.edm()) spacing = Spacing::logsnr;
+  if (facts_of(sampler).consistency) spacing = Spacing::angle;
+  recipe.sampler = sampler;
+  recipe.levels = levels_for(recipe, spacing);
+  recipe.steps = default_steps(sampler, preconditioner);
+  recipe.limit.spares_noise = false;
+  return recipe;
+}
+
+SamplingRecipe with_spacing(SamplingRecipe recipe, Spacing spacing) {
+  recipe.levels = levels_for(recipe, spacing);
+  return recipe;
+}
+
+Sampler sampler_on(const SamplingRecipe& recipe, const NoiseLevels& levels, const DenoisedLimit& limit) {
+  Sampler sampler = recipe.sampler;
+  if (!levels.middles.empty()) {
+    Pndm* pndm = std::get_if<Pndm>(&sampler);
+    if (!pndm)
+      throw Error(ErrorKind::usage, fmt::format("The sampler {} has no use for middles of levels; pndm has.",
+                                                name_of(sampler)));
+    pndm->middles = levels.middles;
+  }
+  if (recipe.limit.spares_noise) {
+    Ddim* ddim = std::get_if<Ddim>(&sampler);
+    if (!ddim)
+      throw Error(ErrorKind::usage,
+                  fmt::format("The sampler {} cannot limit the picture and spare the noise; "
+                              "ddim can.",
+                              name_of(sampler)));
+    ddim->limit = limit;
+  }
+  return sampler;
+}
+
+}  // namespace diffusion
