@@ -10,7 +10,7 @@
 namespace diffusion {
 
 struct LearnerOptions {
-  OptimizerOptions optimizer;
+  OptimizerOptions optimizer = {};
   int parts = 1;    // in which a batch is computed, one after the other, to save memory; divides the batch
   double clip = 0;  // largest gradient norm; 0: no limit
   std::optional<double> ema_exponent = {};  // see ema_decay(); none: the average is the values themselves
