@@ -8,9 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "diffusion/denoiser.h"
-#include "diffusion/guidance.h"
-#include "diffusion/samplers.h"
+#include "diffusion/image_sampling.h"
 
 namespace diffusion {
 
@@ -51,22 +49,51 @@ void check(const Model& model, const SamplingRecipe& recipe, const GenerateOptio
   if (options.guide) check_guide(model, recipe.guidance, *options.guide);
 }
 
-std::vector<int> labels_of(const Model& model, const GenerateOptions& options, int first, int count) {
+Conditions conditions_of(const Model& model, const GenerateOptions& options, int first, int count) {
   std::vector<int> labels;
   if (model.class_count() > 0)
     for (int k = first; k < first + count; ++k)
       labels.push_back(options.label.value_or(k % model.class_count()));
-  return labels;
+  return class_labels(model, labels);
 }
 
-// D of a batch, with guidance.
-Denoiser guided(NetworkDenoiser& denoiser, NetworkDenoiser* guide, const Model& model,
-                const Guidance& guidance, const std::vector<int>& labels, std::size_t image_size) {
-  const Denoiser d = denoiser.with_labels(labels);
-  if (guidance.scale == 1) return d;
-  if (guide) return autoguidance(d, guide->with_labels(labels), guidance, image_size);
-  const std::vector<int> no_class(labels.size(), *model.null_class);
-  return classifier_free_guidance(d, denoiser.with_labels(no_class), guidance, image_size);
+Conditions no_class(const Model& model, const GenerateOptions& options, int count) {
+  if (options.guide || !model.null_class) return {};
+  return class_labels(model, std::vector<int>(std::size_t(count), *model.null_class));
+}
+
+struct Size {
+  int channels, height, width;
+  std::size_t elements() const { return std::size_t(channels) * std::size_t(height) * std::size_t(width); }
+};
+
+Size size_of(const Model& model, const GenerateOptions& options) {
+  const NetworkTraits traits = model.traits();
+  const Size size{traits.in_channels, options.height > 0 ? options.height : traits.sample_size[0],
+                  options.width > 0 ? options.width : traits.sample_size[1]};
+  if (size.height == 0 || size.width == 0)
+    throw Error(ErrorKind::usage, "the model has no sample_size; give height and width");
+  const std::size_t needed = std::size_t(options.count) * size.elements();
+  if (!options.noise.empty() && options.noise.size() != needed)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} numbers of noise were given; {} images of {} x {} x {} start from {}",
+                    options.noise.size(), options.count, size.channels, size.height, size.width, needed));
+  return size;
+}
+
+// Drives one sampling to its end.
+void finish(ImageSampling& sampling, Evaluator& evaluator, Evaluator* guide, std::size_t batch) {
+  Rows rows, guide_rows;
+  std::vector<double> denoised, guide_denoised;
+  while (!sampling.finished()) {
+    rows.clear();
+    guide_rows.clear();
+    sampling.ask(rows, guide_rows);
+    denoise(evaluator, rows, batch, denoised);
+    if (guide) denoise(*guide, guide_rows, batch, guide_denoised);
+    sampling.answer(denoised, guide_denoised);
+  }
 }
 
 }  // namespace
@@ -84,59 +111,40 @@ void start_noise(const GenerateOptions& options, int first_image, std::span<doub
       noise.begin());
 }
 
-std::vector<Image> generate(Model& model, const Device& device, const GenerateOptions& options,
+std::vector<Image> generate(const Model& model, const Device& device, const GenerateOptions& options,
                             const std::function<void(const GenerateStep&)>& on_step) {
-  const SamplingRecipe recipe = recipe_of(model, options);
-  check(model, recipe, options);
-  const int height = options.height > 0 ? options.height : model.traits().sample_size[0];
-  const int width = options.width > 0 ? options.width : model.traits().sample_size[1];
-  if (height == 0 || width == 0)
-    throw Error(ErrorKind::usage, "the model has no sample_size; give height and width");
-  const int channels = model.traits().in_channels;
-  const std::size_t image_size = std::size_t(channels) * std::size_t(height) * std::size_t(width);
-  if (!options.noise.empty() && options.noise.size() != std::size_t(options.count) * image_size)
-    throw Error(ErrorKind::usage,
-                fmt::format("{} numbers of noise were given; {} images of {} x {} x {} start from {}",
-                            options.noise.size(), options.count, channels, height, width,
-                            std::size_t(options.count) * image_size));
-  const NoiseLevels levels = noise_levels(model.preconditioner, recipe.steps, recipe.levels);
-  const double end_scale = model.preconditioner.picture_scale(levels.sigmas.back());
-  const DenoisedLimit limit = denoised_limit(recipe.limit, image_size);
-  const Sampler sampler = sampler_on(recipe, levels, limit);
+  check(model, recipe_of(model, options), options);
+  const Size size = size_of(model, options);
+  const PreparedRecipe prepared = prepare_recipe(model, recipe_of(model, options), size.elements());
+  const int batch = std::min(options.batch, options.count);
+  Evaluator evaluator(model, device, batch, size.height, size.width);
+  std::optional<Evaluator> guide;
+  if (options.guide) guide.emplace(*options.guide, device, batch, size.height, size.width);
 
   std::vector<Image> images;
-  std::vector<double> x, shown;
-  std::unique_ptr<NetworkDenoiser> denoiser, guide;
-  int denoiser_batch = 0;
+  std::vector<double> shown;  // the state as papers have it
+  const auto show = [&](std::span<const double> x, double sigma) {
+    const double scale = model.preconditioner.picture_scale(sigma);
+    shown.assign(x.begin(), x.end());
+    for (double& value : shown) value *= scale;
+  };
   for (int done = 0; done < options.count;) {
-    const int batch = std::min(options.batch, options.count - done), first = options.first + done;
-    if (batch != denoiser_batch) {
-      denoiser = std::make_unique<NetworkDenoiser>(model, device, batch, height, width);
-      denoiser->set_levels(levels);
-      if (options.guide)
-        guide = std::make_unique<NetworkDenoiser>(*options.guide, device, batch, height, width);
-      denoiser_batch = batch;
-    }
-    Denoiser d = guided(*denoiser, guide.get(), model, recipe.guidance,
-                        labels_of(model, options, first, batch), image_size);
-    if (limit && !recipe.limit.spares_noise) d = limit_denoised(std::move(d), limit);
-
-    x.resize(std::size_t(batch) * image_size);
-    start_noise(options, done, x, image_size);
-    for (double& value : x) value *= levels.initial_std;
-    run_sampler(sampler, d, levels.sigmas, image_noise(options.seed, std::uint32_t(first), image_size), x,
-                [&](const SamplerStep& s) {
-                  if (!on_step) return;
-                  const double scale = model.preconditioner.picture_scale(s.sigma_next);
-                  shown.assign(s.x.begin(), s.x.end());
-                  for (double& value : shown) value *= scale;
-                  on_step({s.index, s.count, done, batch, shown});
-                });
-    for (double& value : x) value *= end_scale;
-    for (int k = 0; k < batch; ++k)
-      images.push_back(
-          to_image(std::span(x).subspan(std::size_t(k) * image_size, image_size), channels, height, width));
-    done += batch;
+    const int count = std::min(batch, options.count - done), first = options.first + done;
+    std::vector<double> noise(std::size_t(count) * size.elements());
+    start_noise(options, done, noise, size.elements());
+    ImageSampling sampling(prepared, {options.seed, std::uint32_t(first), std::size_t(count)},
+                           std::move(noise), conditions_of(model, options, first, count),
+                           no_class(model, options, count), [&](const SamplerStep& step) {
+                             if (!on_step) return;
+                             show(step.x, step.sigma_next);
+                             on_step({step.index, step.count, done, count, shown});
+                           });
+    finish(sampling, evaluator, guide ? &*guide : nullptr, std::size_t(count));
+    show(sampling.x(), prepared.levels.sigmas.back());
+    for (std::size_t k = 0; k < std::size_t(count); ++k)
+      images.push_back(to_image(std::span(shown).subspan(k * size.elements(), size.elements()), size.channels,
+                                size.height, size.width));
+    done += count;
   }
   return images;
 }

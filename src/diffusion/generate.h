@@ -22,7 +22,7 @@ struct GenerateOptions {
   std::optional<int> label = {};  // none: image k is of class k mod class_count()
   // The recipe's guidance is away from the null class, or from this if it is given: another model for the
   // same kind of images, which must outlive the call.
-  Model* guide = nullptr;
+  const Model* guide = nullptr;
   std::vector<float> noise =
       {};          // [count, C, H, W], N(0, 1), to start from instead of the seed's; empty: the seed's
   int batch = 64;  // images in flight
@@ -47,7 +47,7 @@ struct GenerateStep {
 };
 
 // Error(usage) if model and options do not fit, Error(non_finite) if the network returns NaN.
-std::vector<Image> generate(Model& model, const Device& device, const GenerateOptions& options,
+std::vector<Image> generate(const Model& model, const Device& device, const GenerateOptions& options,
                             const std::function<void(const GenerateStep&)>& on_step = {});
 
 }  // namespace diffusion

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "diffusion/conditions.h"
+#include "diffusion/model.h"
+#include "diffusion/rows.h"
+#include "diffusion/samplers.h"
+#include "diffusion/sampling_recipe.h"
+
+namespace diffusion {
+
+// A model's recipe for images of one size, worked out: noise levels, sampler and limit. Any number of
+// samplings may be made from it.
+struct PreparedRecipe {
+  SamplingRecipe recipe;
+  NoiseLevels levels;
+  DenoisedLimit limit;  // empty: none
+  Sampler sampler;
+  std::size_t image_size;  // C * H * W
+};
+
+// Error(usage) if the recipe does not fit the model.
+PreparedRecipe prepare_recipe(const Model& model, const SamplingRecipe& recipe, std::size_t image_size);
+
+// Which images of a seed. Image k of a seed is the same bytes whoever it is sampled with.
+struct ImageRange {
+  std::uint64_t seed = 0;
+  std::uint32_t first = 0;  // index of the first image
+  std::size_t count = 1;
+};
+
+// The sampling of some images, with guidance, as whoever evaluates rows of many together drives it:
+//
+//   while (!sampling.finished()) {
+//     sampling.ask(rows, guide_rows);
+//     denoise(evaluator, rows, ...); ...
+//     sampling.answer(denoised, guide_denoised);
+//   }
+//
+// It stops between two evaluations, has no thread of its own, and to cancel it is to destroy it.
+class ImageSampling {
+ public:
+  // `noise`: N(0, 1) to start from, [count, C, H, W]. `conditions` are those of the images; guidance is away
+  // from `unconditional`, or, if that is empty, from what another model says under the same conditions (the
+  // guide). `prepared` must outlive this.
+  ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, std::vector<double> noise,
+                Conditions conditions, Conditions unconditional, StepCallback on_step = {});
+
+  bool finished() const { return !sampling_.question(); }
+
+  // Adds the samples whose D it waits for, to `guide_rows` those that the guide is to answer. Must not be
+  // finished.
+  void ask(Rows& rows, Rows& guide_rows) const;
+
+  // How many rows ask() adds to each of the two.
+  struct RowCounts {
+    std::size_t own, guide;
+  };
+  RowCounts asked() const;
+
+  // Takes the answers to what ask() added, in that order, and goes on to the next question or to the end.
+  // Throws what Sampling::answer throws.
+  void answer(std::span<const double> denoised, std::span<const double> guide_denoised);
+
+  // The state, [count, C, H, W]; at the end the result at the last level.
+  std::span<const double> x() const { return sampling_.x(); }
+
+ private:
+  const PreparedRecipe& prepared_;
+  std::size_t count_;
+  Conditions conditions_, unconditional_;
+  Sampling sampling_;
+};
+
+}  // namespace diffusion
