@@ -13,10 +13,10 @@ using Modes = std::vector<GradMode>;
 constexpr GradMode kSkip = GradMode::skip, kOverwrite = GradMode::overwrite,
                    kAccumulate = GradMode::accumulate;
 
-// x -> linear(x, w, frozen) -> a -> sum = a + linear; and an op beside that nobody reads.
+// linear(x, w, frozen) -> a -> b, sum = b + linear; and an op beside that nobody reads.
 struct Branched {
   Graph graph;
-  Value x, w, frozen, linear, a, sum, beside;
+  Value x, w, frozen, linear, a, b, beside, sum;  // nodes 0 to 7
 
   Branched() {
     x = graph.input("x", {1, 4, 1, 1});
@@ -24,51 +24,58 @@ struct Branched {
     frozen = graph.param({{{"b", {4}}}, {}, false}, {1, 4, 1, 1});
     linear = graph.add(Linear{}, {x, w, frozen}, "linear");
     a = graph.add(Activate{}, {linear}, "a");
-    beside = graph.add(Activate{}, {a}, "beside");
-    sum = graph.add(Add{}, {a, linear}, "sum");
+    b = graph.add(Activate{}, {a}, "b");
+    beside = graph.add(Activate{}, {b}, "beside");
+    sum = graph.add(Add{}, {b, linear}, "sum");
   }
 };
 
 TEST(FindLive, IsWhatTheOutputDependsOn) {
-  const Branched b;
-  EXPECT_EQ(find_live(b.graph, b.sum), (std::vector<bool>{true, true, true, true, true, false, true}));
-  EXPECT_EQ(find_live(b.graph, b.linear), (std::vector<bool>{true, true, true, true, false, false, false}));
+  const Branched g;
+  EXPECT_EQ(find_live(g.graph, g.sum), (std::vector<bool>{true, true, true, true, true, true, false, true}));
+  EXPECT_EQ(find_live(g.graph, g.linear),
+            (std::vector<bool>{true, true, true, true, false, false, false, false}));
 }
 
 TEST(FindNeedsGrad, FollowsWhatIsWanted) {
-  const Branched b;
-  EXPECT_EQ(find_needs_grad(b.graph, {}), std::vector<bool>(7, false));
-  EXPECT_EQ(find_needs_grad(b.graph, {.params = true}),
-            (std::vector<bool>{false, true, false, true, true, true, true}));
-  EXPECT_EQ(find_needs_grad(b.graph, {.inputs = true}),
-            (std::vector<bool>{true, false, false, true, true, true, true}));
+  const Branched g;
+  EXPECT_EQ(find_needs_grad(g.graph, {}), std::vector<bool>(8, false));
+  EXPECT_EQ(find_needs_grad(g.graph, {.params = true}),
+            (std::vector<bool>{false, true, false, true, true, true, true, true}));
+  EXPECT_EQ(find_needs_grad(g.graph, {.inputs = true}),
+            (std::vector<bool>{true, false, false, true, true, true, true, true}));
 }
 
-Modes modes_of(const Branched& b, Value node, GradientsOf wanted, bool share) {
-  const std::vector<bool> live = find_live(b.graph, b.sum), needs = find_needs_grad(b.graph, wanted);
-  std::vector<int> block{0, 1, 2, 3, 4, 5, 6};
-  if (share) block = share_gradients(b.graph, live, needs);
-  return find_grad_modes(b.graph, b.sum, live, needs, block)[std::size_t(node.id)];
+std::vector<Modes> modes_of(const Branched& g, GradientsOf wanted, bool share) {
+  const std::vector<bool> live = find_live(g.graph, g.sum), needs = find_needs_grad(g.graph, wanted);
+  std::vector<int> block{0, 1, 2, 3, 4, 5, 6, 7};
+  if (share) block = share_gradients(g.graph, live, needs);
+  return find_grad_modes(g.graph, g.sum, live, needs, block);
 }
 
 TEST(FindGradModes, FirstWriterOverwritesAndOthersAdd) {
-  const Branched b;
-  const GradientsOf both{.inputs = true, .params = true};
-  EXPECT_EQ(modes_of(b, b.sum, both, false), (Modes{kOverwrite, kOverwrite}));
-  EXPECT_EQ(modes_of(b, b.a, both, false), Modes{kAccumulate}) << "after the sum has written linear's";
-  EXPECT_EQ(modes_of(b, b.linear, both, false), (Modes{kOverwrite, kAccumulate, kSkip}));
-  EXPECT_TRUE(modes_of(b, b.beside, both, false).empty()) << "nobody reads it";
+  const std::vector<Modes> modes = modes_of(Branched(), {.inputs = true, .params = true}, false);
+  const std::vector<Modes> expected{{},
+                                    {},
+                                    {},
+                                    {kOverwrite, kAccumulate, kSkip},
+                                    {kAccumulate},  // after the sum has written linear's
+                                    {kOverwrite},
+                                    {},  // nobody reads what is beside
+                                    {kOverwrite, kOverwrite}};
+  EXPECT_EQ(modes, expected);
 }
 
 TEST(FindGradModes, NothingIsWrittenWhereMemoryIsShared) {
-  const Branched b;
-  EXPECT_EQ(modes_of(b, b.sum, {.params = true}, true), (Modes{kSkip, kSkip}));
-  EXPECT_EQ(modes_of(b, b.a, {.params = true}, true), Modes{kAccumulate});
+  const Branched g;
+  const std::vector<Modes> modes = modes_of(g, {.params = true}, true);
+  EXPECT_EQ(modes[std::size_t(g.sum.id)], (Modes{kSkip, kSkip}));
+  EXPECT_EQ(modes[std::size_t(g.a.id)], Modes{kAccumulate});
 }
 
 TEST(FindGradModes, NothingIsWantedInInference) {
-  const Branched b;
-  EXPECT_EQ(modes_of(b, b.linear, {}, false), (Modes{kSkip, kSkip, kSkip}));
+  const Branched g;
+  EXPECT_EQ(modes_of(g, {}, false)[std::size_t(g.linear.id)], (Modes{kSkip, kSkip, kSkip}));
 }
 
 }  // namespace

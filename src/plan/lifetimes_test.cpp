@@ -88,15 +88,16 @@ TEST(FindLifetimes, GradientOfAnInputStays) {
 TEST(FindLifetimes, SharedGradientsAreOneBlock) {
   Graph g;
   const Value x = g.input("x", {1, 4, 1, 1});
-  const Value a = g.add(Activate{}, {x}, "a"), b = g.add(Activate{}, {a}, "b"),
-              sum = g.add(Add{}, {a, b}, "sum");
+  const Value a = g.add(Activate{}, {x}, "a"), middle = g.add(Activate{}, {a}, "middle"),
+              b = g.add(Activate{}, {middle}, "b"), sum = g.add(Add{}, {a, b}, "sum");
   const std::vector<bool> live = find_live(g, sum), needs = find_needs_grad(g, {.inputs = true});
-  const std::vector<NodeBytes> bytes(4, {8});
+  const std::vector<NodeBytes> bytes(5, {8});
   const PlanBlocks plan =
       find_lifetimes(g, sum, Mode::training, live, needs, share_gradients(g, live, needs), bytes);
   EXPECT_EQ(plan.grad[std::size_t(a.id)], plan.grad[std::size_t(sum.id)]);
   EXPECT_EQ(plan.grad[std::size_t(b.id)], plan.grad[std::size_t(sum.id)]);
-  EXPECT_EQ(block(plan, plan.grad[std::size_t(sum.id)]), (Block{8, 4, 7})) << "until a's backward";
+  EXPECT_EQ(block(plan, plan.grad[std::size_t(middle.id)]), (Block{8, 7, 8})) << "has its own";
+  EXPECT_EQ(block(plan, plan.grad[std::size_t(sum.id)]), (Block{8, 5, 9})) << "until a's backward";
 }
 
 }  // namespace

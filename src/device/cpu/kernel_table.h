@@ -4,7 +4,7 @@
 
 namespace diffusion {
 
-// The loops for this machine, for those who work on flat blocks outside a plan (optimizer, clipping).
+// The loops for this machine, for those who measure them or multiply matrices outside a plan.
 const KernelTable& cpu_kernel_table();
 
 }  // namespace diffusion
