@@ -116,6 +116,11 @@ std::vector<Image> generate(const Model& model, const Device& device, const Gene
   check(model, recipe_of(model, options), options);
   const Size size = size_of(model, options);
   const PreparedRecipe prepared = prepare_recipe(model, recipe_of(model, options), size.elements());
+  if (prepared.levels.sigmas.front() < prepared.levels.sigmas.back() && options.noise.empty())
+    throw Error(
+        ErrorKind::usage,
+        "the scheduler of this model leads from pictures up to noise, so there are pictures to be given "
+        "as the noise to start from; with a spacing, or another sampler than ddim, it samples as usual");
   const int batch = std::min(options.batch, options.count);
   Evaluator evaluator(model, device, batch, size.height, size.width);
   std::optional<Evaluator> guide;

@@ -16,9 +16,8 @@ std::vector<double> scaled(std::vector<double> noise, double std) {
 
 PreparedRecipe prepare_recipe(const Model& model, const SamplingRecipe& recipe, std::size_t image_size) {
   check_guidance(recipe.guidance, image_size);
-  NoiseLevels levels = noise_levels(model.preconditioner, recipe.steps, recipe.levels);
   DenoisedLimit limit = denoised_limit(recipe.limit, image_size);
-  Sampler sampler = sampler_on(recipe, levels, limit);
+  auto [sampler, levels] = sampler_on_levels(recipe, model.preconditioner, limit);
   return {recipe, std::move(levels), std::move(limit), std::move(sampler), image_size};
 }
 

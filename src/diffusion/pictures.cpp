@@ -62,7 +62,7 @@ DenoisingFrames::DenoisingFrames(const Model& model, const GenerateOptions& opti
       height_(options.height > 0 ? options.height : model.traits().sample_size[0]),
       width_(options.width > 0 ? options.width : model.traits().sample_size[1]) {
   const SamplingRecipe recipe = recipe_of(model, options);
-  const NoiseLevels levels = noise_levels(model.preconditioner, recipe.steps, recipe.levels);
+  const NoiseLevels levels = sampler_on_levels(recipe, model.preconditioner).levels;
   const std::vector<int> states = evenly_spaced(int(levels.sigmas.size()) - 1, max_frames);
   frame_of_state_.resize(levels.sigmas.size());
   for (std::size_t frame = 0; frame < states.size(); ++frame)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 #include <utility>
 
 #include "base/error.h"
@@ -75,10 +76,12 @@ Scalings Preconditioner::scalings(double sigma) const {
     case Objective::x0:
       return {0, 1, 1 / vp_norm, schedule()->timestep_of_sigma(sigma)};
     case Objective::edm: {
-      const double sigma_data = std::get<EdmParameters>(levels_).sigma_data;
-      const double norm = std::hypot(sigma_data, sigma);
-      const double share = sigma_data / norm;
-      return {share * share, sigma * share, 1 / norm, std::log(sigma) / 4};
+      const EdmParameters& edm = std::get<EdmParameters>(levels_);
+      const double norm = std::hypot(edm.sigma_data, sigma);
+      const double share = edm.sigma_data / norm, c_out = sigma * share;
+      const double time = edm.time == EdmParameters::Time::angle ? std::atan(sigma) * 2 / std::numbers::pi
+                                                                 : std::log(sigma) / 4;
+      return {share * share, edm.negated ? -c_out : c_out, 1 / norm, time};
     }
     case Objective::flow: {
       const double t = sigma / (1 + sigma);

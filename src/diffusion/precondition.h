@@ -35,6 +35,12 @@ struct EdmParameters {
   double sigma_data = 0.5;                   // standard deviation of the data, pixels in [-1, 1]
   double sigma_min = 0.002, sigma_max = 80;  // range of sampling
   double p_mean = -1.2, p_std = 1.2;         // training: ln sigma ~ N(p_mean, p_std^2)
+  // Models that others trained may mean other things; we train none of these. Time is what F is told:
+  // ln(sigma) / 4, or 2 / pi arctan(sigma), from 0 to 1 (with sigma_data 1 and `negated` F then predicts v
+  // over x_t = cos(pi t / 2) y + sin(pi t / 2) n).
+  enum class Time { quarter_log, angle };
+  Time time = Time::quarter_log;
+  bool negated = false;  // F predicts -(y - c_skip x) / c_out
 };
 
 // A rectified flow x_t = (1 - t) y + t n, t from 0 (data) to 1 (noise). Divided by 1 - t it is y + sigma n

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 
@@ -37,6 +38,7 @@ SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler,
   if (facts_of(sampler).consistency) spacing = Spacing::angle;
   recipe.sampler = sampler;
   recipe.levels = levels_for(recipe, spacing);
+  recipe.level_rule = {};
   recipe.steps = default_steps(sampler, preconditioner);
   recipe.limit.spares_noise = false;
   return recipe;
@@ -44,11 +46,15 @@ SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler,
 
 SamplingRecipe with_spacing(SamplingRecipe recipe, Spacing spacing) {
   recipe.levels = levels_for(recipe, spacing);
+  recipe.level_rule = {};
   return recipe;
 }
 
-Sampler sampler_on(const SamplingRecipe& recipe, const NoiseLevels& levels, const DenoisedLimit& limit) {
+SamplerOnLevels sampler_on_levels(const SamplingRecipe& recipe, const Preconditioner& preconditioner,
+                                  const DenoisedLimit& limit) {
   Sampler sampler = recipe.sampler;
+  NoiseLevels levels = recipe.level_rule ? recipe.level_rule(preconditioner, recipe.steps, sampler)
+                                         : noise_levels(preconditioner, recipe.steps, recipe.levels);
   if (!levels.middles.empty()) {
     Pndm* pndm = std::get_if<Pndm>(&sampler);
     if (!pndm)
@@ -65,7 +71,7 @@ Sampler sampler_on(const SamplingRecipe& recipe, const NoiseLevels& levels, cons
                               name_of(sampler)));
     ddim->limit = limit;
   }
-  return sampler;
+  return {std::move(sampler), std::move(levels)};
 }
 
 }  // namespace diffusion

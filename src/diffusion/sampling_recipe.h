@@ -2,6 +2,8 @@
 
 // How to sample, as data: everything but which images.
 
+#include <functional>
+
 #include "diffusion/guidance.h"
 #include "diffusion/precondition.h"
 #include "diffusion/samplers/sampler.h"
@@ -9,9 +11,16 @@
 
 namespace diffusion {
 
+// The levels of a sampling with so many steps, and what the sampler has to know of them
+// (EulerAncestral::downs, say), which the rule writes. Error(usage) for numbers of steps that it does not
+// have.
+using LevelRule =
+    std::function<NoiseLevels(const Preconditioner& preconditioner, int steps, Sampler& sampler)>;
+
 struct SamplingRecipe {
   Sampler sampler = Ddim{};
   LevelSettings levels = {};
+  LevelRule level_rule = {};  // of the model's scheduler, if it has levels that settings cannot say
   int steps = 50;
   EstimateLimit limit = {};
   Guidance guidance = {};
@@ -30,9 +39,15 @@ SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler,
 // The recipe with another spacing, as its sampler reads it, without peculiarities of the levels before.
 SamplingRecipe with_spacing(SamplingRecipe recipe, Spacing spacing);
 
-// The recipe's sampler for a sampling on these levels, which were made from its settings: pndm gets their
+struct SamplerOnLevels {
+  Sampler sampler;
+  NoiseLevels levels;
+};
+
+// The recipe's levels for its number of steps, and its sampler for a sampling on them: pndm gets their
 // middles, and ddim `limit`, which was made from the recipe's, if that spares the noise. Error(usage) if
-// another sampler would need to have them.
-Sampler sampler_on(const SamplingRecipe& recipe, const NoiseLevels& levels, const DenoisedLimit& limit);
+// another sampler would need to have them, and as noise_levels() or the recipe's level_rule.
+SamplerOnLevels sampler_on_levels(const SamplingRecipe& recipe, const Preconditioner& preconditioner,
+                                  const DenoisedLimit& limit = {});
 
 }  // namespace diffusion

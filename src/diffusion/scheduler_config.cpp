@@ -27,7 +27,7 @@ Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
     o["sigma_schedule"] = "karras";
     o["rho"] = 7.0;
     o["num_train_timesteps"] = 1000;
-    o["prediction_type"] = "epsilon";
+    o["prediction_type"] = edm.negated ? "v_prediction" : "epsilon";
     return o;
   }
   o["_class_name"] = "DDPMScheduler";

@@ -22,10 +22,11 @@ struct SchedulerSettings {
 Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0);
 
 // Reads the configuration of DDPM-, DDIM-, PNDM-, EulerDiscrete-, EulerAncestralDiscrete-, HeunDiscrete-,
-// KDPM2Discrete-, LMSDiscrete-, DPMSolverMultistep-, UniPCMultistep-, DEISMultistep-, EDMEuler-,
-// FlowMatchEulerDiscrete- and FlowMatchHeunDiscreteScheduler, as diffusers does: a field that is absent or
-// named in _use_default_values has its class's default, one that the class does not have is ignored. Every
-// other field is honored, or Error(bad_input) names source and field. docs/samplers.md has the list.
+// KDPM2Discrete-, LMSDiscrete-, DPMSolverMultistep-, UniPCMultistep-, DEISMultistep-, DPMSolverSinglestep-,
+// SASolver-, LCM-, TCD-, DDIMInverse-, IPNDM-, EDMEuler-, EDMDPMSolverMultistep-, FlowMatchEulerDiscrete- and
+// FlowMatchHeunDiscreteScheduler, as diffusers does: a field that is absent or named in _use_default_values
+// has its class's default, one that the class does not have is ignored. Every other field is honored, or
+// Error(bad_input) names source and field. docs/samplers.md has the list.
 SchedulerSettings parse_scheduler(const Json& json, std::string_view source);
 
 }  // namespace diffusion

@@ -11,25 +11,56 @@
 
 namespace diffusion::scheduler {
 
+LevelSettings levels_of_family(const Fields& fields, const Preconditioner& preconditioner,
+                               LevelSettings of_table) {
+  if (preconditioner.flow())
+    return {.spacing = Spacing::linspace,
+            .convention = of_table.convention,
+            .rounding = TimestepRounding::down,
+            .shift = fields.number("flow_shift", 1, std::numeric_limits<double>::min(), 1e6)};
+  if (of_table.spacing == Spacing::karras) of_table.rounding = TimestepRounding::nearest;
+  if (of_table.spacing == Spacing::exponential || of_table.spacing == Spacing::beta)
+    of_table.rounding = TimestepRounding::down;
+  return of_table;
+}
+
+void clip_lambda(const Fields& fields, LevelSettings& levels) {
+  const Json* clipped = fields.find("lambda_min_clipped");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const double lambda_min = clipped ? to_double(*clipped, fields.where("lambda_min_clipped")) : -kInfinity;
+  if (std::isnan(lambda_min) || lambda_min == kInfinity)
+    throw Error(ErrorKind::bad_input, fmt::format("{} is {}; accepted are -Infinity and finite numbers.",
+                                                  fields.where("lambda_min_clipped"), lambda_min));
+  if (lambda_min > -kInfinity) levels.smallest_half_log_snr = lambda_min;
+}
+
+void only_fixed_variance(const Fields& fields) {
+  constexpr std::array<std::string_view, 4> kVariances{"fixed_small", "fixed_small_log", "fixed_large",
+                                                       "fixed_large_log"};
+  if (const Json* variance = fields.find("variance_type"); variance && !variance->is_null())
+    fields.choice("variance_type", "fixed_small", kVariances);
+}
+
+bool solver_is_heun(const Fields& fields) {
+  constexpr std::array<std::string_view, 5> kSolvers{"midpoint", "heun", "logrho", "bh1",
+                                                     "bh2"};  // the last three are midpoint in diffusers
+  return fields.choice("solver_type", "midpoint", kSolvers) == 1;
+}
+
 namespace {
 
 // What DPM-Solver, UniPC and DEIS have in common.
 SamplingRecipe dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner,
                                  LevelConvention convention) {
-  SamplingRecipe s{.levels = levels(fields, convention, "linspace")};
+  SamplingRecipe s;
+  s.levels = levels_of_family(fields, preconditioner, levels(fields, convention, "linspace"));
   s.limit = estimate_limit(fields, false, false, true);
   fields.only_flag("use_dynamic_shifting", false);
-  if (preconditioner.flow()) {
-    s.levels = {.spacing = Spacing::linspace, .convention = convention, .rounding = TimestepRounding::down};
-    s.levels.shift = fields.number("flow_shift", 1, std::numeric_limits<double>::min(), 1e6);
-  }
-  if (s.levels.spacing == Spacing::karras) s.levels.rounding = TimestepRounding::nearest;
-  if (s.levels.spacing == Spacing::exponential || s.levels.spacing == Spacing::beta)
-    s.levels.rounding = TimestepRounding::down;
   return s;
 }
 
-// Order 1 is ddim, or ddpm on the SDE.
+}  // namespace
+
 Sampler dpmpp_or_its_sde(const Dpmpp& dpmpp, bool sde) {
   if (dpmpp.values == 1) return sde ? Sampler(Ddpm{}) : Sampler(Ddim{});
   if (!sde) return dpmpp;
@@ -39,37 +70,23 @@ Sampler dpmpp_or_its_sde(const Dpmpp& dpmpp, bool sde) {
                   .heun = dpmpp.heun};
 }
 
-}  // namespace
-
 SchedulerSettings dpm_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
   SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
   constexpr std::array<std::string_view, 2> kAlgorithms{"dpmsolver++", "sde-dpmsolver++"};
-  constexpr std::array<std::string_view, 5> kSolvers{"midpoint", "heun", "logrho", "bh1",
-                                                     "bh2"};  // the last three are midpoint in diffusers
   const Dpmpp dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
                     .lower_order_final = fields.flag("lower_order_final", true),
                     .euler_at_final = fields.flag("euler_at_final", false),
-                    .heun = fields.choice("solver_type", "midpoint", kSolvers) == 1};
+                    .heun = solver_is_heun(fields)};
   s.sampler = dpmpp_or_its_sde(dpmpp, fields.choice("algorithm_type", "dpmsolver++", kAlgorithms) == 1);
-  // DPM-Solver adds no variance of its own; configurations made from a DDPM's carry that of the DDPM.
-  constexpr std::array<std::string_view, 4> kVariances{"fixed_small", "fixed_small_log", "fixed_large",
-                                                       "fixed_large_log"};
-  if (const Json* variance = fields.find("variance_type"); variance && !variance->is_null())
-    fields.choice("variance_type", "fixed_small", kVariances);
+  only_fixed_variance(fields);
   if (preconditioner.flow()) {
     fields.only_text("final_sigmas_type",
                      "zero");  // sigma_min would be that of the betas, which a flow does not have
     return settings(std::move(preconditioner), std::move(s));
   }
   s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
-  const Json* clipped = fields.find("lambda_min_clipped");
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const double lambda_min = clipped ? to_double(*clipped, fields.where("lambda_min_clipped")) : -kInfinity;
-  if (std::isnan(lambda_min) || lambda_min == kInfinity)
-    throw Error(ErrorKind::bad_input, fmt::format("{} is {}; accepted are -Infinity and finite numbers.",
-                                                  fields.where("lambda_min_clipped"), lambda_min));
-  if (lambda_min > -kInfinity) s.levels.smallest_half_log_snr = lambda_min;
+  clip_lambda(fields, s.levels);
   const Json* lu = fields.find("use_lu_lambdas");
   if (lu && to_bool(*lu, fields.where("use_lu_lambdas")) && s.levels.spacing == s.levels.range) {
     s.levels.spacing = Spacing::exponential;  // the same levels

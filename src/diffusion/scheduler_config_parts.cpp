@@ -39,12 +39,13 @@ Spacing timestep_spacing(const Fields& fields, std::string_view otherwise) {
 }  // namespace
 
 Preconditioner discrete_preconditioner(const Fields& fields, bool has_zero_snr, double beta_start,
-                                       double beta_end) {
+                                       double beta_end, std::string_view beta_schedule) {
   constexpr double kMost = std::numeric_limits<double>::max();  // make_schedule knows the range
-  NoiseSchedule schedule = make_schedule(row_of(fields, "beta_schedule", "linear", kBetaScheduleNames).kind,
-                                         fields.whole_number("num_train_timesteps", 1000, 1, 1'000'000),
-                                         fields.number("beta_start", beta_start, -kMost, kMost),
-                                         fields.number("beta_end", beta_end, -kMost, kMost));
+  NoiseSchedule schedule =
+      make_schedule(row_of(fields, "beta_schedule", beta_schedule, kBetaScheduleNames).kind,
+                    fields.whole_number("num_train_timesteps", 1000, 1, 1'000'000),
+                    fields.number("beta_start", beta_start, -kMost, kMost),
+                    fields.number("beta_end", beta_end, -kMost, kMost));
   if (const Json* trained = fields.find("trained_betas"); trained && !trained->is_null()) {
     const std::vector<double> betas = numbers_of(*trained, fields.where("trained_betas"));
     if (betas.size() != schedule.betas.size())
@@ -56,6 +57,11 @@ Preconditioner discrete_preconditioner(const Fields& fields, bool has_zero_snr, 
   if (has_zero_snr && fields.flag("rescale_betas_zero_snr", false))
     schedule = rescale_zero_terminal_snr(schedule);
   return {row_of(fields, "prediction_type", "epsilon", kPredictionTypeNames).objective, schedule};
+}
+
+double sigma_of_timestep(const NoiseSchedule& schedule, int timestep) {
+  const bool pure_noise = schedule.zero_terminal_snr && timestep == schedule.num_train_timesteps - 1;
+  return pure_noise ? 0x1p40 : schedule.sigma(timestep);
 }
 
 bool ends_at_sigma_min(const Fields& fields) {

@@ -75,23 +75,31 @@ SchedulerSettings lms(const Fields& fields) {
 }
 
 SchedulerSettings edm_euler(const Fields& fields) {
+  return settings(edm_preconditioner(fields), {.sampler = Euler{}, .levels = edm_levels(fields)});
+}
+
+}  // namespace
+
+Preconditioner edm_preconditioner(const Fields& fields) {
   constexpr double kMost = std::numeric_limits<double>::max(), kLeast = std::numeric_limits<double>::min();
-  constexpr std::array<std::string_view, 2> kSchedules{"karras", "exponential"};
+  constexpr std::array<std::string_view, 2> kPredictions{"epsilon", "v_prediction"};
   EdmParameters edm;
   edm.sigma_data = fields.number("sigma_data", edm.sigma_data, kLeast, kMost);
   edm.sigma_min = fields.number("sigma_min", edm.sigma_min, kLeast, kMost);
   edm.sigma_max = fields.number("sigma_max", edm.sigma_max, kLeast, kMost);
-  fields.only_text("prediction_type", "epsilon");
-  SamplingRecipe s{.sampler = Euler{}, .levels = {.convention = LevelConvention::k_diffusion}};
-  s.levels.spacing =
-      fields.choice("sigma_schedule", "karras", kSchedules) == 0 ? Spacing::karras : Spacing::exponential;
-  s.levels.rho = fields.number("rho", 7, 1, kMost);
-  s.levels.initial_std = InitialStd::with_data;
-  s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
-  return settings(Preconditioner(edm), std::move(s));
+  edm.negated = fields.choice("prediction_type", "epsilon", kPredictions) == 1;
+  return Preconditioner(edm);
 }
 
-}  // namespace
+LevelSettings edm_levels(const Fields& fields) {
+  constexpr std::array<std::string_view, 2> kSchedules{"karras", "exponential"};
+  LevelSettings l{.convention = LevelConvention::k_diffusion, .initial_std = InitialStd::with_data};
+  l.spacing =
+      fields.choice("sigma_schedule", "karras", kSchedules) == 0 ? Spacing::karras : Spacing::exponential;
+  l.rho = fields.number("rho", 7, 1, std::numeric_limits<double>::max());
+  l.ends_at_sigma_min = ends_at_sigma_min(fields);
+  return l;
+}
 
 }  // namespace scheduler
 
@@ -101,7 +109,7 @@ struct SchedulerClass {
   std::string_view name;
   SchedulerSettings (*read)(const SchedulerFields& fields);
 };
-constexpr std::array<SchedulerClass, 14> kClasses{
+constexpr std::array<SchedulerClass, 21> kClasses{
     {{"DDPMScheduler", scheduler::ddpm},
      {"DDIMScheduler", scheduler::ddim},
      {"PNDMScheduler", scheduler::pndm},
@@ -113,7 +121,14 @@ constexpr std::array<SchedulerClass, 14> kClasses{
      {"DPMSolverMultistepScheduler", scheduler::dpm_solver},
      {"UniPCMultistepScheduler", scheduler::unipc},
      {"DEISMultistepScheduler", scheduler::deis},
+     {"DPMSolverSinglestepScheduler", scheduler::dpm_solver_singlestep},
+     {"SASolverScheduler", scheduler::sa_solver},
+     {"LCMScheduler", scheduler::lcm},
+     {"TCDScheduler", scheduler::tcd},
+     {"DDIMInverseScheduler", scheduler::ddim_inverse},
+     {"IPNDMScheduler", scheduler::ipndm},
      {"EDMEulerScheduler", scheduler::edm_euler},
+     {"EDMDPMSolverMultistepScheduler", scheduler::edm_dpm_solver},
      {"FlowMatchEulerDiscreteScheduler", scheduler::flow_match_euler},
      {"FlowMatchHeunDiscreteScheduler", scheduler::flow_match_heun}}};
 

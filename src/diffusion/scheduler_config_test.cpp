@@ -92,6 +92,16 @@ TEST(SchedulerConfig, ClassesAndOrdersChooseSamplers) {
   EXPECT_EQ(sampler("DEISMultistep"), "deis_2");
   EXPECT_EQ(sampler("DEISMultistep", R"("solver_order": 3)"), "deis");
   EXPECT_EQ(sampler("EDMEuler"), "euler");
+  EXPECT_EQ(sampler("DPMSolverSinglestep"), "dpmpp_2s");
+  EXPECT_EQ(sampler("DPMSolverSinglestep", R"("solver_order": 3, "solver_type": "bh2")"), "dpmpp_3s");
+  EXPECT_EQ(sampler("DPMSolverSinglestep", R"("solver_order": 1)"), "ddim");
+  EXPECT_EQ(sampler("SASolver", R"("predictor_order": 4, "corrector_order": 1)"), "sa_solver");
+  EXPECT_EQ(sampler("EDMDPMSolverMultistep", R"("algorithm_type": "deis")"), "dpmpp_2m");
+  EXPECT_EQ(sampler("EDMDPMSolverMultistep", R"("algorithm_type": "sde-dpmsolver++")"), "dpmpp_2m_sde");
+  EXPECT_EQ(sampler("LCM"), "consistency");
+  EXPECT_EQ(sampler("TCD"), "euler_ancestral");
+  EXPECT_EQ(sampler("DDIMInverse"), "ddim");
+  EXPECT_EQ(sampler("IPNDM"), "ipndm");
   EXPECT_EQ(sampler("FlowMatchEulerDiscrete"), "euler");
   EXPECT_EQ(sampler("FlowMatchHeunDiscrete"), "flow_heun");
 }
@@ -206,7 +216,26 @@ TEST(SchedulerConfig, WhatWeDoNotHaveIsRefusedByName) {
           {"UniPCMultistep", R"("solver_p": {})", "solver_p"},
           {"UniPCMultistep", R"("shift_terminal": 0.1)", "shift_terminal"},
           {"DEISMultistep", R"("algorithm_type": "sde")", "algorithm_type"},
-          {"EDMEuler", R"("prediction_type": "v_prediction")", "prediction_type"},
+          {"DPMSolverSinglestep", R"("algorithm_type": "dpmsolver")", "algorithm_type"},
+          {"DPMSolverSinglestep", R"("solver_order": 4)", "solver_order"},
+          {"DPMSolverSinglestep",
+           R"("algorithm_type": "sde-dpmsolver++", "solver_order": 3, "solver_type": "heun")", "solver_type"},
+          {"DPMSolverSinglestep", R"("variance_type": "learned")", "variance_type"},
+          {"DPMSolverSinglestep", R"("use_dynamic_shifting": true)", "use_dynamic_shifting"},
+          {"SASolver", R"("algorithm_type": "noise_prediction")", "algorithm_type"},
+          {"SASolver", R"("predictor_order": 5)", "predictor_order"},
+          {"SASolver", R"("corrector_order": 0)", "corrector_order"},
+          {"SASolver", R"("tau_func": 1.0)", "tau_func"},
+          {"EDMDPMSolverMultistep", R"("algorithm_type": "sde-dpmsolver++", "solver_order": 3)",
+           "solver_order"},
+          {"EDMDPMSolverMultistep", R"("prediction_type": "sample")", "prediction_type"},
+          {"LCM", R"("original_inference_steps": 1001)", "original_inference_steps"},
+          {"LCM", R"("timestep_scaling": -1)", "timestep_scaling"},
+          {"TCD", R"("original_inference_steps": 0)", "original_inference_steps"},
+          {"DDIMInverse", R"("timestep_spacing": "linspace")", "timestep_spacing"},
+          {"DDIMInverse", R"("prediction_type": "sample")", "set_alpha_to_one"},
+          {"IPNDM", R"("trained_betas": [0.1])", "trained_betas"},
+          {"EDMEuler", R"("prediction_type": "sample")", "prediction_type"},
           {"EDMEuler", R"("sigma_schedule": "linear")", "sigma_schedule"},
           {"EDMEuler", R"("rho": 0)", "rho"},
           {"EDMEuler", R"("sigma_min": 80.0)", "sigma_min"}}) {
@@ -214,6 +243,45 @@ TEST(SchedulerConfig, WhatWeDoNotHaveIsRefusedByName) {
     EXPECT_NE(message.find("s.json"), std::string::npos) << message;
     EXPECT_NE(message.find(c.named), std::string::npos) << c.fields << ": " << message;
   }
+}
+
+TEST(SchedulerConfig, NumbersOfStepsThatASchedulerDoesNotHaveAreRefused) {
+  struct Case {
+    const char *scheduler, *fields;
+    int steps;
+    const char* named;
+  };
+  for (const Case& c :
+       std::initializer_list<Case>{{"LCM", "", 51, "original_inference_steps"},
+                                   {"TCD", R"("original_inference_steps": 8)", 9, "original_inference_steps"},
+                                   {"IPNDM", "", 1, "2 or more"},
+                                   {"DDIMInverse", R"("set_alpha_to_one": false)", 10, "steps_offset"}}) {
+    const SchedulerSettings settings = read(c.scheduler, c.fields);
+    SamplingRecipe recipe = settings.sampling;
+    recipe.steps = c.steps;
+    const std::string message =
+        scratch::error_of(ErrorKind::usage, [&] { sampler_on_levels(recipe, settings.preconditioner); });
+    EXPECT_NE(message.find(c.named), std::string::npos) << message;
+  }
+  EXPECT_EQ(read("LCM").sampling.steps, 4);
+  EXPECT_EQ(read("TCD", R"("original_inference_steps": 2)").sampling.steps, 2);
+}
+
+// Of v_prediction EDM's schedulers have the sign of the network's output; IPNDM's networks are the v of a
+// cosine over the angle.
+TEST(SchedulerConfig, EdmModelsMayPredictTheNegative) {
+  const Preconditioner usual = read("EDMEuler").preconditioner,
+                       negated = read("EDMEuler", R"("prediction_type": "v_prediction")").preconditioner,
+                       angles = read("IPNDM").preconditioner;
+  EXPECT_EQ(negated.scalings(3).c_out, -usual.scalings(3).c_out);
+  EXPECT_EQ(negated.scalings(3).c_noise, usual.scalings(3).c_noise);
+  EXPECT_EQ(member(scheduler_to_json(negated, false), "prediction_type", "ours"), Json("v_prediction"));
+  const Preconditioner v(Objective::v, make_schedule(ScheduleKind::linear, 100));
+  const Scalings ours = angles.scalings(1), theirs = v.scalings(1);
+  EXPECT_NEAR(ours.c_skip, theirs.c_skip, 1e-15);
+  EXPECT_NEAR(ours.c_out, theirs.c_out, 1e-15);
+  EXPECT_NEAR(ours.c_in, theirs.c_in, 1e-15);
+  EXPECT_NEAR(ours.c_noise, 0.5, 1e-15);  // half of the way
 }
 
 TEST(SchedulerConfig, OtherClassesAreRefusedWithTheAcceptedOnes) {

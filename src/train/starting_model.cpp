@@ -57,6 +57,9 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
         "its images are {}x{}x{}, those of the data {}x{}x{} (--size and --channels convert them)",
         traits.sample_size[0], traits.sample_size[1], traits.in_channels, size[0], size[1],
         dataset.channels));
+  if (const EdmParameters* edm = model.preconditioner.edm();
+      edm && (edm->negated || edm->time != EdmParameters::Time::quarter_log))
+    refuse("what its network predicts, or is told, is not what edm models of ours do");
   if (config.consistency && model.preconditioner.objective() == Objective::x0)
     refuse(
         "its network predicts x0, but D must be x itself where there is no noise; accepted are models that "

@@ -81,8 +81,8 @@ Trial make_trial(const CompareOptions& o, const Model& model, Model* guide, cons
   trial.generate.count = o.count;
   trial.generate.seed = o.seed;
   const SamplingRecipe& recipe = *trial.generate.recipe;
-  const NoiseLevels levels = noise_levels(model.preconditioner, steps, recipe.levels);
-  trial.evaluations = evaluations_of(sampler_on(recipe, levels, {}), levels.sigmas);
+  const auto [sampler_on_them, levels] = sampler_on_levels(recipe, model.preconditioner);
+  trial.evaluations = evaluations_of(sampler_on_them, levels.sigmas);
   return trial;
 }
 

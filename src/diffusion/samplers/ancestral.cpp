@@ -30,7 +30,7 @@ SamplerCoroutine ancestral_euler(double eta, DdpmVariance variance, DenoisedLimi
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
     const double sigma = sigmas[i], sigma_next = sigmas[i + 1], ratio = sigma_next / sigma;
     // The share of the noise at sigma_next that is new.
-    const double renewed = eta * std::sqrt(1 - ratio * ratio);
+    const double renewed = eta > 0 ? eta * std::sqrt(1 - ratio * ratio) : 0;
     const double sigma_down = sigma_next * std::sqrt(1 - renewed * renewed);
     double sigma_up = sigma_next * renewed;
     // beta_t / alphas_cumprod[t-1], where 1 - beta_t = (1 + sigma_next^2) / (1 + sigma^2); a step to 0 ends
@@ -40,6 +40,22 @@ SamplerCoroutine ancestral_euler(double eta, DdpmVariance variance, DenoisedLimi
 
     co_yield Question{x, sigma, denoised};
     step_down(x, sigma_down / sigma, denoised, limit);
+    if (sigma_up > 0) {
+      state.noise(int(i) + 1, injected);
+      for (std::size_t k = 0; k < x.size(); ++k) x[k] += sigma_up * injected[k];
+    }
+    state.report(i, denoised);
+  }
+}
+
+SamplerCoroutine euler_down_to(std::vector<double> downs, SamplerState& state) {
+  const std::span<const double> sigmas = state.sigmas;
+  const std::span<double> x = state.x;
+  std::vector<double> denoised(x.size()), injected(x.size());
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    const double down = downs[i], sigma_up = std::sqrt(sigmas[i + 1] * sigmas[i + 1] - down * down);
+    co_yield Question{x, sigmas[i], denoised};
+    step_down(x, down / sigmas[i], denoised, {});
     if (sigma_up > 0) {
       state.noise(int(i) + 1, injected);
       for (std::size_t k = 0; k < x.size(); ++k) x[k] += sigma_up * injected[k];
@@ -59,7 +75,8 @@ SamplerCoroutine walk(Ddim ddim, SamplerState& state) {
 }
 
 SamplerCoroutine walk(EulerAncestral euler, SamplerState& state) {
-  return ancestral_euler(euler.eta, DdpmVariance::posterior, {}, state);
+  return euler.downs.empty() ? ancestral_euler(euler.eta, DdpmVariance::posterior, {}, state)
+                             : euler_down_to(std::move(euler.downs), state);
 }
 
 }  // namespace diffusion

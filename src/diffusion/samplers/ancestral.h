@@ -3,6 +3,7 @@
 #include <array>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "diffusion/samplers/sampler_facts.h"
 
@@ -24,7 +25,8 @@ struct Ddpm {
   }
 };
 
-// Song et al. 2020 (arXiv 2010.02502), eq. 12.
+// Song et al. 2020 (arXiv 2010.02502), eq. 12. Without fresh noise it may go up as well as down: then it is
+// DDIM inversion, which leads from a picture to the noise that it would come from.
 struct Ddim {
   double eta = 0;  // fresh noise: 0 none .. 1 as much as ddpm
   // Applied to D where it is the picture, but not where D tells the noise, as in diffusers; may be empty. (A
@@ -35,6 +37,7 @@ struct Ddim {
   SamplerFacts facts() const {
     return {.order = eta > 0 ? 0 : 1,
             .stochastic = eta > 0,
+            .ascends = eta == 0,
             .usual_steps = 50,
             .convention = LevelConvention::ddpm};
   }
@@ -43,11 +46,17 @@ struct Ddim {
 // Euler down, fresh noise up (Crowson, k-diffusion): ddim with other levels and another default.
 struct EulerAncestral {
   double eta = 1;  // fresh noise: 0 none .. 1 as much as ddpm
+  // If not empty, one for each step, instead of what eta says: where Euler's step ends, at most the next
+  // level, to which fresh noise leads.
+  std::vector<double> downs = {};
 
   static constexpr auto options() {
     return std::array{SamplerOption<EulerAncestral>{"eta", &EulerAncestral::eta, 0, 1}};
   }
-  SamplerFacts facts() const { return {.order = eta > 0 ? 0 : 1, .stochastic = eta > 0, .usual_steps = 50}; }
+  SamplerFacts facts() const {
+    const bool noisy = eta > 0 || !downs.empty();
+    return {.order = noisy ? 0 : 1, .stochastic = noisy, .usual_steps = 50};
+  }
 };
 
 SamplerCoroutine walk(Ddpm ddpm, SamplerState& state);

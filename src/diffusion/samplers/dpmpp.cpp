@@ -3,16 +3,12 @@
 #include <cmath>
 
 #include "diffusion/samplers/coroutine.h"
+#include "diffusion/samplers/exponential.h"
 #include "diffusion/samplers/history.h"
 
 namespace diffusion {
 
 namespace {
-
-// (exp(-q) - 1) / q + 1, which is q/2 - q^2/6 + ...: the weight of D's slope in a step.
-double slope_weight(double q) {
-  return std::abs(q) < 1e-5 ? q / 2 - q * q / 6 : std::expm1(-q) / q + 1;
-}
 
 // Of a step's D, and of the two before it.
 struct Weights {

@@ -11,7 +11,7 @@ namespace diffusion {
 
 namespace {
 
-std::array<SamplerEntry, 20> make_table() {
+std::array<SamplerEntry, 23> make_table() {
   return {{
       {.name = "ddpm",
        .sampler = Ddpm{},
@@ -47,6 +47,13 @@ std::array<SamplerEntry, 20> make_table() {
       {.name = "dpmpp_3m_sde",
        .sampler = DpmppSde{.values = 3},
        .reference = "the same on the SDE, 3 values; eta 0 is dpmpp_3m"},
+      {.name = "dpmpp_2s",
+       .sampler = DpmppSinglestep{.values = 2},
+       .reference = "the same in groups of 2 steps that forget the ones before; eta 1 is the SDE"},
+      {.name = "dpmpp_3s", .sampler = DpmppSinglestep{.values = 3}, .reference = "the same in groups of 3"},
+      {.name = "sa_solver",
+       .sampler = SaSolver{},
+       .reference = "SA-Solver, Adams' method on the SDE, Xue et al. 2023 (arXiv 2309.05019)"},
       {.name = "unipc",
        .sampler = Unipc{.values = 2},
        .reference = "UniPC-2 (bh2), Zhao et al. 2023 (arXiv 2302.04867)"},
@@ -85,7 +92,7 @@ void for_each_option(S& sampler, const Use& use) {
 }  // namespace
 
 std::span<const SamplerEntry> samplers() {
-  static const std::array<SamplerEntry, 20> table = make_table();
+  static const std::array<SamplerEntry, 23> table = make_table();
   return table;
 }
 
@@ -101,12 +108,15 @@ SamplerFacts facts_of(const Sampler& sampler) {
 
 std::string_view name_of(const Sampler& sampler) {
   const int values = facts_of(sampler).values;
+  std::vector<const SamplerEntry*> rows;
+  for (const SamplerEntry& entry : samplers())
+    if (entry.sampler.index() == sampler.index()) rows.push_back(&entry);
+  if (rows.size() == 1) return rows.front()->name;
   std::string accepted;
-  for (const SamplerEntry& entry : samplers()) {
-    if (entry.sampler.index() != sampler.index()) continue;
-    const int row_values = facts_of(entry.sampler).values;
-    if (row_values == values) return entry.name;
-    accepted += fmt::format("{}{} ({})", accepted.empty() ? "" : ", ", row_values, entry.name);
+  for (const SamplerEntry* row : rows) {
+    const int row_values = facts_of(row->sampler).values;
+    if (row_values == values) return row->name;
+    accepted += fmt::format("{}{} ({})", accepted.empty() ? "" : ", ", row_values, row->name);
   }
   throw Error(ErrorKind::usage,
               fmt::format("A sampler is to combine {} values; accepted are {}.", values, accepted));

@@ -16,19 +16,21 @@
 #include "diffusion/samplers/deis.h"
 #include "diffusion/samplers/dpm2.h"
 #include "diffusion/samplers/dpmpp.h"
+#include "diffusion/samplers/dpmpp_singlestep.h"
 #include "diffusion/samplers/edm.h"
 #include "diffusion/samplers/euler.h"
 #include "diffusion/samplers/flow_heun.h"
 #include "diffusion/samplers/ipndm.h"
 #include "diffusion/samplers/lms.h"
 #include "diffusion/samplers/pndm.h"
+#include "diffusion/samplers/sa_solver.h"
 #include "diffusion/samplers/sampler_facts.h"
 #include "diffusion/samplers/unipc.h"
 
 namespace diffusion {
 
 using Sampler = std::variant<Ddpm, Ddim, Pndm, Euler, EulerAncestral, Heun, Dpm2, Edm, Lms, Ipndm, Dpmpp,
-                             DpmppSde, Unipc, Deis, FlowHeun, Consistency>;
+                             DpmppSde, DpmppSinglestep, SaSolver, Unipc, Deis, FlowHeun, Consistency>;
 
 struct SamplerEntry {
   std::string_view name;
@@ -42,8 +44,8 @@ const Sampler& find_sampler(std::string_view name);  // throws Error(usage) that
 // With these options; facts of the table's sampler are those of its defaults.
 SamplerFacts facts_of(const Sampler& sampler);
 
-// That of the row with the same struct and the same number of values, whatever the other options.
-// Error(usage) for numbers of values that no row has.
+// That of the row with the same struct, and the same number of values if there are several, whatever the
+// other options. Error(usage) for numbers of values that no row has.
 std::string_view name_of(const Sampler& sampler);
 
 // The options that can be set by name, in the order of the struct.

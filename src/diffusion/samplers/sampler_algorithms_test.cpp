@@ -192,5 +192,101 @@ TEST(SamplerAlgorithms, DdimIsThePapersStepForEveryEta) {
   }
 }
 
+// Up as Euler's method on the ODE, and so that going down again leads back.
+TEST(SamplerAlgorithmsTest, DdimGoesUpFromAPictureToItsNoise) {
+  std::vector<double> up{1e-9}, down;
+  for (int i = 0; i <= 4000; ++i) up.push_back(0.002 * std::exp(i / 4000.0 * std::log(20 / 0.002)));
+  down.assign(up.rbegin(), up.rend());
+  const double picture = 0.9;
+  std::vector<double> x{picture};
+  run_sampler(Ddim{}, gaussian_denoiser, up, {}, x);
+  const double exact = kMean + (picture - kMean) / kStd * std::hypot(kStd, 20);
+  EXPECT_NEAR(x[0] / exact, 1, 1e-3);
+  run_sampler(Ddim{}, gaussian_denoiser, down, {}, x);
+  EXPECT_NEAR(x[0], picture, 2e-3);
+}
+
+TEST(SamplerAlgorithmsTest, EulerAncestralGoesDownAsFarAsItIsTold) {
+  const std::vector<double> sigmas{5, 2, 0.7, 0.1};
+  const NoiseSource noise = image_noise(4, 0, 3);
+  const auto sample = [&](const Sampler& sampler) {
+    std::vector<double> x = started(noise, 5, 3);
+    run_sampler(sampler, gaussian_denoiser, sigmas, noise, x);
+    return x;
+  };
+  const std::vector<double> all(sigmas.begin() + 1, sigmas.end()), ode = sample(Euler{});
+  EXPECT_EQ(sample(EulerAncestral{.eta = 1, .downs = all}), ode);
+  std::vector<double> as_eta;
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    const double ratio = sigmas[i + 1] / sigmas[i];
+    as_eta.push_back(sigmas[i + 1] * std::sqrt(1 - 0.36 * (1 - ratio * ratio)));
+  }
+  const std::vector<double> told = sample(EulerAncestral{.downs = as_eta}),
+                            eta = sample(EulerAncestral{.eta = 0.6});
+  for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(told[k], eta[k], 1e-12);
+}
+
+TEST(SamplerAlgorithmsTest, TheBoundaryOfLatentConsistencyModelsKeepsWhatHasNoNoise) {
+  const auto end = [](double r) {
+    std::vector<double> x{3};
+    run_sampler(Consistency{{r}}, gaussian_denoiser, std::vector<double>{2, 0}, image_noise(1, 0, 1), x);
+    return x[0];
+  };
+  std::vector<double> x{3}, denoised(1);
+  gaussian_denoiser(x, 2, denoised);
+  EXPECT_DOUBLE_EQ(end(0), 3 / std::sqrt(5));  // c_skip is 1: the state in VP form
+  EXPECT_NEAR(end(1e9), denoised[0], 1e-8);
+}
+
+// A step of the second group does not know of the first one.
+TEST(SamplerAlgorithmsTest, SingleStepsForgetTheGroupBefore) {
+  for (const int values : {2, 3}) {
+    std::vector<double> sigmas;
+    for (int i = 0; i <= 2 * values; ++i) sigmas.push_back(4 * std::exp(-0.3 * i));
+    const auto middle = std::ptrdiff_t(values);
+    std::vector<double> whole{2}, parts{2};
+    run_sampler(DpmppSinglestep{.values = values}, gaussian_denoiser, sigmas, {}, whole);
+    run_sampler(DpmppSinglestep{.values = values}, gaussian_denoiser,
+                std::vector(sigmas.begin(), sigmas.begin() + middle + 1), {}, parts);
+    run_sampler(DpmppSinglestep{.values = values}, gaussian_denoiser,
+                std::vector(sigmas.begin() + middle, sigmas.end()), {}, parts);
+    EXPECT_DOUBLE_EQ(whole[0], parts[0]) << values;
+  }
+}
+
+TEST(SamplerAlgorithmsTest, SaSolverWithoutNoiseSolvesTheOde) {
+  struct Case {
+    int predictor, corrector, order;
+  };
+  for (const Case& c : {Case{1, 1, 1}, Case{1, 2, 2}, Case{2, 2, 2}, Case{2, 3, 3}}) {
+    const SaSolver solver{.predictor = c.predictor, .corrector = c.corrector, .tau = 0};
+    EXPECT_FALSE(facts_of(solver).stochastic);
+    EXPECT_NEAR(std::log2(ode_error(solver, smooth_levels(128)) / ode_error(solver, smooth_levels(256))),
+                c.order, 0.35)
+        << c.predictor << " " << c.corrector;
+  }
+}
+
+TEST(SamplerAlgorithmsTest, SaSolverDrawsNoiseWhereItIsTold) {
+  const std::vector<double> sigmas{5, 3, 2, 1, 0.5, 0};
+  std::vector<int> draws;
+  const NoiseSource spy = [&](int draw, std::span<double> out) {
+    draws.push_back(draw);
+    std::ranges::fill(out, 0);
+  };
+  std::vector<double> x{1};
+  run_sampler(SaSolver{.s_tmin = 1, .s_tmax = 3}, gaussian_denoiser, sigmas, spy, x);
+  EXPECT_EQ(draws, (std::vector{2, 3, 4}));
+}
+
+TEST(SamplerAlgorithmsTest, IpndmMayCountItsStartAsAValue) {
+  const std::vector<double> sigmas{4, 3};
+  std::vector<double> x{2}, denoised(1);
+  gaussian_denoiser(x, 4, denoised);
+  const double epsilon = (x[0] - denoised[0]) / 4, expected = 2 - (1.5 * epsilon - 0.5 * 2 / 4);
+  run_sampler(Ipndm{.starts_with_noise = true}, gaussian_denoiser, sigmas, {}, x);
+  EXPECT_NEAR(x[0], expected, 1e-15);
+}
+
 }  // namespace
 }  // namespace diffusion

@@ -31,6 +31,7 @@ struct SamplerFacts {
   bool stochastic = false;    // draws noise
   bool small_steps = false;   // goes wrong where sigma falls by a large factor in a step
   bool consistency = false;   // D must be a consistency function
+  bool ascends = false;       // may go up as well as down
   int usual_steps = 20;       // many steps do not help if several values are combined: docs/samplers.md
   LevelConvention convention = LevelConvention::k_diffusion;  // that of its counterpart in diffusers
 };

@@ -26,6 +26,7 @@ TEST(SamplerTable, EveryRowIsFoundByItsNameAndNamedByItsSampler) {
   EXPECT_NE(message.find("ddpm, ddim"), std::string::npos) << message;
   const std::string values = scratch::error_of(ErrorKind::usage, [] { name_of(Dpmpp{.values = 5}); });
   EXPECT_NE(values.find("2 (dpmpp_2m), 3 (dpmpp_3m)"), std::string::npos) << values;
+  EXPECT_EQ(name_of(SaSolver{.predictor = 3, .corrector = 4}), "sa_solver");  // the only row of its struct
 }
 
 TEST(SamplerTable, OptionsAreSetByName) {
@@ -37,7 +38,7 @@ TEST(SamplerTable, OptionsAreSetByName) {
   EXPECT_EQ(edm.s_churn, 7);
   EXPECT_EQ(edm.s_tmin, 0.5);
   EXPECT_EQ(edm.s_noise, 1);
-  for (const char* name : {"ddim", "euler_ancestral", "dpmpp_2m_sde", "dpmpp_3m_sde"})
+  for (const char* name : {"ddim", "euler_ancestral", "dpmpp_2m_sde", "dpmpp_3m_sde", "dpmpp_2s", "dpmpp_3s"})
     EXPECT_EQ(option_names(find_sampler(name)), Names{"eta"}) << name;
   for (const char* name : {"ddpm", "heun", "dpmpp_2m", "unipc", "consistency"})
     EXPECT_EQ(option_names(find_sampler(name)), Names{}) << name;

@@ -13,21 +13,25 @@ namespace diffusion {
 
 namespace {
 
-void check_sigmas(std::span<const double> sigmas) {
+// may_ascend: strictly ascending levels are accepted, too.
+void check_sigmas(std::span<const double> sigmas, bool may_ascend) {
   if (sigmas.size() < 2)
     throw Error(ErrorKind::usage,
                 fmt::format("A sampler needs at least two noise levels; it got {}.", sigmas.size()));
+  const bool ascends = may_ascend && sigmas[1] > sigmas[0];
   for (std::size_t i = 0; i < sigmas.size(); ++i) {
     const bool last = i + 1 == sigmas.size();
-    const bool accepted = std::isfinite(sigmas[i]) && (sigmas[i] > 0 || (last && sigmas[i] == 0)) &&
-                          (i == 0 || sigmas[i] < sigmas[i - 1] || (last && sigmas[i] == sigmas[i - 1]));
+    const bool in_order =
+        i == 0 || (ascends ? sigmas[i] > sigmas[i - 1]
+                           : sigmas[i] < sigmas[i - 1] || (last && sigmas[i] == sigmas[i - 1]));
+    const bool accepted = std::isfinite(sigmas[i]) && (sigmas[i] > 0 || (last && sigmas[i] == 0)) && in_order;
     if (!accepted)
       throw Error(
           ErrorKind::usage,
           fmt::format(
               "Noise level {} of a sampler is {}; levels must be finite, positive (the last may be 0) and "
-              "strictly descending (the last may repeat the one before it).",
-              i, sigmas[i]));
+              "strictly descending (the last may repeat the one before it){}.",
+              i, sigmas[i], may_ascend ? " or strictly ascending" : ""));
   }
 }
 
@@ -41,12 +45,46 @@ void check_middles(std::span<const double> middles, std::span<const double> sigm
               middles[i], i, i + 1));
 }
 
+void check_downs(std::span<const double> downs, std::span<const double> sigmas) {
+  if (downs.empty()) return;
+  const std::size_t steps = sigmas.size() - 1;
+  bool fit = downs.size() == steps;
+  for (std::size_t i = 0; fit && i < steps; ++i) fit = downs[i] >= 0 && downs[i] <= sigmas[i + 1];
+  if (!fit)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("A sampler that goes down further than to the next noise level, and up again, needs "
+                    "to know for each of its {} steps how far: a sigma from 0 to that level.",
+                    steps));
+}
+
+void check_boundary(std::span<const double> boundary, std::span<const double> sigmas) {
+  const bool fit = boundary.empty() || boundary.size() == sigmas.size() - 1;
+  if (!fit || !std::ranges::all_of(boundary, [](double r) { return r >= 0; }))
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("The boundary condition of a consistency model has {} numbers; it needs one for each "
+                    "of the {} steps, 0 or more.",
+                    boundary.size(), sigmas.size() - 1));
+}
+
+void check_orders(const SaSolver& solver) {
+  constexpr int kMost = 4;
+  for (const int order : {solver.predictor, solver.corrector})
+    if (order < 1 || order > kMost)
+      throw Error(ErrorKind::usage,
+                  fmt::format("The order of SA-Solver is {}; accepted are 1 to {}.", order, kMost));
+}
+
 void check(const Sampler& sampler, const SamplerState& state) {
-  check_sigmas(state.sigmas);
+  check_sigmas(state.sigmas, facts_of(sampler).ascends);
   check_options(sampler);
   if (!state.noise && facts_of(sampler).stochastic)
     throw Error(ErrorKind::usage, fmt::format("The sampler {} needs a source of noise.", name_of(sampler)));
   if (const Pndm* pndm = std::get_if<Pndm>(&sampler)) check_middles(pndm->middles, state.sigmas);
+  if (const auto* euler = std::get_if<EulerAncestral>(&sampler)) check_downs(euler->downs, state.sigmas);
+  if (const auto* lcm = std::get_if<Consistency>(&sampler)) check_boundary(lcm->boundary, state.sigmas);
+  if (const auto* solver = std::get_if<SaSolver>(&sampler)) check_orders(*solver);
   if (state.x.empty())
     throw Error(ErrorKind::usage, "A sampler was given nothing to work on: x has no elements.");
 }

@@ -1,0 +1,104 @@
+// DPM-Solver in single steps and for EDM, and SA-Solver.
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "diffusion/scheduler_config_parts.h"
+
+namespace diffusion::scheduler {
+
+namespace {
+
+// algorithm_type, "deis" being dpmsolver++ in diffusers.
+bool is_sde(const Fields& fields) {
+  constexpr std::array<std::string_view, 3> kAlgorithms{"dpmsolver++", "sde-dpmsolver++", "deis"};
+  return fields.choice("algorithm_type", "dpmsolver++", kAlgorithms) == 1;
+}
+
+// The levels at which a network is told a timestep from 200 to 800, where SA-Solver of diffusers adds noise
+// unless a function is given to it.
+struct SigmaRange {
+  double lowest, highest;
+};
+
+SigmaRange told_200_to_800(const Preconditioner& preconditioner, TimestepRounding rounding) {
+  const bool down = rounding == TimestepRounding::down;
+  const double first = rounding == TimestepRounding::nearest ? 199.5 : 200;
+  const double last = rounding == TimestepRounding::nearest ? 800.5 : down ? 801 : 800;
+  const double highest_share = down ? 1 - std::numeric_limits<double>::epsilon() : 1;  // less than 801
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (const FlowParameters* flow = preconditioner.flow()) {
+    const double T = flow->num_train_timesteps;
+    const auto sigma = [&](double t) { return t < T ? t / (T - t) : kInfinity; };
+    return {sigma(first), sigma(last) * highest_share};
+  }
+  const NoiseSchedule& schedule = *preconditioner.schedule();
+  const auto sigma = [&](double t) {
+    const int below = int(t);
+    if (t > schedule.num_train_timesteps - 1) return kInfinity;
+    if (t == below) return schedule.sigma(below);
+    return std::sqrt(schedule.sigma(below) * schedule.sigma(below + 1));
+  };
+  return {sigma(first), sigma(last) * highest_share};
+}
+
+}  // namespace
+
+SchedulerSettings dpm_solver_singlestep(const Fields& fields) {
+  Preconditioner preconditioner = dpm_preconditioner(fields, false);
+  const LevelSettings of_table{.spacing = spacing_in_use(fields, Spacing::linspace),
+                               .convention = LevelConvention::dpm_solver};
+  SamplingRecipe s{.levels = levels_of_family(fields, preconditioner, of_table),
+                   .limit = estimate_limit(fields, false, false, true)};
+  const DpmppSinglestep dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
+                              .eta = is_sde(fields) ? 1.0 : 0.0,
+                              .lower_order_final = fields.flag("lower_order_final", false),
+                              .heun = solver_is_heun(fields)};
+  if (dpmpp.values == 3 && dpmpp.heun && dpmpp.eta > 0)
+    fields.only_text("solver_type", "midpoint");  // diffusers has the curvature with the wrong sign
+  s.sampler = dpmpp;
+  if (dpmpp.values == 1) s.sampler = dpmpp.eta > 0 ? Sampler(Ddpm{}) : Sampler(Ddim{});
+  only_fixed_variance(fields);
+  fields.only_flag("use_dynamic_shifting", false);
+  if (preconditioner.flow()) {
+    fields.only_text("final_sigmas_type", "zero");  // sigma_min would be that of betas, which a flow lacks
+  } else {
+    s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
+    clip_lambda(fields, s.levels);
+  }
+  return settings(std::move(preconditioner), std::move(s));
+}
+
+SchedulerSettings edm_dpm_solver(const Fields& fields) {
+  const bool sde = is_sde(fields);
+  const Dpmpp dpmpp{.values = fields.whole_number("solver_order", 2, 1, sde ? 2 : 3),
+                    .lower_order_final = fields.flag("lower_order_final", true),
+                    .euler_at_final = fields.flag("euler_at_final", false),
+                    .heun = solver_is_heun(fields)};
+  return settings(edm_preconditioner(fields), {.sampler = dpmpp_or_its_sde(dpmpp, sde),
+                                               .levels = edm_levels(fields),
+                                               .limit = estimate_limit(fields, false, false, true)});
+}
+
+SchedulerSettings sa_solver(const Fields& fields) {
+  Preconditioner preconditioner = dpm_preconditioner(fields, false);
+  SamplingRecipe s{.limit = estimate_limit(fields, false, false, true)};
+  s.levels =
+      levels_of_family(fields, preconditioner, levels(fields, LevelConvention::dpm_solver, "linspace"));
+  s.levels.ends_at_sigma_min = true;
+  if (!preconditioner.flow()) clip_lambda(fields, s.levels);
+  fields.only_text("algorithm_type", "data_prediction");
+  fields.only_null("tau_func");
+  only_fixed_variance(fields);
+  const SigmaRange noisy = told_200_to_800(preconditioner, s.levels.rounding);
+  s.sampler = SaSolver{.predictor = fields.whole_number("predictor_order", 2, 1, 4),
+                       .corrector = fields.whole_number("corrector_order", 2, 1, 4),
+                       .s_tmin = noisy.lowest,
+                       .s_tmax = noisy.highest,
+                       .lower_order_final = fields.flag("lower_order_final", true)};
+  return settings(std::move(preconditioner), std::move(s));
+}
+
+}  // namespace diffusion::scheduler
