@@ -27,11 +27,11 @@ struct SamplerOptionHelp {
 };
 constexpr std::array<SamplerOptionHelp, 5> kSamplerOptions{
     {{"--eta", "eta",
-      "Fresh noise from 0 (none) to 1 (as much as ddpm) in ddim (default: 0),\neuler_ancestral and "
-      "dpmpp_*_sde (default: 1)"},
+      "Fresh noise from 0 (none) to 1 (as much as ddpm) in ddim and "
+      "dpmpp_*s (default: 0),\neuler_ancestral and dpmpp_*_sde (default: 1)"},
      {"--s-churn", "s_churn", "edm: how much noise to add and take away again (default: 40; 0 is heun)"},
-     {"--s-tmin", "s_tmin", "edm: from this sigma on (default: 0)"},
-     {"--s-tmax", "s_tmax", "edm: up to this sigma (default: inf)"},
+     {"--s-tmin", "s_tmin", "edm, sa_solver: noise from this sigma on (default: 0)"},
+     {"--s-tmax", "s_tmax", "edm, sa_solver: up to this sigma (default: inf)"},
      {"--s-noise", "s_noise", "edm: standard deviation of that noise (default: 1)"}}};
 
 bool same_word(std::string_view a, std::string_view b) {
