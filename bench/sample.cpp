@@ -8,8 +8,8 @@
 #include <string>
 
 #include "device/cpu/cpu_device.h"
+#include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
-#include "diffusion/model.h"
 #include "formats/npy.h"
 #include "profile/network_step.h"
 #include "timing.h"

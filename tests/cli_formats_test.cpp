@@ -9,8 +9,8 @@
 #include <string>
 
 #include "cli_program.h"
-#include "diffusion/model.h"
-#include "diffusion/weights.h"
+#include "diffusers/pipeline.h"
+#include "diffusers/weights.h"
 #include "files/fs.h"
 #include "formats/manifest.h"
 #include "support/scratch.h"

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 
+#include "diffusers/pipeline.h"
 #include "files/fs.h"
 #include "support/scratch.h"
 

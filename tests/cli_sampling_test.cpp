@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "cli_program.h"
 #include "device/cpu/cpu_device.h"
+#include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
 #include "diffusion/samplers.h"
 #include "files/fs.h"
@@ -192,6 +193,32 @@ TEST_F(CliSampling, TheModelsOwnSchedulerDecidesWhatNobodySaid) {
           common + "}");
   EXPECT_EQ(of(large, {}).second, of(file("model"), {}).second);
   EXPECT_NE(of(large, {"--sampler", "ddpm"}).second, of(file("model"), {"--sampler", "ddpm"}).second);
+
+  const std::string lcm = with_scheduler("lcm", R"({"_class_name": "LCMScheduler", )" + common + "}");
+  EXPECT_EQ(of(lcm, {}).first, "consistency");
+  EXPECT_NE(of(lcm, {"--spacing", "trailing"}).second, of(lcm, {}).second);
+  // --eta is what TCD calls so.
+  const std::string tcd = with_scheduler("tcd", R"({"_class_name": "TCDScheduler", )" + common + "}");
+  EXPECT_EQ(of(tcd, {"--eta", "0.3"}).second, of(tcd, {}).second);
+  EXPECT_NE(of(tcd, {"--eta", "0.6"}).second, of(tcd, {}).second);
+  EXPECT_NE(of(tcd, {"--sampler", "ddim", "--spacing", "trailing"}).second, of(tcd, {"--eta", "0"}).second);
+}
+
+TEST_F(CliSampling, ASchedulerThatLeadsUpStartsFromPictures) {
+  const std::string inverse = with_scheduler(
+      "inverse",
+      R"({"_class_name": "DDIMInverseScheduler", "num_train_timesteps": 100, "prediction_type": "v_prediction"})");
+  const auto arguments = [&](const Arguments& more) {
+    Arguments all{"sample", inverse, "--steps", "4", "-o", file("out.npy"), "--quiet"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_error(2, arguments({"-n", "2"}), {"up to noise"});
+  EXPECT_EQ(run(arguments({"-n", "2", "--spacing", "trailing"})).code, 0);
+  EXPECT_EQ(run(arguments({"-n", "2", "--sampler", "dpmpp_2m"})).code, 0);
+  write_npy(file("pictures.npy"), std::vector<std::int64_t>{2, 1, 8, 8}, std::vector<float>(2 * 64, 0.5F));
+  EXPECT_EQ(run(arguments({"--noise", file("pictures.npy"), "--raw", file("raw.npy")})).code, 0);
+  EXPECT_NE(read_npy_float32(file("raw.npy")).data, std::vector<float>(2 * 64, 0.5F));
 }
 
 }  // namespace

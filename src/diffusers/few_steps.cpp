@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "diffusion/scheduler_config_parts.h"
+#include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {
 

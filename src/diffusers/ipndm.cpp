@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "diffusion/scheduler_config_parts.h"
+#include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {
 

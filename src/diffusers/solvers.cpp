@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "diffusion/scheduler_config_parts.h"
+#include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {
 

@@ -2,9 +2,24 @@
 
 namespace diffusion {
 
+SamplingRecipe usual_recipe(const Preconditioner& preconditioner) {
+  SamplingRecipe recipe{.sampler = Ddpm{},
+                        .levels = {.spacing = Spacing::trailing, .range = Spacing::trailing}};
+  if (preconditioner.edm())
+    recipe = {.sampler = Euler{},
+              .levels = {.spacing = Spacing::karras,
+                         .convention = LevelConvention::k_diffusion,
+                         .initial_std = InitialStd::with_data}};
+  if (preconditioner.flow())
+    recipe = {.sampler = Euler{},
+              .levels = {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion}};
+  recipe.steps = default_steps(recipe.sampler, preconditioner);
+  return recipe;
+}
+
 SamplingRecipe scheduler_recipe(const Model& model) {
   if (model.sampling) return *model.sampling;
-  SamplingRecipe recipe = parse_scheduler(scheduler_config_of(model), "scheduler_config.json").sampling;
+  SamplingRecipe recipe = usual_recipe(model.preconditioner);
   recipe.limit = {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none};
   return recipe;
 }
@@ -13,6 +28,15 @@ SamplingRecipe default_recipe(const Model& model) {
   const SamplingRecipe own = scheduler_recipe(model);
   if (!std::holds_alternative<Ddpm>(own.sampler)) return own;
   return with_sampler(own, find_sampler(kSamplerInsteadOfDdpm), model.preconditioner);
+}
+
+SamplingRecipe consistency_sampling(const SamplingRecipe& scheduler, const Preconditioner& preconditioner) {
+  EstimateLimit limit = scheduler.limit;
+  limit.spares_noise = false;
+  return {.sampler = Consistency{},
+          .levels = {.spacing = Spacing::angle},
+          .steps = default_steps(Consistency{}, preconditioner),
+          .limit = limit};
 }
 
 }  // namespace diffusion

@@ -105,15 +105,35 @@ TEST(SamplingRecipe, AnotherSamplerTakesItsOwnLevels) {
 }
 
 TEST(SamplingRecipe, SamplersGetWhatDependsOnLevelsAndLimit) {
-  const NoiseLevels plain{{3, 1, 0}, {}, 3}, with_middles{{3, 1, 0}, {}, 3, {2}};
   const DenoisedLimit limit = clip_limit();
-  EXPECT_EQ(std::get<Pndm>(sampler_on({.sampler = Pndm{}}, with_middles, {})).middles, std::vector{2.0});
-  EXPECT_TRUE(std::get<Pndm>(sampler_on({.sampler = Pndm{}}, plain, {})).middles.empty());
-  EXPECT_FALSE(std::get<Ddim>(sampler_on({.sampler = Ddim{}}, plain, limit)).limit);
+  const LevelSettings with_middles{.spacing = Spacing::leading, .has_middles = true};
   const EstimateLimit sparing{.kind = EstimateLimit::Kind::clip, .spares_noise = true};
-  EXPECT_TRUE(std::get<Ddim>(sampler_on({.sampler = Ddim{}, .limit = sparing}, plain, limit)).limit);
-  EXPECT_THROW(sampler_on({.sampler = Euler{}}, with_middles, {}), Error);
-  EXPECT_THROW(sampler_on({.sampler = Euler{}, .limit = sparing}, plain, limit), Error);
+  const auto on_levels = [&](const SamplingRecipe& recipe) {
+    return sampler_on_levels(recipe, discrete(), limit).sampler;
+  };
+  EXPECT_EQ(std::get<Pndm>(on_levels({.sampler = Pndm{}, .levels = with_middles})).middles.size(), 3u);
+  EXPECT_TRUE(std::get<Pndm>(on_levels({.sampler = Pndm{}})).middles.empty());
+  EXPECT_FALSE(std::get<Ddim>(on_levels({.sampler = Ddim{}})).limit);
+  EXPECT_TRUE(std::get<Ddim>(on_levels({.sampler = Ddim{}, .limit = sparing})).limit);
+  EXPECT_THROW(on_levels({.sampler = Euler{}, .levels = with_middles}), Error);
+  EXPECT_THROW(on_levels({.sampler = Euler{}, .limit = sparing}), Error);
+}
+
+TEST(SamplingRecipe, TheRuleOfLevelsGoesBeforeSettingsUntilSamplerOrSpacingChange) {
+  SamplingRecipe recipe{.sampler = EulerAncestral{.eta = 0.5}, .steps = 2};
+  recipe.level_rule = [](const Preconditioner&, int steps, Sampler& sampler) {
+    EulerAncestral& euler = std::get<EulerAncestral>(sampler);
+    euler.downs = {euler.eta, 0};
+    return NoiseLevels{{double(steps), 1, 0}, {}, 7};
+  };
+  const auto [sampler, levels] = sampler_on_levels(recipe, discrete());
+  EXPECT_EQ(levels.sigmas, (std::vector<double>{2, 1, 0}));
+  EXPECT_EQ(levels.initial_std, 7);
+  EXPECT_EQ(std::get<EulerAncestral>(sampler).downs, (std::vector{0.5, 0.0}));
+  EXPECT_TRUE(std::get<EulerAncestral>(recipe.sampler).downs.empty());
+  EXPECT_FALSE(with_spacing(recipe, Spacing::trailing).level_rule);
+  EXPECT_FALSE(with_sampler(recipe, Ddim{}, discrete()).level_rule);
+  EXPECT_TRUE(with_sampler(recipe, EulerAncestral{}, discrete()).level_rule);  // the same sampler
 }
 
 }  // namespace

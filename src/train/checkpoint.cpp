@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "device/host_numbers.h"
+#include "diffusers/pipeline.h"
 #include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "data/shapes.h"
+#include "diffusers/pipeline.h"
 #include "files/sha256.h"
 #include "formats/safetensors.h"
 #include "support/scratch.h"

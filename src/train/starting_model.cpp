@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "diffusers/pipeline.h"
 #include "diffusion/default_recipe.h"
 
 namespace diffusion {

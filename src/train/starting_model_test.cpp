@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/shapes.h"
+#include "diffusers/pipeline.h"
 #include "support/scratch.h"
 #include "train/presets.h"
 #include "train/run.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/shapes.h"
+#include "diffusers/pipeline.h"
 #include "files/fs.h"
 #include "support/scratch.h"
 #include "train/presets.h"

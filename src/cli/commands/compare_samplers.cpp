@@ -19,6 +19,7 @@
 #include "cli/options/sampling_options.h"
 #include "cli/output/picture_output.h"
 #include "cli/output/sampler_sheet.h"
+#include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
 #include "pictures/resize.h"
 

@@ -11,9 +11,9 @@
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "device/cpu/cpu_device.h"
+#include "diffusers/pipeline.h"
+#include "diffusers/weights.h"
 #include "diffusion/golden_pass.h"
-#include "diffusion/model.h"
-#include "diffusion/weights.h"
 #include "files/fs.h"
 #include "formats/manifest.h"
 

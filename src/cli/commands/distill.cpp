@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
+#include "diffusers/pipeline.h"
 #include "train/starting_model.h"
 
 namespace diffusion {

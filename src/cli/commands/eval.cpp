@@ -16,6 +16,7 @@
 #include "cli/output/eval_report.h"
 #include "cli/output/picture_output.h"
 #include "device/cpu/cpu_device.h"
+#include "diffusers/pipeline.h"
 #include "eval/image_sets.h"
 
 namespace diffusion {

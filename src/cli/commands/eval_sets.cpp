@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "cli/options/model_path.h"
 #include "cli/output/picture_stream.h"
+#include "diffusers/pipeline.h"
 #include "eval/image_sets.h"
 #include "formats/npy_writer.h"
 

@@ -18,6 +18,7 @@
 #include "cli/options/sampling_options.h"
 #include "cli/options/stop_signal.h"
 #include "cli/output/picture_output.h"
+#include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
 #include "diffusion/pictures.h"
 

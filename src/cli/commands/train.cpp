@@ -13,6 +13,7 @@
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
 #include "data/load_path.h"
+#include "diffusers/pipeline.h"
 #include "train/held_out.h"
 #include "train/presets.h"
 #include "train/starting_model.h"

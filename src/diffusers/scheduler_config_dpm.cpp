@@ -7,7 +7,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "diffusion/scheduler_config_parts.h"
+#include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {
 

@@ -1,7 +1,7 @@
 #include <array>
 #include <limits>
 
-#include "diffusion/scheduler_config_parts.h"
+#include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {
 

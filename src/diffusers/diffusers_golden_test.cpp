@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "diffusers/scheduler_config.h"
 #include "diffusion/guidance.h"
 #include "diffusion/precondition.h"
 #include "diffusion/samplers.h"
 #include "diffusion/schedule.h"
-#include "diffusion/scheduler_config.h"
 #include "formats/json.h"
 
 namespace diffusion {

@@ -1,4 +1,4 @@
-#include "diffusion/weights.h"
+#include "diffusers/weights.h"
 
 #include <fmt/format.h>
 

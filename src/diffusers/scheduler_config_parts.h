@@ -6,8 +6,8 @@
 #include <optional>
 #include <string_view>
 
-#include "diffusion/scheduler_config.h"
-#include "diffusion/scheduler_config_fields.h"
+#include "diffusers/scheduler_config.h"
+#include "diffusers/scheduler_config_fields.h"
 
 namespace diffusion::scheduler {
 

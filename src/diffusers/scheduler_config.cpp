@@ -1,6 +1,6 @@
-#include "diffusion/scheduler_config.h"
+#include "diffusers/scheduler_config.h"
 
-#include "diffusion/scheduler_config_names.h"
+#include "diffusers/scheduler_config_names.h"
 
 namespace diffusion {
 

@@ -1,4 +1,4 @@
-#include "diffusion/model.h"
+#include "diffusers/pipeline.h"
 
 #include <gtest/gtest.h>
 
@@ -156,6 +156,22 @@ TEST(Model, OptionsAndAbsentComponentsOfAPipelineAreNoComponents) {
       folder / "model_index.json",
       std::string(R"({"_class_name": "DDIMPipeline", "safety_checker": [null, null], "option": true})"));
   EXPECT_EQ(read_pipeline(folder.path()).pipeline_class, "DDIMPipeline");
+}
+
+// Its consistency function is that of the scheduler, not the one that diffusion.json can name.
+TEST(Model, ALatentConsistencyModelStaysOne) {
+  const scratch::Folder in, out;
+  const Model model = tiny_model(discrete(Objective::epsilon, ScheduleKind::linear));
+  write_pipeline(in.path(), model, model.params.values());
+  write_file(in / "scheduler/scheduler_config.json",
+             std::string(R"({"_class_name": "LCMScheduler", "original_inference_steps": 10})"));
+  const Model read = read_pipeline(in.path());
+  write_pipeline(out.path(), read, read.params.values());
+  SamplingRecipe recipe = *read_pipeline(out.path()).sampling;
+  recipe.steps = 10;
+  const auto [sampler, levels] = sampler_on_levels(recipe, read.preconditioner);
+  EXPECT_EQ(std::get<Consistency>(sampler).boundary.size(), 10u);
+  EXPECT_EQ(levels.timesteps.back(), 99);
 }
 
 // What is read goes back out as it was, with the class that is right for it.

@@ -1,9 +1,10 @@
-#include "diffusion/scheduler_config.h"
+#include "diffusers/scheduler_config.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "diffusion/default_recipe.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -65,6 +66,25 @@ TEST(SchedulerConfig, WhatWeWriteReadsBack) {
   EXPECT_EQ(name_of(flows.sampling.sampler), "euler");
   EXPECT_EQ(flows.sampling.levels.spacing, Spacing::linspace);
   EXPECT_EQ(flows.sampling.levels.shift, 1);
+}
+
+TEST(SchedulerConfig, WhatWeWriteReadsAsModelsLikeThatAreSampled) {
+  for (const Preconditioner& model :
+       {Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 300)),
+        Preconditioner(EdmParameters{}), Preconditioner(FlowParameters{.num_train_timesteps = 400})}) {
+    const SamplingRecipe read = parse_scheduler(scheduler_to_json(model, false), "ours").sampling,
+                         usual = usual_recipe(model);
+    EXPECT_EQ(name_of(read.sampler), name_of(usual.sampler));
+    EXPECT_EQ(read.steps, usual.steps);
+    EXPECT_EQ(read.levels.spacing, usual.levels.spacing);
+    for (const int steps : {7, 20}) {
+      const NoiseLevels a = noise_levels(model, steps, read.levels),
+                        b = noise_levels(model, steps, usual.levels);
+      EXPECT_EQ(a.sigmas, b.sigmas);
+      EXPECT_EQ(a.timesteps, b.timesteps);
+      EXPECT_EQ(a.initial_std, b.initial_std);
+    }
+  }
 }
 
 TEST(SchedulerConfig, ClassesAndOrdersChooseSamplers) {

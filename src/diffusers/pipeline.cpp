@@ -1,9 +1,12 @@
-#include "diffusion/model.h"
+#include "diffusers/pipeline.h"
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "diffusion/weights.h"
+#include "diffusers/pipeline_index.h"
+#include "diffusers/scheduler_config.h"
+#include "diffusers/weights.h"
+#include "diffusion/default_recipe.h"
 #include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"
@@ -80,12 +83,6 @@ void read_extras(const fs::path& path, Model& model) {
 
 }  // namespace
 
-ParamLayout layout_of(const NetworkConfig& config) {
-  const NetworkTraits traits = traits_of(config);
-  const auto side = [&](int size) { return size > 0 ? size : traits.size_multiple; };
-  return ParamLayout(make_network(config, 1, side(traits.sample_size[0]), side(traits.sample_size[1])).graph);
-}
-
 Json scheduler_config_of(const Model& model) {
   return model.scheduler_config ? *model.scheduler_config
                                 : scheduler_to_json(model.preconditioner, model.clip_x0);
@@ -96,15 +93,6 @@ std::string fingerprint_of(const Model& model) {
   for (const ParamLayout::Entry& entry : model.params.layout().entries())
     text += entry.name + sha256(std::as_bytes(model.params.values().subspan(entry.offset, entry.size)));
   return sha256(std::as_bytes(std::span(text)));
-}
-
-SamplingRecipe consistency_sampling(const SamplingRecipe& scheduler, const Preconditioner& preconditioner) {
-  EstimateLimit limit = scheduler.limit;
-  limit.spares_noise = false;
-  return {.sampler = Consistency{},
-          .levels = {.spacing = Spacing::angle},
-          .steps = default_steps(Consistency{}, preconditioner),
-          .limit = limit};
 }
 
 fs::path component_directory(const fs::path& directory, const char* component) {
@@ -121,7 +109,8 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   for (const std::string& name : model.class_names) names.emplace_back(name);
   Json::Object extras{{"class_names", std::move(names)},
                       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)}};
-  if (model.sampling && facts_of(model.sampling->sampler).consistency) extras["sampler"] = kConsistency;
+  const bool tuned = model.sampling && facts_of(model.sampling->sampler).consistency;
+  if (tuned && !model.sampling->level_rule) extras["sampler"] = kConsistency;  // else the scheduler says so
 
   std::vector<TensorToWrite> tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())

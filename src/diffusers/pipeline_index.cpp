@@ -1,4 +1,4 @@
-#include "diffusion/pipeline_index.h"
+#include "diffusers/pipeline_index.h"
 
 #include <fmt/format.h>
 

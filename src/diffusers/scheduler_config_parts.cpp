@@ -1,4 +1,4 @@
-#include "diffusion/scheduler_config_parts.h"
+#include "diffusers/scheduler_config_parts.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "diffusion/scheduler_config_names.h"
+#include "diffusers/scheduler_config_names.h"
 
 namespace diffusion::scheduler {
 

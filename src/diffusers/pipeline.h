@@ -1,0 +1,40 @@
+#pragma once
+
+// A model on disk is a diffusers pipeline directory:
+//   model_index.json  unet/config.json  unet/diffusion_pytorch_model.safetensors
+//                     scheduler/scheduler_config.json
+// plus diffusion.json with what diffusers has no place for (class names, the null class, the sampler of a
+// model that needs few steps); diffusers ignores it. A network that diffusers does not have is refused by it,
+// by the name in model_index.json.
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "diffusion/model.h"
+#include "formats/json.h"
+#include "formats/safetensors.h"
+
+namespace diffusion {
+
+// scheduler_config.json as write_pipeline writes it.
+Json scheduler_config_of(const Model& model);
+
+// Where a pipeline directory keeps a component: in the folder of that name if there is one, else in itself.
+std::filesystem::path component_directory(const std::filesystem::path& directory, const char* component);
+
+// Writes the files into an existing directory, not atomically: callers use an AtomicDirectory. `weights` is a
+// flat block in the layout of model.params (its EMA, say). Error(usage) naming the tensor for values that F16
+// cannot hold.
+void write_pipeline(const std::filesystem::path& directory, const Model& model,
+                    std::span<const float> weights, SafetensorsDType dtype = SafetensorsDType::f32);
+
+// SHA-256 of everything that decides what the model computes: network, weights, and what its numbers mean.
+// The same for files of the same weights in another form.
+std::string fingerprint_of(const Model& model);
+
+// Reads a pipeline directory, sub-folders or flat; diffusers/weights.h has the forms of the weights.
+// Error(bad_input) or Error(io) naming the file.
+Model read_pipeline(const std::filesystem::path& directory);
+
+}  // namespace diffusion
