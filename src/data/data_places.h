@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "data/registry.h"
+#include "data/data_options.h"
+#include "data/dataset_table.h"
 
 namespace diffusion {
 

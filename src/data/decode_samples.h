@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "data/prepare.h"
+#include "data/sample_source.h"
+#include "pictures/image.h"
 
 namespace diffusion {
 

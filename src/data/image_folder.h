@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/prepare.h"
+#include "data/sample_source.h"
 
 namespace diffusion {
 

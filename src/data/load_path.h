@@ -3,7 +3,7 @@
 #include <array>
 #include <string>
 
-#include "data/registry.h"
+#include "data/data_options.h"
 
 namespace diffusion {
 

@@ -1,46 +1,9 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <functional>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
-#include "data/image_form.h"
 #include "data/pixel_cache.h"
+#include "data/sample_source.h"
 
 namespace diffusion {
-
-// One image that is still encoded: a file to read, or the content of one.
-struct Sample {
-  std::string name;          // for messages and reports
-  std::optional<int> label;  // 0 to 65535
-  std::variant<std::filesystem::path, std::vector<std::byte>> content;
-};
-
-// Gives one sample after the other, then nothing. Never called by two threads at once.
-using SampleReader = std::function<std::optional<Sample>()>;
-
-// A source of images that can be read from the start as often as needed.
-struct SampleSource {
-  std::string name;                      // of the data set
-  std::filesystem::path place;           // absolute; with the form, it names the cache
-  std::uint64_t signature = 0;           // changes when the content may have changed
-  std::int64_t expected = 0;             // samples; 0: unknown
-  std::vector<std::string> class_names;  // empty: numbers up to the largest label
-  std::function<SampleReader()> open;
-};
-
-struct PrepareOptions {
-  FormOptions form = {};
-  int workers = 0;                              // threads that decode; 0: one for each core
-  std::optional<std::int64_t> max_broken = {};  // open: 1% of the images, at least 1 and at most 100
-  std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // total 0: unknown
-  std::function<void(const std::string& message)> talk = {};
-};
 
 // The images of a source in one form, from the cache (cache_folder.h) if they have been prepared before and
 // the source has not changed; otherwise they are decoded into it, with memory for one image a worker.

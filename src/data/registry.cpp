@@ -1,8 +1,8 @@
 #include "data/registry.h"
 
-#include <fmt/format.h>
-
-#include <array>
+#include <filesystem>
+#include <optional>
+#include <vector>
 
 #include "data/cifar.h"
 #include "data/data_places.h"
@@ -18,46 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr int kShapesTrainCount = 20000, kShapesTestCount = 4000;
 
-Dataset load_shapes(const DatasetEntry&, const DataOptions& options) {
+Dataset load_shapes(const DataOptions& options) {
   return options.split == Split::train ? make_shapes(kShapesTrainCount, 0) : make_shapes(kShapesTestCount, 1);
-}
-
-}  // namespace
-
-std::span<const DatasetEntry> dataset_table() {
-  static const std::array<DatasetEntry, 4> table{
-      DatasetEntry{.name = "fashion-mnist",
-                   .class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
-                                   "Sneaker", "Bag", "Ankle boot"},
-                   .load = &load_idx_set,
-                   .url = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-                   .files = {{"train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
-                             {"train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"},
-                             {"t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"},
-                             {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}}},
-      DatasetEntry{.name = "mnist",
-                   .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-                   .load = &load_idx_set,
-                   .url = "https://ossci-datasets.s3.amazonaws.com/mnist/",
-                   .files = {{"train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"},
-                             {"train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"},
-                             {"t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"},
-                             {"t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"}}},
-      DatasetEntry{.name = "cifar10",
-                   .class_names = {cifar10_class_names().begin(), cifar10_class_names().end()},
-                   .load = &load_cifar10,
-                   .url = "https://www.cs.toronto.edu/~kriz/",
-                   .files = {{kCifar10Archive, "c32a1d4ab5d03f1284b67883e8d87530"}}},
-      DatasetEntry{.name = "shapes",
-                   .class_names = {shape_names().begin(), shape_names().end()},
-                   .load = &load_shapes}};
-  return table;
-}
-
-const DatasetEntry* find_dataset(std::string_view name) {
-  for (const DatasetEntry& entry : dataset_table())
-    if (entry.name == name) return &entry;
-  return nullptr;
 }
 
 Dataset load_idx_set(const DatasetEntry& entry, const DataOptions& options) {
@@ -85,11 +47,25 @@ Dataset load_cifar10(const DatasetEntry& entry, const DataOptions& options) {
                           {describe_cifar10(options.split), read, missing, &refuse_python_cifar10});
 }
 
+}  // namespace
+
+Dataset load_published(const DatasetEntry& entry, const DataOptions& options) {
+  switch (entry.form) {
+    case DatasetForm::idx:
+      return load_idx_set(entry, options);
+    case DatasetForm::cifar10:
+      return load_cifar10(entry, options);
+    case DatasetForm::shapes:
+      break;
+  }
+  return load_shapes(options);
+}
+
 LoadedData load_data(const std::string& name_or_path, const DataOptions& options) {
   validate(options.prepare.form);
   const DatasetEntry* entry = find_dataset(name_or_path);
   if (!entry) return load_path(name_or_path, options);
-  return {part_in_form(entry->load(*entry, options), options), "known data set", {}};
+  return {part_in_form(load_published(*entry, options), options), "known data set", {}};
 }
 
 Dataset load_dataset(const std::string& name_or_path, const DataOptions& options) {

@@ -176,7 +176,7 @@ TEST(Registry, TheTableIsWellFormed) {
       EXPECT_TRUE(file.md5.size() == 32 &&
                   file.md5.find_first_not_of("0123456789abcdef") == std::string::npos);
     EXPECT_TRUE(entry.files.empty() || entry.url.back() == '/');
-    if (entry.load != &load_idx_set) continue;
+    if (entry.form != DatasetForm::idx) continue;
     EXPECT_EQ(entry.files.at(0).name, published_images_name(Split::train));
     EXPECT_EQ(entry.files.at(1).name, published_labels_name(Split::train));
     EXPECT_EQ(entry.files.at(2).name, published_images_name(Split::test));
@@ -192,7 +192,7 @@ DatasetEntry published_in(const std::filesystem::path& folder) {
   write_file(folder / "train-labels-idx1-ubyte.gz", idx({2}, {0, 1}));
   return {.name = "mnist",
           .class_names = {"zero", "one"},
-          .load = &load_idx_set,
+          .form = DatasetForm::idx,
           .url = "file://" + folder.string() + "/",
           .files = {{"train-images-idx3-ubyte.gz", "b041fb1ac3bd1c964eb038db17c14bc8"},
                     {"train-labels-idx1-ubyte.gz", "2210151d4a7b9cf10578f539021869ac"},
@@ -204,17 +204,17 @@ TEST(Registry, DownloadsTheSplitIntoTheCacheOnce) {
   const Machine machine;
   const auto source = machine.folder.path() / "published";
   const DatasetEntry entry = published_in(source);
-  EXPECT_THROW(load_idx_set(entry, offline()), Error);
+  EXPECT_THROW(load_published(entry, offline()), Error);
   std::vector<std::string> fetched;
   DataOptions options;
   options.progress = [&](const std::string& file, std::uint64_t, std::uint64_t) {
     if (fetched.empty() || fetched.back() != file) fetched.push_back(file);
   };
-  EXPECT_EQ(first_pixel(load_idx_set(entry, options)), 5);
+  EXPECT_EQ(first_pixel(load_published(entry, options)), 5);
   EXPECT_EQ(fetched, (std::vector<std::string>{"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"}));
 
   std::filesystem::remove_all(source);
-  EXPECT_EQ(load_idx_set(entry, offline()).labels, (std::vector<std::uint16_t>{0, 1}));
+  EXPECT_EQ(load_published(entry, offline()).labels, (std::vector<std::uint16_t>{0, 1}));
 }
 
 TEST(Registry, DownloadsOnlyWhatTheCacheLacks) {
@@ -224,7 +224,7 @@ TEST(Registry, DownloadsOnlyWhatTheCacheLacks) {
   std::filesystem::create_directories(machine.cache / "diffusion/mnist");
   std::filesystem::rename(source / "train-images-idx3-ubyte.gz",
                           machine.cache / "diffusion/mnist/train-images-idx3-ubyte.gz");
-  EXPECT_EQ(first_pixel(load_idx_set(entry, DataOptions{})), 5);
+  EXPECT_EQ(first_pixel(load_published(entry, DataOptions{})), 5);
 }
 
 TEST(Registry, AFailedDownloadSaysWhatToDoByHand) {
@@ -240,21 +240,21 @@ TEST(Registry, AFailedDownloadSaysWhatToDoByHand) {
     EXPECT_TRUE(contains(error, "--data-dir")) << error.what();
   };
   entry.files[1].md5 = std::string(32, '0');
-  const Error wrong = error_of([&] { load_idx_set(entry, DataOptions{}); });
+  const Error wrong = error_of([&] { load_published(entry, DataOptions{}); });
   EXPECT_EQ(wrong.kind(), ErrorKind::bad_input);
   expect_instructions(wrong);
   EXPECT_FALSE(std::filesystem::exists(cache / "train-labels-idx1-ubyte.gz"));
 
   std::filesystem::remove_all(cache);
   entry.url = "http://127.0.0.1:1/";
-  const Error refused = error_of([&] { load_idx_set(entry, DataOptions{}); });
+  const Error refused = error_of([&] { load_published(entry, DataOptions{}); });
   EXPECT_EQ(refused.kind(), ErrorKind::io);
   expect_instructions(refused);
   EXPECT_TRUE(std::filesystem::is_empty(cache));
 
   std::filesystem::remove_all(machine.cache);
   write_file(machine.cache, {1});
-  const Error blocked = error_of([&] { load_idx_set(entry, DataOptions{}); });
+  const Error blocked = error_of([&] { load_published(entry, DataOptions{}); });
   EXPECT_EQ(blocked.kind(), ErrorKind::io);
   expect_instructions(blocked);
 }

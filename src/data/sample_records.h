@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/prepare.h"
+#include "data/pixel_cache.h"
+#include "data/sample_source.h"
 
 namespace diffusion {
 

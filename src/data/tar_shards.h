@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/prepare.h"
+#include "data/sample_source.h"
 
 namespace diffusion {
 

@@ -1,12 +1,10 @@
 #pragma once
 
-// diffusion eval --bits-per-dimension: options, work and output.
+// diffusion eval --bits-per-dimension: options and work.
 
 #include <CLI/CLI.hpp>
-#include <string_view>
 
 #include "eval/likelihood.h"
-#include "formats/json.h"
 
 namespace diffusion {
 
@@ -22,9 +20,5 @@ void add_likelihood_options(CLI::App& app, LikelihoodRequest& request);
 // compute in f32.
 BitsPerDimension evaluate_likelihood(Model& model, const Dataset& data, const Device& device,
                                      const LikelihoodRequest& request, bool quiet);
-
-// Lines on stdout. `data` is what to call the images.
-void print_likelihood(const BitsPerDimension& bits, std::string_view data);
-Json to_json(const BitsPerDimension& bits);
 
 }  // namespace diffusion

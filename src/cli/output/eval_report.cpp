@@ -5,8 +5,8 @@
 #include <array>
 #include <utility>
 
-#include "cli/commands/eval_likelihood.h"
 #include "cli/options/options.h"
+#include "cli/output/likelihood_report.h"
 
 namespace diffusion {
 

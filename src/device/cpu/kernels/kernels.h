@@ -1,6 +1,6 @@
 #pragma once
 
-// Declarations that table.cpp collects; one implementation per instruction set.
+// Declarations that kernels.cpp collects in a table; one implementation per instruction set.
 
 #include "device/cpu/kernels/table.h"
 

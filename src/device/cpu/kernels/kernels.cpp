@@ -1,7 +1,7 @@
-#include "device/cpu/kernels/table.h"
-
 #include "device/cpu/kernels/kernels.h"
+
 #include "device/cpu/kernels/simd.h"
+#include "device/cpu/kernels/table.h"
 
 namespace diffusion::DIFFUSION_ISA {
 

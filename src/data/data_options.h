@@ -1,0 +1,32 @@
+#pragma once
+
+// What load_data() of registry.h can be asked for, and what it gives.
+
+#include <filesystem>
+#include <string>
+
+#include "data/dataset.h"
+#include "data/download.h"
+#include "data/idx_files.h"
+#include "data/pixel_cache.h"
+#include "data/sample_source.h"
+
+namespace diffusion {
+
+struct DataOptions {
+  std::filesystem::path data_dir = {};  // a folder with NAME/ or with the files themselves; empty: search
+  Split split = Split::train;
+  bool allow_download = true;
+  DownloadProgress progress = {};
+  PrepareOptions prepare = {};  // the form of the images, and how they are decoded
+  int shards = 1, shard = 0;    // only every shards-th image, from number `shard`
+};
+
+// A data set, and what is known of where it came from.
+struct LoadedData {
+  Dataset dataset;
+  std::string kind;   // "image folder", "tar files", ...
+  SourceFacts facts;  // of image folders and tar files; of all images, also of a shard
+};
+
+}  // namespace diffusion

@@ -1,0 +1,46 @@
+#include "data/dataset_table.h"
+
+#include <array>
+
+#include "data/cifar.h"
+#include "data/shapes.h"
+
+namespace diffusion {
+
+std::span<const DatasetEntry> dataset_table() {
+  static const std::array<DatasetEntry, 4> table{
+      DatasetEntry{.name = "fashion-mnist",
+                   .class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+                                   "Sneaker", "Bag", "Ankle boot"},
+                   .form = DatasetForm::idx,
+                   .url = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+                   .files = {{"train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
+                             {"train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"},
+                             {"t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"},
+                             {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}}},
+      DatasetEntry{.name = "mnist",
+                   .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+                   .form = DatasetForm::idx,
+                   .url = "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                   .files = {{"train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"},
+                             {"train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"},
+                             {"t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"},
+                             {"t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"}}},
+      DatasetEntry{.name = "cifar10",
+                   .class_names = {cifar10_class_names().begin(), cifar10_class_names().end()},
+                   .form = DatasetForm::cifar10,
+                   .url = "https://www.cs.toronto.edu/~kriz/",
+                   .files = {{kCifar10Archive, "c32a1d4ab5d03f1284b67883e8d87530"}}},
+      DatasetEntry{.name = "shapes",
+                   .class_names = {shape_names().begin(), shape_names().end()},
+                   .form = DatasetForm::shapes}};
+  return table;
+}
+
+const DatasetEntry* find_dataset(std::string_view name) {
+  for (const DatasetEntry& entry : dataset_table())
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
+}  // namespace diffusion

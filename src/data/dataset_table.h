@@ -1,0 +1,33 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace diffusion {
+
+struct PublishedFile {
+  std::string name;
+  std::string md5;
+};
+
+// How a published set comes; registry.cpp has a load function for each.
+enum class DatasetForm { idx, cifar10, shapes };
+
+// One row of the table of data sets. A new data set is a row (and, if it comes in a new form, a load
+// function).
+struct DatasetEntry {
+  std::string name;
+  std::vector<std::string> class_names;
+  DatasetForm form;
+  std::string url = {};  // the folder of the published files, with the final slash
+  // MD5 sums hold for the published files only, so only downloads are compared.
+  std::vector<PublishedFile> files = {};
+};
+
+// fashion-mnist, mnist, cifar10, shapes.
+std::span<const DatasetEntry> dataset_table();
+const DatasetEntry* find_dataset(std::string_view name);  // nullptr if there is none
+
+}  // namespace diffusion
