@@ -43,7 +43,7 @@ class EvalLikelihood : public ::testing::Test {
   static inline std::unique_ptr<scratch::Folder> folder_;
 };
 
-double value(const Json& object, const char* key) {
+double value_of(const Json& object, const char* key) {
   return to_double(member(object, key, "json"), key);
 }
 
@@ -53,11 +53,11 @@ TEST_F(EvalLikelihood, OfADiscreteModel) {
   EXPECT_EQ(member(bits, "images", "json"), Json(2));
   EXPECT_EQ(member(bits, "given_class", "json"), Json(false));  // the data have no labels
   const Json& bound = member(bits, "variational_bound", "json");
-  EXPECT_NEAR(value(bound, "value"), value(bound, "prior") + value(bound, "steps") + value(bound, "decoder"),
-              1e-9);
-  EXPECT_GT(value(bound, "value"), 8);  // images of pure noise have 8 bits
-  EXPECT_GT(value(member(bits, "ode", "json"), "value"), 8);
-  EXPECT_GT(value(member(bits, "ode", "json"), "standard_error"), 0);
+  EXPECT_NEAR(value_of(bound, "value"),
+              value_of(bound, "prior") + value_of(bound, "steps") + value_of(bound, "decoder"), 1e-9);
+  EXPECT_GT(value_of(bound, "value"), 8);  // images of pure noise have 8 bits
+  EXPECT_GT(value_of(member(bits, "ode", "json"), "value"), 8);
+  EXPECT_GT(value_of(member(bits, "ode", "json"), "standard_error"), 0);
 }
 
 TEST_F(EvalLikelihood, AsTextOfAModelWithoutTimesteps) {

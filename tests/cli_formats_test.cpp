@@ -34,7 +34,7 @@ UNetConfig tiny_config() {
   return c;
 }
 
-Model tiny_model() {
+Model model_of_one_level() {
   ParamStore params(layout_of(tiny_config()));
   params.initialize(11);
   return {tiny_config(),  Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 100)),
@@ -44,7 +44,7 @@ Model tiny_model() {
 
 class CliFormats : public ::testing::Test {
  protected:
-  CliFormats() { write("model", tiny_model()); }
+  CliFormats() { write("model", model_of_one_level()); }
 
   std::string file(std::string_view name) const { return (folder_ / name).string(); }
   void write(const std::string& name, const Model& model) const {
@@ -82,7 +82,7 @@ TEST_F(CliFormats, ConvertedModelsVerifyInEveryPrecision) {
   for (const auto& [name, dtype] :
        {std::pair<std::string, std::string>{"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}}) {
     const Json json = json_of(run({"convert", file("model"), file(name), "--dtype", name, "--json"}));
-    const std::int64_t parameters = tiny_model().params.layout().parameter_count();
+    const std::int64_t parameters = model_of_one_level().params.layout().parameter_count();
     EXPECT_EQ(member(json, "bytes_before", "json"), Json(4 * parameters));
     EXPECT_EQ(member(json, "bytes_after", "json"), Json((name == "f32" ? 4 : 2) * parameters));
     EXPECT_EQ(WeightFiles::open(file(name) + "/unet").dtypes(), std::vector<std::string>{dtype});
@@ -91,7 +91,7 @@ TEST_F(CliFormats, ConvertedModelsVerifyInEveryPrecision) {
     EXPECT_EQ(member(report, "passed", "json"), Json(true));
     for (const Json& check : to_array(member(report, "checks", "json"), "checks"))
       EXPECT_EQ(member(check, "passed", "check"), Json(true)) << dump_json(check);
-    EXPECT_EQ(read_pipeline(file(name)).class_names, tiny_model().class_names);
+    EXPECT_EQ(read_pipeline(file(name)).class_names, model_of_one_level().class_names);
     EXPECT_EQ(read_pipeline(file(name)).null_class, 2);
   }
   EXPECT_EQ(folder_.files().size(), 4u);  // nothing temporary stays
@@ -121,7 +121,7 @@ TEST_F(CliFormats, ConvertRefusesAndLeavesNothing) {
   fs::create_symlink("nowhere", file("dangling"));
   refused(2, {"convert", file("model"), file("dangling")}, {"exists"});
 
-  Model model = tiny_model();
+  Model model = model_of_one_level();
   model.params.values(*model.params.layout().find("conv_in.bias"))[3] = 1e6f;
   write("large", model);
   refused(2, {"convert", file("large"), file("x"), "--dtype", "f16"}, {"conv_in.bias", "65504"});
@@ -174,7 +174,7 @@ TEST_F(CliFormats, TheForwardPassShowsOtherWeightsWithoutAnyHash) {
 
 TEST_F(CliFormats, NumbersThatAreNoneAreCountedByTensor) {
   EXPECT_EQ(run({"verify", file("model")}).code, 0);
-  Model model = tiny_model();
+  Model model = model_of_one_level();
   const std::span<float> values = model.params.values(*model.params.layout().find("conv_out.weight"));
   values[0] = values[7] = std::numeric_limits<float>::quiet_NaN();
   values[9] = -std::numeric_limits<float>::infinity();
@@ -226,7 +226,7 @@ TEST_F(CliFormats, InfoTellsCostSchedulerAndFiles) {
   EXPECT_GT(number("flops"), 2.0 * 9 * 32 * 16 * 64);
   EXPECT_GT(number("activation_bytes"), 2.0 * 16 * 64 * 2);  // two feature maps, in bf16 at least
   EXPECT_GT(number("activation_bytes_of_64"), 64 * 2.0 * 16 * 64 * 2);
-  EXPECT_EQ(number("weight_bytes"), 4 * double(tiny_model().params.layout().parameter_count()));
+  EXPECT_EQ(number("weight_bytes"), 4 * double(model_of_one_level().params.layout().parameter_count()));
   EXPECT_TRUE(member(json, "history", "json").is_null());
 }
 

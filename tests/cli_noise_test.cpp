@@ -86,7 +86,7 @@ NpyArray<float> some_noise(const std::vector<std::int64_t>& dims, std::size_t el
 
 TEST_F(CliNoise, MatchesADoublePrecisionReferenceForGivenNoise) {
   Image image{128, 128, 3, {}};
-  for (int i = 0; i < 128 * 128 * 3; ++i) image.pixels.push_back(std::uint8_t(i * i / 97 + i / 11));
+  for (std::int64_t i = 0; i < 128 * 128 * 3; ++i) image.pixels.push_back(std::uint8_t(i * i / 97 + i / 11));
   write_png(file("in.png"), image);
   const NpyArray<float> noise = some_noise({1, 3, 128, 128}, 3 * 128 * 128);
   write_npy(file("noise.npy"), noise.dims, noise.data);

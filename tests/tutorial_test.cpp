@@ -17,7 +17,7 @@
 namespace diffusion {
 namespace {
 
-std::vector<double> losses_of(const std::filesystem::path& run) {
+std::vector<double> losses_of_tutorial(const std::filesystem::path& run) {
   std::ifstream log(run / "log.jsonl");
   std::vector<double> losses;
   for (std::string line; std::getline(log, line);)
@@ -41,7 +41,7 @@ TEST(Tutorial, FirstFiveHundredLossesLieInThePrintedBand) {
   EXPECT_NE(outcome.err.find("epoch 0 step 0: loss 0."), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("epoch 0 step 500: loss 0."), std::string::npos) << outcome.err;
 
-  const std::vector<double> losses = losses_of(run);
+  const std::vector<double> losses = losses_of_tutorial(run);
   ASSERT_EQ(losses.size(), 501u);
   // A network that answers zero starts at 0.42466; this one starts with small random answers.
   EXPECT_GT(losses[0], 0.40);

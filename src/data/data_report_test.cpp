@@ -8,12 +8,12 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 // Five images of one pixel with two channels.
-Dataset toy() {
+Dataset three_classes() {
   return {"toy", 1, 1, 2, Bytes{0, 10, 255, 10, 0, 10, 51, 20, 255, 10}, {0, 2, 0, 2, 2}, {"a", "b", "c"}};
 }
 
 TEST(DataReport, CountsAveragesAndDuplicates) {
-  const DataReport report = report_on(toy());
+  const DataReport report = report_on(three_classes());
   EXPECT_EQ(report.class_counts, (std::vector<std::int64_t>{2, 0, 3}));
   ASSERT_EQ(report.channels.size(), 2u);
   EXPECT_NEAR(report.channels[0].mean, 112.2, 1e-12);
@@ -24,7 +24,7 @@ TEST(DataReport, CountsAveragesAndDuplicates) {
 }
 
 TEST(DataReport, AShardIsReportedAlone) {
-  const DataReport report = report_on(take_shard(toy(), 2, 0));
+  const DataReport report = report_on(take_shard(three_classes(), 2, 0));
   EXPECT_EQ(report.class_counts, (std::vector<std::int64_t>{2, 0, 1}));
   EXPECT_EQ(report.duplicates, (std::vector<std::pair<int, int>>{{1, 0}}));
   EXPECT_NEAR(report.channels[0].mean, 85, 1e-12);

@@ -13,14 +13,14 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-const Bytes kPixels{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+const Bytes kToyPixels{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
-Dataset toy(const Bytes& pixels = kPixels) {
+Dataset toy(const Bytes& pixels = kToyPixels) {
   return {"toy", 2, 1, 3, pixels, {1, 0}, {"a", "b"}};
 }
 
 // Images are 0, 1, 2, ...
-Dataset numbered(int count) {
+Dataset even_and_odd(int count) {
   Bytes pixels;
   Dataset dataset{"numbered", 1, 1, 1, {}, {}, {"even", "odd"}};
   for (int i = 0; i < count; ++i) {
@@ -85,7 +85,7 @@ TEST(Dataset, FingerprintIsFnv1a) {
 }
 
 TEST(Dataset, ShardsPartTheImagesAndTheirLabels) {
-  const Dataset whole = numbered(11);
+  const Dataset whole = even_and_odd(11);
   std::vector<int> seen;
   for (int k = 0; k < 4; ++k) {
     const Dataset shard = take_shard(whole, 4, k);
@@ -101,12 +101,12 @@ TEST(Dataset, ShardsPartTheImagesAndTheirLabels) {
   std::sort(seen.begin(), seen.end());
   for (int i = 0; i < 11; ++i) EXPECT_EQ(seen.at(std::size_t(i)), i);
   // Without a content hash the fingerprint is that of the images alone.
-  Dataset copy = numbered(1);
+  Dataset copy = even_and_odd(1);
   copy.pixels = Bytes{2, 6, 10};
   copy.labels = {0, 0, 0};
   EXPECT_EQ(take_shard(whole, 4, 2).fingerprint(), copy.fingerprint());
 
-  EXPECT_EQ(take_shard(numbered(3), 3, 2).count(), 1);
+  EXPECT_EQ(take_shard(even_and_odd(3), 3, 2).count(), 1);
   for (const auto& [n, k] : std::vector<std::pair<int, int>>{{0, 0}, {2, 2}, {2, -1}, {-1, 0}, {12, 0}})
     EXPECT_THROW(take_shard(whole, n, k), Error) << n << " " << k;
 }

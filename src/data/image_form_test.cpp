@@ -7,7 +7,7 @@
 namespace diffusion {
 namespace {
 
-Image flat(int width, int height, std::vector<std::uint8_t> color) {
+Image one_colored(int width, int height, std::vector<std::uint8_t> color) {
   Image image{width, height, int(color.size()), {}};
   for (int p = 0; p < width * height; ++p)
     image.pixels.insert(image.pixels.end(), color.begin(), color.end());
@@ -19,8 +19,9 @@ TEST(ImageForm, FitsEveryShapeIntoEveryOther) {
        std::vector<std::array<int, 2>>{{1, 1}, {7, 300}, {300, 7}, {64, 48}, {5, 5}})
     for (const auto& [to_height, to_width] :
          std::vector<std::array<int, 2>>{{1, 1}, {8, 8}, {48, 64}, {3, 9}, {31, 17}}) {
-      const Image image = fit_image(flat(width, height, {10, 20, 30}), {to_height, to_width, 3});
-      EXPECT_EQ(image, flat(to_width, to_height, {10, 20, 30})) << width << " " << height << " " << to_width;
+      const Image image = fit_image(one_colored(width, height, {10, 20, 30}), {to_height, to_width, 3});
+      EXPECT_EQ(image, one_colored(to_width, to_height, {10, 20, 30}))
+          << width << " " << height << " " << to_width;
     }
 }
 
@@ -33,17 +34,17 @@ TEST(ImageForm, TakesTheMiddle) {
 }
 
 TEST(ImageForm, ChannelsAndBackground) {
-  const Image clear = flat(2, 2, {9, 9, 9, 0}), gray = flat(2, 2, {100});
-  EXPECT_EQ(fit_image(clear, {2, 2, 3}), flat(2, 2, {255, 255, 255}));
-  EXPECT_EQ(fit_image(clear, {2, 2, 3, {1, 2, 3}}), flat(2, 2, {1, 2, 3}));
-  EXPECT_EQ(fit_image(clear, {2, 2, 1, {0, 0, 0}}), flat(2, 2, {0}));
+  const Image clear = one_colored(2, 2, {9, 9, 9, 0}), gray = one_colored(2, 2, {100});
+  EXPECT_EQ(fit_image(clear, {2, 2, 3}), one_colored(2, 2, {255, 255, 255}));
+  EXPECT_EQ(fit_image(clear, {2, 2, 3, {1, 2, 3}}), one_colored(2, 2, {1, 2, 3}));
+  EXPECT_EQ(fit_image(clear, {2, 2, 1, {0, 0, 0}}), one_colored(2, 2, {0}));
   EXPECT_EQ(fit_image(clear, {2, 2, 4}).pixels[3], 0);
-  EXPECT_EQ(fit_image(gray, {2, 2, 3}), flat(2, 2, {100, 100, 100}));
-  EXPECT_EQ(fit_image(gray, {2, 2, 4}), flat(2, 2, {100, 100, 100, 255}));
+  EXPECT_EQ(fit_image(gray, {2, 2, 3}), one_colored(2, 2, {100, 100, 100}));
+  EXPECT_EQ(fit_image(gray, {2, 2, 4}), one_colored(2, 2, {100, 100, 100, 255}));
 }
 
 TEST(ImageForm, RefusesWhatWouldBeTooLong) {
-  EXPECT_THROW(fit_image(flat(1, 100'000, {0}), {8192, 8192, 1}), Error);
+  EXPECT_THROW(fit_image(one_colored(1, 100'000, {0}), {8192, 8192, 1}), Error);
 }
 
 TEST(ImageForm, Validation) {

@@ -13,7 +13,7 @@ namespace diffusion {
 namespace {
 
 constexpr int kSamples = 20000;
-const NoiseSchedule kSchedule = make_schedule(ScheduleKind::linear, 12, 0.01, 0.4);
+const NoiseSchedule kShortSchedule = make_schedule(ScheduleKind::linear, 12, 0.01, 0.4);
 
 std::vector<double> normals(Stream stream, std::uint32_t step, int count = kSamples) {
   std::vector<double> noise(std::size_t(count), 0.0);
@@ -25,7 +25,7 @@ std::vector<double> normals(Stream stream, std::uint32_t step, int count = kSamp
 std::vector<double> walk(int t, int shift = 0) {
   std::vector<double> x(kSamples, 0.7);
   for (int s = 0; s <= t; ++s)
-    markov_step(kSchedule, s + shift, normals(Stream::markov_noise, std::uint32_t(s)), x);
+    markov_step(kShortSchedule, s + shift, normals(Stream::markov_noise, std::uint32_t(s)), x);
   return x;
 }
 
@@ -33,7 +33,7 @@ std::vector<double> jump(int t) {
   const std::vector<double> x0(kSamples, 0.7);
   const std::vector<int> timesteps(kSamples, t);
   std::vector<double> x(kSamples);
-  q_sample(kSchedule, x0, timesteps, normals(Stream::train_noise, std::uint32_t(t)), x);
+  q_sample(kShortSchedule, x0, timesteps, normals(Stream::train_noise, std::uint32_t(t)), x);
   return x;
 }
 
@@ -60,7 +60,7 @@ TEST(ForwardProcessTest, MarkovChainAgreesWithTheJumpInDistribution) {
     double mean = 0, variance = 0;
     for (const double value : x) mean += value / kSamples;
     for (const double value : x) variance += (value - mean) * (value - mean) / kSamples;
-    const double a = kSchedule.alpha_cumprod(t);
+    const double a = kShortSchedule.alpha_cumprod(t);
     EXPECT_NEAR(mean, std::sqrt(a) * 0.7, 4 * std::sqrt((1 - a) / kSamples)) << "t = " << t;
     EXPECT_NEAR(variance, 1 - a, 4 * (1 - a) * std::sqrt(2.0 / kSamples)) << "t = " << t;
   }
@@ -75,17 +75,17 @@ TEST(ForwardProcessTest, TheComparisonSeesABetaThatIsOffByOne) {
 // The chain is linear: its response to x_0 alone and to the noise of each step alone gives mean and variance
 // exactly.
 TEST(ForwardProcessTest, MarkovChainHasExactlyTheMomentsOfTheJump) {
-  for (int t = 0; t < kSchedule.num_train_timesteps; ++t) {
+  for (int t = 0; t < kShortSchedule.num_train_timesteps; ++t) {
     double variance = 0;
     for (int impulse = -1; impulse <= t; ++impulse) {
       std::vector<double> x{impulse == -1 ? 1.0 : 0.0};
-      for (int s = 0; s <= t; ++s) markov_step(kSchedule, s, std::vector{s == impulse ? 1.0 : 0.0}, x);
+      for (int s = 0; s <= t; ++s) markov_step(kShortSchedule, s, std::vector{s == impulse ? 1.0 : 0.0}, x);
       if (impulse == -1)
-        EXPECT_NEAR(x[0], std::sqrt(kSchedule.alpha_cumprod(t)), 1e-14);
+        EXPECT_NEAR(x[0], std::sqrt(kShortSchedule.alpha_cumprod(t)), 1e-14);
       else
         variance += x[0] * x[0];
     }
-    EXPECT_NEAR(variance, 1 - kSchedule.alpha_cumprod(t), 1e-14);
+    EXPECT_NEAR(variance, 1 - kShortSchedule.alpha_cumprod(t), 1e-14);
   }
 }
 
@@ -94,9 +94,9 @@ TEST(ForwardProcessTest, QSampleTakesATimestepPerSampleAndWorksInPlace) {
   std::vector<double> x{1, -0.5, 0.25, -1};
   const std::vector<double> x0 = x;
   const std::vector<int> timesteps{0, 11};
-  q_sample(kSchedule, x, timesteps, noise, x);
+  q_sample(kShortSchedule, x, timesteps, noise, x);
   for (std::size_t i = 0; i < 4; ++i) {
-    const double a = kSchedule.alphas_cumprod[i < 2 ? 0 : 11];
+    const double a = kShortSchedule.alphas_cumprod[i < 2 ? 0 : 11];
     EXPECT_DOUBLE_EQ(x[i], std::sqrt(a) * x0[i] + std::sqrt(1 - a) * noise[i]);
   }
 }
@@ -104,11 +104,11 @@ TEST(ForwardProcessTest, QSampleTakesATimestepPerSampleAndWorksInPlace) {
 TEST(ForwardProcessTest, TrainingInputIsQSampleAndTargetIsWhatTheNetworkPredicts) {
   const std::vector<float> y{-1, 0.25f, 1}, noise{0.5f, -2, 1.25f};
   for (const Objective objective : {Objective::epsilon, Objective::v, Objective::x0}) {
-    const Preconditioner preconditioner(objective, kSchedule);
+    const Preconditioner preconditioner(objective, kShortSchedule);
     for (const int t : {0, 6, 11}) {
       std::vector<float> input(3), target(3);
-      network_input_and_target(preconditioner, kSchedule.sigma(t), y, noise, input, target);
-      const double a = kSchedule.alpha_cumprod(t), signal = std::sqrt(a), sigma_vp = std::sqrt(1 - a);
+      network_input_and_target(preconditioner, kShortSchedule.sigma(t), y, noise, input, target);
+      const double a = kShortSchedule.alpha_cumprod(t), signal = std::sqrt(a), sigma_vp = std::sqrt(1 - a);
       for (std::size_t i = 0; i < 3; ++i) {
         EXPECT_NEAR(input[i], signal * y[i] + sigma_vp * noise[i], 3e-7);
         const double expected = objective == Objective::epsilon ? noise[i]
@@ -138,17 +138,17 @@ TEST(ForwardProcessTest, RefusesSizesAndTimestepsThatDoNotFit) {
   const std::vector<double> four(4), three(3);
   std::vector<double> out(4);
   const std::vector<int> two_timesteps{0, 1}, three_timesteps{0, 1, 2}, outside{0, 12}, negative{-1};
-  EXPECT_THROW(q_sample(kSchedule, four, three_timesteps, four, out), Error);
-  EXPECT_THROW(q_sample(kSchedule, four, {}, four, out), Error);
-  EXPECT_THROW(q_sample(kSchedule, four, two_timesteps, three, out), Error);
-  EXPECT_THROW(q_sample(kSchedule, four, two_timesteps, four, std::span(out).first(3)), Error);
-  EXPECT_THROW(q_sample(kSchedule, four, outside, four, out), Error);
-  EXPECT_THROW(q_sample(kSchedule, four, negative, four, out), Error);
-  EXPECT_THROW(markov_step(kSchedule, 12, four, out), Error);
-  EXPECT_THROW(markov_step(kSchedule, -1, four, out), Error);
-  EXPECT_THROW(markov_step(kSchedule, 0, three, out), Error);
+  EXPECT_THROW(q_sample(kShortSchedule, four, three_timesteps, four, out), Error);
+  EXPECT_THROW(q_sample(kShortSchedule, four, {}, four, out), Error);
+  EXPECT_THROW(q_sample(kShortSchedule, four, two_timesteps, three, out), Error);
+  EXPECT_THROW(q_sample(kShortSchedule, four, two_timesteps, four, std::span(out).first(3)), Error);
+  EXPECT_THROW(q_sample(kShortSchedule, four, outside, four, out), Error);
+  EXPECT_THROW(q_sample(kShortSchedule, four, negative, four, out), Error);
+  EXPECT_THROW(markov_step(kShortSchedule, 12, four, out), Error);
+  EXPECT_THROW(markov_step(kShortSchedule, -1, four, out), Error);
+  EXPECT_THROW(markov_step(kShortSchedule, 0, three, out), Error);
 
-  const Preconditioner preconditioner(Objective::v, kSchedule);
+  const Preconditioner preconditioner(Objective::v, kShortSchedule);
   const std::vector<float> y(4), short_noise(3);
   std::vector<float> input(4), target(4);
   EXPECT_THROW(network_input_and_target(preconditioner, 1, y, short_noise, input, target), Error);

@@ -10,7 +10,7 @@
 namespace diffusion {
 namespace {
 
-UNetConfig tiny_config() {
+UNetConfig golden_config() {
   UNetConfig c;
   c.in_channels = c.out_channels = 1;
   c.block_out_channels = {16, 16};
@@ -30,7 +30,7 @@ Model model_of(const UNetConfig& config) {
 }
 
 TEST(GoldenPass, SurvivesItsJsonAndIsReproduced) {
-  Model model = model_of(tiny_config());
+  Model model = model_of(golden_config());
   const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
   const GoldenPass pass = make_golden_pass(model, *device);
   EXPECT_EQ(pass.size, (std::array<int, 2>{32, 16}));  // 64 is more than needed
@@ -46,7 +46,7 @@ TEST(GoldenPass, SurvivesItsJsonAndIsReproduced) {
 }
 
 TEST(GoldenPass, OtherWeightsAndOtherDevicesAreToldApart) {
-  Model model = model_of(tiny_config());
+  Model model = model_of(golden_config());
   const GoldenPass pass = make_golden_pass(model, *make_cpu_device(Precision::f32));
   const double exact = largest_difference(pass, make_golden_pass(model, *make_reference_device()));
   EXPECT_LT(exact, kGoldenTolerance / 30);
@@ -57,7 +57,8 @@ TEST(GoldenPass, OtherWeightsAndOtherDevicesAreToldApart) {
 }
 
 TEST(GoldenPass, EveryKindOfNetworkHasOne) {
-  UNetConfig table = tiny_config(), vector = tiny_config(), fourier = tiny_config(), learned = tiny_config();
+  UNetConfig table = golden_config(), vector = golden_config(), fourier = golden_config(),
+             learned = golden_config();
   table.class_embed_type = ClassEmbedding::table;
   table.num_class_embeds = 3;
   vector.class_embed_type = ClassEmbedding::identity;

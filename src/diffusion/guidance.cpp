@@ -13,7 +13,7 @@ namespace diffusion {
 
 namespace {
 
-void require(bool holds, const std::string& message) {
+void require_usable(bool holds, const std::string& message) {
   if (!holds) throw Error(ErrorKind::usage, message);
 }
 
@@ -51,15 +51,15 @@ Denoiser guide(Denoiser strong, Denoiser weak, const Guidance& g, std::size_t el
 }  // namespace
 
 void check_guidance(const Guidance& g, std::size_t elements_per_image) {
-  require(std::isfinite(g.scale), fmt::format("The guidance scale is {}; it must be finite.", g.scale));
-  require(g.sigma_low >= 0 && g.sigma_low < g.sigma_high,
+  require_usable(std::isfinite(g.scale), fmt::format("The guidance scale is {}; it must be finite.", g.scale));
+  require_usable(g.sigma_low >= 0 && g.sigma_low < g.sigma_high,
           fmt::format("Guidance between the noise levels {} and {} is not possible; they must not be "
                       "negative and the first "
                       "must be less than the second.",
                       g.sigma_low, g.sigma_high));
-  require(g.rescale >= 0 && g.rescale <= 1,
+  require_usable(g.rescale >= 0 && g.rescale <= 1,
           fmt::format("The guidance rescale is {}; accepted are 0 to 1.", g.rescale));
-  require(g.rescale == 0 || elements_per_image > 0, "Guidance with rescale must know the size of an image.");
+  require_usable(g.rescale == 0 || elements_per_image > 0, "Guidance with rescale must know the size of an image.");
 }
 
 GuidanceRows guidance_rows(const Guidance& g, double sigma) {
@@ -70,7 +70,7 @@ GuidanceRows guidance_rows(const Guidance& g, double sigma) {
 
 void guide_estimate(const Guidance& g, std::span<const double> strong, std::span<double> weak,
                     std::size_t elements_per_image) {
-  require(g.rescale == 0 || (elements_per_image > 0 && weak.size() % elements_per_image == 0),
+  require_usable(g.rescale == 0 || (elements_per_image > 0 && weak.size() % elements_per_image == 0),
           fmt::format("{} elements are not whole images of {} elements.", weak.size(), elements_per_image));
   for (std::size_t i = 0; i < weak.size(); ++i) weak[i] += g.scale * (strong[i] - weak[i]);
   if (g.rescale == 0) return;
@@ -85,22 +85,22 @@ void guide_estimate(const Guidance& g, std::span<const double> strong, std::span
 }
 
 DenoisedLimit clip_limit(double low, double high) {
-  require(low < high,
-          fmt::format("Clipping to [{}, {}] is not possible; low must be less than high.", low, high));
+  require_usable(low < high,
+                 fmt::format("Clipping to [{}, {}] is not possible; low must be less than high.", low, high));
   return [=](std::span<double> denoised) {
     for (double& value : denoised) value = std::clamp(value, low, high);
   };
 }
 
 DenoisedLimit dynamic_threshold_limit(std::size_t elements_per_image, double ratio, double max_value) {
-  require(ratio >= 0 && ratio <= 1,
-          fmt::format("The ratio of dynamic thresholding is {}; accepted are 0 to 1.", ratio));
-  require(max_value >= 1,
-          fmt::format("The largest threshold of dynamic thresholding is {}; accepted are 1 and more.",
-                      max_value));
-  require(elements_per_image > 0, "Dynamic thresholding must know the size of an image.");
+  require_usable(ratio >= 0 && ratio <= 1,
+                 fmt::format("The ratio of dynamic thresholding is {}; accepted are 0 to 1.", ratio));
+  require_usable(max_value >= 1,
+                 fmt::format("The largest threshold of dynamic thresholding is {}; accepted are 1 and more.",
+                             max_value));
+  require_usable(elements_per_image > 0, "Dynamic thresholding must know the size of an image.");
   return [=](std::span<double> denoised) {
-    require(
+    require_usable(
         denoised.size() % elements_per_image == 0,
         fmt::format("{} elements are not whole images of {} elements.", denoised.size(), elements_per_image));
     std::vector<double> magnitudes(elements_per_image);

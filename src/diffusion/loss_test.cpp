@@ -12,7 +12,7 @@
 namespace diffusion {
 namespace {
 
-constexpr LossKind kAllKinds[] = {LossKind::mse, LossKind::huber, LossKind::l1};
+constexpr LossKind kAllLosses[] = {LossKind::mse, LossKind::huber, LossKind::l1};
 const std::vector<double> kOne{1};
 
 TEST(LossTest, HandValues) {
@@ -31,7 +31,7 @@ TEST(LossTest, GradientIsTheFiniteDifference) {
   fill_normal({.seed = 5, .sample = 1}, std::span(prediction));
   fill_normal({.seed = 5, .sample = 2}, std::span(target));
   const std::vector<double> weight{0.3, 1, 2.5};
-  for (const LossKind kind : kAllKinds) {
+  for (const LossKind kind : kAllLosses) {
     std::vector<float> grad(24);
     loss_and_grad(kind, prediction, target, weight, grad);
     for (std::size_t i = 0; i < prediction.size(); ++i) {
@@ -76,7 +76,7 @@ TEST(LossTest, SumsInDouble) {
 
 TEST(LossTest, NonFiniteValuesReachLossAndGradient) {
   const std::vector<float> target{0, 0};
-  for (const LossKind kind : kAllKinds)
+  for (const LossKind kind : kAllLosses)
     for (const float bad :
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       std::vector<float> grad(2);
@@ -98,7 +98,7 @@ TEST(LossTest, RefusesSizesThatDoNotFit) {
 }
 
 TEST(LossTest, NamesGoBothWays) {
-  for (const LossKind kind : kAllKinds) EXPECT_EQ(parse_loss_kind(to_string(kind)), kind);
+  for (const LossKind kind : kAllLosses) EXPECT_EQ(parse_loss_kind(to_string(kind)), kind);
   EXPECT_THROW(parse_loss_kind("l2"), Error);
 }
 

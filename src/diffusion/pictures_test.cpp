@@ -89,7 +89,7 @@ TEST(NoisePictures, TakeNoiseInPlanes) {
   EXPECT_THROW(noise_pictures(image, schedule, Ints{60}, std::span(noise).first(5)), Error);
 }
 
-Model tiny_model(Preconditioner preconditioner) {
+Model model_with(Preconditioner preconditioner) {
   UNetConfig config;
   config.sample_size = {8, 8};
   config.in_channels = config.out_channels = 1;
@@ -104,7 +104,7 @@ Model tiny_model(Preconditioner preconditioner) {
 
 class DenoisingFramesOf : public ::testing::TestWithParam<Objective> {
  protected:
-  Model model = tiny_model(GetParam() == Objective::edm
+  Model model = model_with(GetParam() == Objective::edm
                                ? Preconditioner(EdmParameters{})
                                : Preconditioner(GetParam(), make_schedule(ScheduleKind::cosine, 100)));
   GenerateOptions options = [] {

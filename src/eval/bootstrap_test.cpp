@@ -13,7 +13,7 @@
 namespace diffusion {
 namespace {
 
-FeatureSet random_features(int count, int width, std::uint32_t number, double shift = 0) {
+FeatureSet shifted_features(int count, int width, std::uint32_t number, double shift = 0) {
   FeatureSet set{count, width, std::vector<float>(std::size_t(count) * std::size_t(width))};
   fill_normal({6, Stream::init, number, 0}, set.values);
   for (float& v : set.values) v += float(shift);
@@ -55,14 +55,14 @@ TEST(Bootstrap, FrechetIntervalIsThatOfFreshSets) {
   std::vector<double> fresh;
   for (std::uint32_t i = 0; i < kFresh; ++i)
     fresh.push_back(
-        frechet_distance(random_features(300, 4, 2 * i), random_features(300, 4, 2 * i + 1, 0.3)));
+        frechet_distance(shifted_features(300, 4, 2 * i), shifted_features(300, 4, 2 * i + 1, 0.3)));
   const double width = quantile(fresh, 0.95) - quantile(fresh, 0.05), middle = quantile(fresh, 0.5);
   int covered = 0;
   double mean_width = 0;
   constexpr int kTried = 20;
   for (std::uint32_t i = 0; i < kTried; ++i) {
     const Score score =
-        bootstrap_frechet(random_features(300, 4, 2 * i), random_features(300, 4, 2 * i + 1, 0.3), 100, i);
+        bootstrap_frechet(shifted_features(300, 4, 2 * i), shifted_features(300, 4, 2 * i + 1, 0.3), 100, i);
     EXPECT_EQ(score.value, fresh[i]);
     EXPECT_LT(score.interval.low, score.value);
     EXPECT_GT(score.interval.high, score.value);
@@ -75,7 +75,7 @@ TEST(Bootstrap, FrechetIntervalIsThatOfFreshSets) {
   double mean_width_of_few = 0;
   for (std::uint32_t i = 0; i < kTried; ++i) {
     const Score score =
-        bootstrap_frechet(random_features(300, 4, 2 * i), random_features(300, 4, 2 * i + 1, 0.3), 10, i);
+        bootstrap_frechet(shifted_features(300, 4, 2 * i), shifted_features(300, 4, 2 * i + 1, 0.3), 10, i);
     EXPECT_EQ(score.value, fresh[i]);
     mean_width_of_few += (score.interval.high - score.interval.low) / kTried;
   }

@@ -11,7 +11,7 @@
 namespace diffusion {
 namespace {
 
-FeatureSet random_features(int count, int width, std::uint32_t number, double scale = 1, double shift = 0) {
+FeatureSet scaled_features(int count, int width, std::uint32_t number, double scale = 1, double shift = 0) {
   FeatureSet set{count, width, std::vector<float>(std::size_t(count) * std::size_t(width))};
   fill_normal({3, Stream::init, number, 0}, set.values);
   for (float& v : set.values) v = float(double(v) * scale + shift);
@@ -28,7 +28,7 @@ TEST(Frechet, MeanAndCovarianceByHand) {
 }
 
 TEST(Frechet, BlocksAndCountsAreTheSameAsRows) {
-  const FeatureSet rows = random_features(150, 7, 0);
+  const FeatureSet rows = scaled_features(150, 7, 0);
   std::vector<int> times(150, 1);
   times[3] = 0;
   times[70] = 4;
@@ -72,7 +72,7 @@ TEST(Frechet, DiagonalGaussiansByFormula) {
 }
 
 TEST(Frechet, ScalesAndShifts) {
-  const FeatureSet x = random_features(300, 20, 1), y = random_features(200, 20, 2, 1.5, 0.25);
+  const FeatureSet x = scaled_features(300, 20, 1), y = scaled_features(200, 20, 2, 1.5, 0.25);
   const double distance = frechet_distance(x, y);
   FeatureSet x3 = x, y3 = y;
   for (float& v : x3.values) v *= 4;
@@ -84,7 +84,7 @@ TEST(Frechet, ScalesAndShifts) {
 
 // A set and its move differ by the move alone, also with fewer images than features.
 TEST(Frechet, MovedSetsOfLowRank) {
-  const FeatureSet x = random_features(10, 128, 3);
+  const FeatureSet x = scaled_features(10, 128, 3);
   FeatureSet y = x;
   for (float& v : y.values) v += 0.5f;
   EXPECT_NEAR(frechet_distance(x, y), 0.25 * 128, 1e-5);
@@ -99,9 +99,9 @@ TEST(Frechet, Refusals) {
     }
     return ErrorKind::internal;
   };
-  const FeatureSet good = random_features(5, 3, 0);
-  EXPECT_EQ(kind([&] { frechet_distance(good, random_features(5, 4, 0)); }), ErrorKind::usage);
-  EXPECT_EQ(kind([&] { frechet_distance(good, random_features(1, 3, 0)); }), ErrorKind::usage);
+  const FeatureSet good = scaled_features(5, 3, 0);
+  EXPECT_EQ(kind([&] { frechet_distance(good, scaled_features(5, 4, 0)); }), ErrorKind::usage);
+  EXPECT_EQ(kind([&] { frechet_distance(good, scaled_features(1, 3, 0)); }), ErrorKind::usage);
   EXPECT_EQ(kind([&] { frechet_distance(FeatureSet{}, good); }), ErrorKind::usage);
   EXPECT_EQ(kind([&] { frechet_distance(FeatureSet{5, 3, {1, 2}}, good); }), ErrorKind::usage);
   EXPECT_EQ(kind([&] {

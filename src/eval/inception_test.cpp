@@ -80,7 +80,7 @@ std::vector<std::uint8_t> image(std::uint32_t number, int height, int width, int
   return pixels;
 }
 
-std::vector<float> golden(const std::string& name) {
+std::vector<float> golden_tensor(const std::string& name) {
   static const SafetensorsFile file =
       SafetensorsFile::open(DIFFUSION_SOURCE_DIR "/tests/golden/inception.safetensors");
   std::vector<float> values(std::size_t(file.find(name)->elements()));
@@ -120,7 +120,7 @@ TEST_F(Inception, FeaturesAreThoseOfTorchFidelity) {
                                       image(kImage + std::uint32_t(k), height, width, channels),
                                       {},
                                       {}});
-    const std::vector<float> theirs = golden("features." + std::to_string(k));
+    const std::vector<float> theirs = golden_tensor("features." + std::to_string(k));
     ASSERT_EQ(ours.values.size(), theirs.size());
     double mean = 0, difference = 0;
     for (std::size_t i = 0; i < theirs.size(); ++i) {
@@ -138,7 +138,7 @@ TEST(InceptionResize, IsThatOfTensorFlow1) {
     const auto pixels = image(kImage + std::uint32_t(k), height, width, channels);
     std::vector<float> resized(std::size_t(channels) * 299 * 299);
     resize_as_tensorflow1(pixels, height, width, channels, 299, 299, resized);
-    const std::vector<float> theirs = golden("resized." + std::to_string(k));
+    const std::vector<float> theirs = golden_tensor("resized." + std::to_string(k));
     ASSERT_EQ(theirs.size(), std::size_t(channels) * 400);
     for (std::size_t i = 0; i < theirs.size(); ++i)
       EXPECT_NEAR(resized[i / 400 * 299 * 299 + i % 400 / 20 * 15 * 299 + i % 20 * 15], theirs[i], 1e-5)
@@ -156,7 +156,7 @@ TEST_F(Inception, FrechetDistancesAreThoseOfTorchFidelity) {
         pixels.push_back(std::uint8_t(byte * (k + 1) / kSet / (which == 2 ? 2 : 1)));
     sets.push_back(features({"a set", 32, 32, 3, std::move(pixels), {}, {}}));
   }
-  const std::vector<float> theirs = golden("distances");
+  const std::vector<float> theirs = golden_tensor("distances");
   EXPECT_NEAR(frechet_distance(sets[0], sets[1]), theirs[0], 0.01);
   EXPECT_NEAR(frechet_distance(sets[0], sets[2]), theirs[1], 0.01);
 }

@@ -22,7 +22,7 @@ Dataset noise(int count, int side, int channels, std::uint32_t seed) {
   return {"noise", side, side, channels, std::move(pixels), {}, {}};
 }
 
-FeatureSet random_features(int count, int width, std::uint32_t number) {
+FeatureSet features_to_search(int count, int width, std::uint32_t number) {
   FeatureSet set{count, width, std::vector<float>(std::size_t(count) * std::size_t(width))};
   fill_normal({5, Stream::init, number, 0}, set.values);
   return set;
@@ -90,8 +90,8 @@ TEST(Nearest, EqualOnesInOrder) {
 }
 
 TEST(Nearest, InFeatures) {
-  FeatureSet features = random_features(20, 6, 1);
-  const FeatureSet among = random_features(700, 6, 2);
+  FeatureSet features = features_to_search(20, 6, 1);
+  const FeatureSet among = features_to_search(700, 6, 2);
   std::ranges::copy(among.row(699), features.values.begin());
   const Neighbors neighbors = nearest_in_features(features, among, 1);
   EXPECT_EQ(neighbors.of(0)[0].index, 699);
@@ -126,8 +126,8 @@ TEST(Nearest, Refusals) {
   EXPECT_EQ(error_of([&] { nearest_in_pixels(images, colors, 1); }).kind(), ErrorKind::usage);
   EXPECT_EQ(error_of([&] { nearest_in_pixels(images, none, 1); }).kind(), ErrorKind::usage);
   EXPECT_EQ(error_of([&] { nearest_in_pixels(none, images, 1); }).kind(), ErrorKind::usage);
-  FeatureSet features = random_features(4, 2, 8);
-  EXPECT_EQ(error_of([&] { nearest_in_features(features, random_features(4, 3, 9), 1); }).kind(),
+  FeatureSet features = features_to_search(4, 2, 8);
+  EXPECT_EQ(error_of([&] { nearest_in_features(features, features_to_search(4, 3, 9), 1); }).kind(),
             ErrorKind::usage);
   features.values[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(error_of([&] { nearest_in_features(features, features, 1); }).kind(), ErrorKind::non_finite);

@@ -18,23 +18,23 @@
 namespace diffusion {
 namespace {
 
-constexpr const char* kFile = DIFFUSION_SOURCE_DIR "/tests/golden/likelihood.json";
+constexpr const char* kLikelihoodFile = DIFFUSION_SOURCE_DIR "/tests/golden/likelihood.json";
 constexpr DdpmVariance kPosterior = DdpmVariance::posterior, kBeta = DdpmVariance::beta;
 
-const Json& golden(std::string_view key) {
-  static const Json json = parse_json(read_text_file(kFile, 1 << 20), kFile);
-  return member(json, key, kFile);
+const Json& likelihood_golden(std::string_view key) {
+  static const Json json = parse_json(read_text_file(kLikelihoodFile, 1 << 20), kLikelihoodFile);
+  return member(json, key, kLikelihoodFile);
 }
 
-double number(const Json& object, std::string_view key) {
-  return to_double(member(object, key, kFile), kFile);
+double number_of(const Json& object, std::string_view key) {
+  return to_double(member(object, key, kLikelihoodFile), kLikelihoodFile);
 }
 int whole(const Json& object, std::string_view key) {
-  return int(to_int(member(object, key, kFile), kFile));
+  return int(to_int(member(object, key, kLikelihoodFile), kLikelihoodFile));
 }
 
 NoiseSchedule schedule_of(const Json& c, ScheduleKind kind) {
-  return make_schedule(kind, whole(c, "T"), number(c, "beta_start"), number(c, "beta_end"));
+  return make_schedule(kind, whole(c, "T"), number_of(c, "beta_start"), number_of(c, "beta_end"));
 }
 
 // D that is exact for data N(mean, std^2).
@@ -49,30 +49,30 @@ LevelDenoiser gaussian_denoiser(double mean, double std) {
 }
 
 TEST(VariationalBound, TermsOfThePapers) {
-  for (const Json& c : to_array(golden("steps"), kFile)) {
-    const NoiseSchedule schedule =
-        schedule_of(c, parse_schedule_kind(to_string(member(c, "schedule", kFile), kFile)));
-    for (const Json& term : to_array(member(c, "terms", kFile), kFile)) {
-      const double squared_error = std::pow(number(term, "x0") - number(term, "estimate"), 2);
+  for (const Json& c : to_array(likelihood_golden("steps"), kLikelihoodFile)) {
+    const NoiseSchedule schedule = schedule_of(
+        c, parse_schedule_kind(to_string(member(c, "schedule", kLikelihoodFile), kLikelihoodFile)));
+    for (const Json& term : to_array(member(c, "terms", kLikelihoodFile), kLikelihoodFile)) {
+      const double squared_error = std::pow(number_of(term, "x0") - number_of(term, "estimate"), 2);
       const int t = whole(term, "t");
-      const double posterior = number(term, "posterior"), beta = number(term, "beta");
+      const double posterior = number_of(term, "posterior"), beta = number_of(term, "beta");
       EXPECT_NEAR(step_divergence(schedule, t, kPosterior, squared_error), posterior, 1e-9 * posterior) << t;
       EXPECT_NEAR(step_divergence(schedule, t, kBeta, squared_error), beta, 1e-9 * beta) << t;
     }
-    for (const Json& prior : to_array(member(c, "prior", kFile), kFile))
-      EXPECT_NEAR(prior_divergence(schedule, number(prior, "x0")), number(prior, "kl"), 1e-10);
-    EXPECT_NEAR(decoder_std(schedule, kPosterior), number(c, "decoder_std"), 1e-12);
+    for (const Json& prior : to_array(member(c, "prior", kLikelihoodFile), kLikelihoodFile))
+      EXPECT_NEAR(prior_divergence(schedule, number_of(prior, "x0")), number_of(prior, "kl"), 1e-10);
+    EXPECT_NEAR(decoder_std(schedule, kPosterior), number_of(c, "decoder_std"), 1e-12);
     EXPECT_EQ(decoder_std(schedule, kBeta), std::sqrt(schedule.beta(0)));
   }
 }
 
 TEST(VariationalBound, DiscretizedGaussianFarIntoTheTails) {
   double lowest = 0;
-  for (const Json& c : to_array(golden("decoder"), kFile)) {
-    const double expected = number(c, "log_probability"), level = whole(c, "level") / 127.5 - 1;
-    EXPECT_NEAR(discretized_gaussian_log_probability(level, number(c, "mean"), number(c, "std")), expected,
-                1e-9 * std::abs(expected) + 1e-14)
-        << whole(c, "level") << " " << number(c, "mean") << " " << number(c, "std");
+  for (const Json& c : to_array(likelihood_golden("decoder"), kLikelihoodFile)) {
+    const double expected = number_of(c, "log_probability"), level = whole(c, "level") / 127.5 - 1;
+    EXPECT_NEAR(discretized_gaussian_log_probability(level, number_of(c, "mean"), number_of(c, "std")),
+                expected, 1e-9 * std::abs(expected) + 1e-14)
+        << whole(c, "level") << " " << number_of(c, "mean") << " " << number_of(c, "std");
     lowest = std::min(lowest, expected);
   }
   EXPECT_LT(lowest, -1e4);  // where the mass itself is 0 in double
@@ -108,22 +108,22 @@ Mean mean_of(const std::vector<VariationalBound>& bounds, double size) {
 // Expectations and divergences of the golden are integrals in one dimension. Every number here has a noise of
 // its own.
 TEST(VariationalBound, OfGaussianDataIsTheIntegral) {
-  const Json& g = golden("gaussian");
+  const Json& g = likelihood_golden("gaussian");
   const NoiseSchedule schedule = schedule_of(g, ScheduleKind::linear);
-  const LevelDenoiser denoise = gaussian_denoiser(number(g, "mean"), number(g, "std"));
+  const LevelDenoiser denoise = gaussian_denoiser(number_of(g, "mean"), number_of(g, "std"));
   constexpr std::size_t kNumbers = 100'000;
-  for (const Json& level : to_array(member(g, "levels", kFile), kFile)) {
+  for (const Json& level : to_array(member(g, "levels", kLikelihoodFile), kLikelihoodFile)) {
     const std::vector<double> x0(kNumbers, whole(level, "level") / 127.5 - 1);
     const auto bound = variational_bounds(schedule, denoise, x0, 1, 0, {.terms = 100, .seed = 3}).front();
-    const double posterior = number(level, "posterior_steps"), beta = number(level, "beta_steps"),
-                 decoder = number(level, "decoder"), rest = number(level, "prior") + decoder;
-    EXPECT_NEAR(bound.prior / kNumbers, number(level, "prior"), 1e-10);
+    const double posterior = number_of(level, "posterior_steps"), beta = number_of(level, "beta_steps"),
+                 decoder = number_of(level, "decoder"), rest = number_of(level, "prior") + decoder;
+    EXPECT_NEAR(bound.prior / kNumbers, number_of(level, "prior"), 1e-10);
     EXPECT_NEAR(bound.posterior.decoder / kNumbers, decoder, 0.01);
     EXPECT_NEAR(bound.posterior.steps / kNumbers, posterior, 0.01 * posterior);
     EXPECT_NEAR(bound.beta.steps / kNumbers, beta, 0.01 * beta);
     // It is a bound.
-    EXPECT_GT(bound.posterior.steps / kNumbers + rest, number(level, "posterior_nll"));
-    EXPECT_GT(bound.beta.steps / kNumbers + rest, number(level, "beta_nll"));
+    EXPECT_GT(bound.posterior.steps / kNumbers + rest, number_of(level, "posterior_nll"));
+    EXPECT_GT(bound.beta.steps / kNumbers + rest, number_of(level, "beta_nll"));
   }
 }
 

@@ -19,7 +19,7 @@ static_assert(std::endian::native == std::endian::little, "kNpyFloat32 says litt
 
 namespace {
 
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason) {
+[[noreturn]] void refuse_npy(const std::filesystem::path& path, const std::string& reason) {
   throw Error(ErrorKind::bad_input,
               fmt::format("{} is not a readable .npy file: {}.", path.string(), reason));
 }
@@ -42,7 +42,7 @@ class HeaderParser {
       } else if (key == "shape" && !dims) {
         dims = shape();
       } else {
-        refuse(path_, fmt::format("unexpected key {} in its header", key));
+        refuse_npy(path_, fmt::format("unexpected key {} in its header", key));
       }
       if (!take(",")) {
         expect("}");
@@ -50,8 +50,9 @@ class HeaderParser {
       }
     }
     skip_spaces();
-    if (!text_.empty()) refuse(path_, "its header goes on after the dictionary");
-    if (!descr || !fortran_order || !dims) refuse(path_, "its header lacks descr, fortran_order or shape");
+    if (!text_.empty()) refuse_npy(path_, "its header goes on after the dictionary");
+    if (!descr || !fortran_order || !dims)
+      refuse_npy(path_, "its header lacks descr, fortran_order or shape");
   }
 
   std::optional<std::string> descr;
@@ -69,14 +70,14 @@ class HeaderParser {
   }
 
   void expect(std::string_view token) {
-    if (!take(token)) refuse(path_, fmt::format("its header lacks an expected {}", token));
+    if (!take(token)) refuse_npy(path_, fmt::format("its header lacks an expected {}", token));
   }
 
   std::string_view quoted() {
     const std::string_view quote = take("\"") ? "\"" : "'";
     if (quote == "'") expect(quote);
     const std::size_t end = text_.find(quote);
-    if (end == std::string_view::npos) refuse(path_, "a string in its header does not end");
+    if (end == std::string_view::npos) refuse_npy(path_, "a string in its header does not end");
     const std::string_view content = text_.substr(0, end);
     text_.remove_prefix(end + 1);
     return content;
@@ -89,11 +90,11 @@ class HeaderParser {
       skip_spaces();
       std::int64_t extent = -1;
       const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), extent);
-      if (error != std::errc() || extent < 0) refuse(path_, "its shape has an entry that is no size");
+      if (error != std::errc() || extent < 0) refuse_npy(path_, "its shape has an entry that is no size");
       text_.remove_prefix(std::size_t(end - text_.data()));
       result.push_back(extent);
       if (result.size() > kNpyMaxRank)
-        refuse(path_, fmt::format("it has more than {} dimensions", kNpyMaxRank));
+        refuse_npy(path_, fmt::format("it has more than {} dimensions", kNpyMaxRank));
       if (!take(",")) {
         expect(")");
         break;
@@ -111,24 +112,24 @@ NpyArray<T> read(const std::filesystem::path& path, std::string_view descr) {
   constexpr std::uint64_t kMaxFileBytes = std::uint64_t(1) << 36;
   const std::vector<std::byte> bytes = read_file(path, kMaxFileBytes);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with(kNpyMagic)) refuse(path, "it does not start with the mark of .npy version 1.0");
-  if (bytes.size() < kNpyPreamble) refuse(path, "it is cut off before the header");
+  if (!text.starts_with(kNpyMagic)) refuse_npy(path, "it does not start with the mark of .npy version 1.0");
+  if (bytes.size() < kNpyPreamble) refuse_npy(path, "it is cut off before the header");
   const std::size_t header_bytes =
       std::to_integer<std::size_t>(bytes[8]) | std::to_integer<std::size_t>(bytes[9]) << 8;
-  if (bytes.size() - kNpyPreamble < header_bytes) refuse(path, "it is cut off inside the header");
+  if (bytes.size() - kNpyPreamble < header_bytes) refuse_npy(path, "it is cut off inside the header");
 
   HeaderParser header(text.substr(kNpyPreamble, header_bytes), path);
   header.parse();
   if (*header.descr != descr) {
-    refuse(path, fmt::format("its elements are of type {}, expected {}", *header.descr, descr));
+    refuse_npy(path, fmt::format("its elements are of type {}, expected {}", *header.descr, descr));
   }
-  if (*header.fortran_order) refuse(path, "it is in Fortran order, expected C order");
+  if (*header.fortran_order) refuse_npy(path, "it is in Fortran order, expected C order");
 
   const std::span<const std::byte> data = std::span(bytes).subspan(kNpyPreamble + header_bytes);
   const auto elements = npy_elements(*header.dims);
   if (!elements || data.size() % sizeof(T) != 0 || data.size() / sizeof(T) != *elements) {
-    refuse(path, fmt::format("it has {} bytes of data, which does not fit the shape ({})", data.size(),
-                             fmt::join(*header.dims, ", ")));
+    refuse_npy(path, fmt::format("it has {} bytes of data, which does not fit the shape ({})", data.size(),
+                                 fmt::join(*header.dims, ", ")));
   }
   NpyArray<T> array{std::move(*header.dims), std::vector<T>(*elements)};
   if (!data.empty()) std::memcpy(array.data.data(), data.data(), data.size());

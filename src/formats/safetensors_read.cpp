@@ -21,7 +21,7 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 16'000'000;
 constexpr std::size_t kMaxTensors = 100'000;
 constexpr std::size_t kMaxNameBytes = 1024;
-constexpr std::size_t kMaxRank = 8;
+constexpr std::size_t kMaxTensorRank = 8;
 
 [[noreturn]] void refuse(const std::string& file, const std::string& reason) {
   throw Error(ErrorKind::bad_input, fmt::format("{} is not a valid safetensors file: {}.", file, reason));
@@ -103,9 +103,9 @@ Entry parse_entry(const std::string& name, const Json& json, const std::string& 
   if (!bits) refuse(file, fmt::format("tensor {} has the unknown dtype {}", name, entry.view.dtype));
 
   const Json::Array& shape = to_array(member(json, "shape", source), source + ": field shape");
-  if (shape.size() > kMaxRank) {
+  if (shape.size() > kMaxTensorRank) {
     refuse(file, fmt::format("tensor {} has {} dimensions, more than the {} accepted", name, shape.size(),
-                             kMaxRank));
+                             kMaxTensorRank));
   }
   std::uint64_t total_bits = 1;
   bool overflow = false;

@@ -32,26 +32,27 @@ std::size_t bytes_of(const TensorToWrite& tensor) {
   return tensor.values.size() * (tensor.dtype == SafetensorsDType::f32 ? 4 : 2);
 }
 
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason) {
+[[noreturn]] void refuse_to_write(const std::filesystem::path& path, const std::string& reason) {
   throw Error(ErrorKind::usage, fmt::format("Cannot write {}: {}.", path.string(), reason));
 }
 
 void check(const std::filesystem::path& path, const TensorToWrite& tensor) {
-  if (tensor.name == "__metadata__") refuse(path, "a tensor cannot be called __metadata__");
+  if (tensor.name == "__metadata__") refuse_to_write(path, "a tensor cannot be called __metadata__");
   std::uint64_t elements = 1;
   bool wrong = false;
   for (const std::int64_t extent : tensor.dims) {
     wrong |= extent < 0 || __builtin_mul_overflow(elements, std::uint64_t(extent), &elements);
   }
   if (wrong || elements != tensor.values.size()) {
-    refuse(path, fmt::format("tensor {} has the shape [{}] but {} values", tensor.name,
-                             fmt::join(tensor.dims, ", "), tensor.values.size()));
+    refuse_to_write(path, fmt::format("tensor {} has the shape [{}] but {} values", tensor.name,
+                                      fmt::join(tensor.dims, ", "), tensor.values.size()));
   }
   if (tensor.dtype != SafetensorsDType::f16) return;
   const auto too_large = [](float value) { return std::isfinite(value) && std::fabs(value) >= 65520.0f; };
   const auto found = std::ranges::find_if(tensor.values, too_large);
   if (found != tensor.values.end()) {
-    refuse(path, fmt::format("tensor {} holds {}, beyond the largest F16 number 65504", tensor.name, *found));
+    refuse_to_write(
+        path, fmt::format("tensor {} holds {}, beyond the largest F16 number 65504", tensor.name, *found));
   }
 }
 
@@ -106,7 +107,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   std::set<std::string_view> names;
   for (const TensorToWrite& tensor : tensors) {
     if (!names.insert(tensor.name).second)
-      refuse(path, fmt::format("two tensors are called {}", tensor.name));
+      refuse_to_write(path, fmt::format("two tensors are called {}", tensor.name));
   }
 
   const std::string header = header_of(sorted, metadata);

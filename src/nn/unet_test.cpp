@@ -8,7 +8,7 @@
 namespace diffusion {
 namespace {
 
-UNetConfig parse(const std::string& fields, std::vector<std::string>* ignored = nullptr) {
+UNetConfig parse_config(const std::string& fields, std::vector<std::string>* ignored = nullptr) {
   return parse_unet_config(parse_json("{" + fields + "}", "config.json"), "config.json", ignored);
 }
 
@@ -29,8 +29,8 @@ TEST(UNet, KnownModelsHaveTheirNumbersOfParameters) {
       R"("block_out_channels": [128, 256, 256, 256], "attention_head_dim": null,
          "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
          "up_block_types": ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"])";
-  EXPECT_EQ(size_of(parse(cifar)), (Size{328, 35'746'307}));
-  EXPECT_EQ(size_of(parse("")), (Size{432, 274'056'163}));
+  EXPECT_EQ(size_of(parse_config(cifar)), (Size{328, 35'746'307}));
+  EXPECT_EQ(size_of(parse_config("")), (Size{432, 274'056'163}));
 }
 
 TEST(UNetConfig, SurvivesItsJson) {
@@ -39,7 +39,7 @@ TEST(UNetConfig, SurvivesItsJson) {
          "down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"],
          "attention_head_dim": null, "norm_eps": 1e-06, "freq_shift": 1, "flip_sin_to_cos": false, "dropout": 0.25,
          "resnet_time_scale_shift": "scale_shift", "num_class_embeds": 11, "mid_block_type": null, "act_fn": "gelu")";
-  const UNetConfig config = parse(fields);
+  const UNetConfig config = parse_config(fields);
   const Json json = to_json(config);
   EXPECT_EQ(dump_json(to_json(parse_unet_config(json, "again"))), dump_json(json));
   EXPECT_FALSE(config.attention_head_dim.has_value());
@@ -49,20 +49,20 @@ TEST(UNetConfig, SurvivesItsJson) {
 }
 
 TEST(UNetConfig, AbsentAndNullHeadDimDiffer) {
-  EXPECT_EQ(parse("").attention_head_dim, 8);
-  EXPECT_EQ(parse(R"("attention_head_dim": null)").attention_head_dim, std::nullopt);
+  EXPECT_EQ(parse_config("").attention_head_dim, 8);
+  EXPECT_EQ(parse_config(R"("attention_head_dim": null)").attention_head_dim, std::nullopt);
 }
 
 TEST(UNetConfig, UnknownFieldsAreReported) {
   std::vector<std::string> ignored;
-  parse(R"("_note": 1, "new_field": 2)", &ignored);
+  parse_config(R"("_note": 1, "new_field": 2)", &ignored);
   EXPECT_EQ(ignored, std::vector<std::string>{"new_field"});
 }
 
 TEST(UNetConfig, WrongFilesAreRefusedByFieldName) {
   const auto message = [](const std::string& fields) {
     try {
-      parse(fields);
+      parse_config(fields);
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::bad_input);
       return std::string(e.what());
@@ -93,7 +93,7 @@ TEST(UNetConfig, WrongFilesAreRefusedByFieldName) {
 }
 
 TEST(UNet, SizesThatCannotBeHalvedNameTheNearestOnes) {
-  const UNetConfig config = parse("");
+  const UNetConfig config = parse_config("");
   try {
     make_unet(config, 1, 28, 32);
     FAIL() << "accepted";

@@ -9,7 +9,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr std::size_t kAlignment = 16;  // floats: every parameter starts on a cache line
+constexpr std::size_t kFloatsOfALine = 16;  // floats: every parameter starts on a cache line
 
 std::size_t product(const std::vector<std::int64_t>& dims) {
   std::size_t p = 1;
@@ -27,7 +27,7 @@ std::uint32_t hash(std::string_view name) {  // FNV-1a
 
 ParamLayout::ParamLayout(const Graph& graph) {
   for (const Param& param : graph.params()) {
-    block_size_ = (block_size_ + kAlignment - 1) / kAlignment * kAlignment;
+    block_size_ = (block_size_ + kFloatsOfALine - 1) / kFloatsOfALine * kFloatsOfALine;
     param_offset_.push_back(block_size_);
     for (const ParamPart& part : param.parts) {
       entries_.push_back(

@@ -29,7 +29,7 @@ namespace {
 
 constexpr int kGap = 4;
 constexpr std::uint8_t kBackground = 255;
-constexpr int kPlotWidth = 360, kPlotHeight = 280;
+constexpr int kScheduleWidth = 360, kScheduleHeight = 280;
 
 struct NoiseOptions {
   std::string image, out, at, noise, plot, schedule = "linear", beta_scale = "1";
@@ -176,7 +176,8 @@ int run(const CLI::App& app, const NoiseOptions& o) {
     if (output) write(*output, pictures, titled, timesteps, o.delay);
     if (o.show) show_or_tell(row_of(titled));
   }
-  if (!o.plot.empty()) write_drawing(o.plot, draw_plots(schedule_plots(schedule), kPlotWidth, kPlotHeight));
+  if (!o.plot.empty())
+    write_drawing(o.plot, draw_plots(schedule_plots(schedule), kScheduleWidth, kScheduleHeight));
   if (const auto warning = terminal_snr_warning(schedule); warning && !o.quiet)
     stderr_log().warning(*warning);
 
