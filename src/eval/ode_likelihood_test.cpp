@@ -37,7 +37,7 @@ JacobianDenoiser gaussian_denoiser(std::array<Pixel, kSize> pixels = kPixels) {
   };
 }
 
-std::vector<double> images(std::size_t count) {
+std::vector<double> pixels_of(std::size_t count) {
   std::vector<double> x(count * kSize);
   fill_normal({4, Stream::init, 0, 0}, x);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = kPixels[i % kSize].mean + kPixels[i % kSize].std * x[i];
@@ -60,7 +60,7 @@ double exact(std::span<const double> image, const OdeRange& range) {
 }
 
 double worst_error(const OdeRange& range, std::size_t count = 20) {
-  const std::vector<double> x = images(count), probe(x.size(), 1);
+  const std::vector<double> x = pixels_of(count), probe(x.size(), 1);
   const std::vector<double> densities = ode_log_densities(gaussian_denoiser(), range, x, count, probe);
   double worst = 0;
   for (std::size_t k = 0; k < count; ++k)
@@ -76,7 +76,7 @@ TEST(OdeLikelihood, OfGaussianDataIsTheirDensity) {
 
   // With that range what is left of the data at the end does not count: it is the density of data with noise
   // sigma_min.
-  const std::vector<double> x = images(1), probe(x.size(), -1);
+  const std::vector<double> x = pixels_of(1), probe(x.size(), -1);
   double expected = 0;
   for (std::size_t i = 0; i < kSize; ++i)
     expected += normal_log(x[i], kPixels[i].mean, std::hypot(kPixels[i].std, range.sigma_min));
@@ -109,7 +109,7 @@ TEST(OdeLikelihood, AnyRangeOfAnyModel) {
 
 TEST(OdeLikelihood, WrongDenoisersAndDataAreLessLikely) {
   constexpr std::size_t kCount = 2000;
-  const std::vector<double> x = images(kCount), probe(x.size(), 1);
+  const std::vector<double> x = pixels_of(kCount), probe(x.size(), 1);
   const auto mean = [&](std::span<const double> data, const std::array<Pixel, kSize>& pixels) {
     double sum = 0;
     for (const double v : ode_log_densities(gaussian_denoiser(pixels), kRange, data, kCount, probe)) sum += v;
@@ -161,7 +161,7 @@ TEST(OdeLikelihood, TraceIsUnbiased) {
 }
 
 TEST(OdeLikelihood, AnImageIsTheSameInAnyBatch) {
-  const std::vector<double> x = images(5), probe(x.size(), 1);
+  const std::vector<double> x = pixels_of(5), probe(x.size(), 1);
   const auto together = ode_log_densities(gaussian_denoiser(), kRange, x, 5, probe);
   const auto alone = ode_log_densities(gaussian_denoiser(), kRange, std::span(x).subspan(3 * kSize, kSize), 1,
                                        std::span(probe).first(kSize));
@@ -169,14 +169,14 @@ TEST(OdeLikelihood, AnImageIsTheSameInAnyBatch) {
 }
 
 TEST(OdeLikelihood, NanShows) {
-  std::vector<double> x = images(1);
+  std::vector<double> x = pixels_of(1);
   x[2] = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(
       std::isnan(ode_log_densities(gaussian_denoiser(), kRange, x, 1, std::vector<double>(kSize, 1))[0]));
 }
 
 TEST(OdeLikelihood, Refusals) {
-  const std::vector<double> x = images(2), probe(x.size(), 1);
+  const std::vector<double> x = pixels_of(2), probe(x.size(), 1);
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
   const auto refuses = [&](const OdeRange& range, std::size_t count, std::size_t probes, const char* word) {
     const std::string message = scratch::error_of(ErrorKind::usage, [&] {
