@@ -51,15 +51,17 @@ Denoiser guide(Denoiser strong, Denoiser weak, const Guidance& g, std::size_t el
 }  // namespace
 
 void check_guidance(const Guidance& g, std::size_t elements_per_image) {
-  require_usable(std::isfinite(g.scale), fmt::format("The guidance scale is {}; it must be finite.", g.scale));
+  require_usable(std::isfinite(g.scale),
+                 fmt::format("The guidance scale is {}; it must be finite.", g.scale));
   require_usable(g.sigma_low >= 0 && g.sigma_low < g.sigma_high,
-          fmt::format("Guidance between the noise levels {} and {} is not possible; they must not be "
-                      "negative and the first "
-                      "must be less than the second.",
-                      g.sigma_low, g.sigma_high));
+                 fmt::format("Guidance between the noise levels {} and {} is not possible; they must not be "
+                             "negative and the first "
+                             "must be less than the second.",
+                             g.sigma_low, g.sigma_high));
   require_usable(g.rescale >= 0 && g.rescale <= 1,
-          fmt::format("The guidance rescale is {}; accepted are 0 to 1.", g.rescale));
-  require_usable(g.rescale == 0 || elements_per_image > 0, "Guidance with rescale must know the size of an image.");
+                 fmt::format("The guidance rescale is {}; accepted are 0 to 1.", g.rescale));
+  require_usable(g.rescale == 0 || elements_per_image > 0,
+                 "Guidance with rescale must know the size of an image.");
 }
 
 GuidanceRows guidance_rows(const Guidance& g, double sigma) {
@@ -70,8 +72,9 @@ GuidanceRows guidance_rows(const Guidance& g, double sigma) {
 
 void guide_estimate(const Guidance& g, std::span<const double> strong, std::span<double> weak,
                     std::size_t elements_per_image) {
-  require_usable(g.rescale == 0 || (elements_per_image > 0 && weak.size() % elements_per_image == 0),
-          fmt::format("{} elements are not whole images of {} elements.", weak.size(), elements_per_image));
+  require_usable(
+      g.rescale == 0 || (elements_per_image > 0 && weak.size() % elements_per_image == 0),
+      fmt::format("{} elements are not whole images of {} elements.", weak.size(), elements_per_image));
   for (std::size_t i = 0; i < weak.size(); ++i) weak[i] += g.scale * (strong[i] - weak[i]);
   if (g.rescale == 0) return;
   for (std::size_t first = 0; first < weak.size(); first += elements_per_image) {
