@@ -158,7 +158,7 @@ TEST(GuardedDevice, SamplesTheSameBytes) {
   GenerateOptions options;
   options.count = 3;
   options.batch = 2;
-  options.steps = 4;
+  options.recipe = {.steps = 4};
   options.seed = 1;
   const std::vector<Image> expected = generate(model, *make_cpu_device(Precision::f32), options),
                            images = generate(model, *guarded(), options);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
+#include "device/host_numbers.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -221,22 +222,27 @@ TEST(Evaluator, TrainsAsAPlanDoes) {
 
   Model model = model_of(network);
   const Network net = make_network(network, 2, kSide, kSide);
-  Plan plan(net.graph, net.output, *device, Mode::training, model.params);
+  LearnedParams learned(model.params, *device);
+  const auto gradients = [&] {
+    const HostNumbers numbers(learned.queue(), learned.grads());
+    return std::vector<float>(numbers.span().begin(), numbers.span().end());
+  };
+  Plan plan(net.graph, net.output, *device, Mode::training, learned);
   plan.write_input(net.sample, input);
   plan.write_input(net.timestep, times);
   plan.write_input(net.condition(kClassCondition)->value, labels);
   plan.forward(context);
   plan.read_output(expected_f);
   plan.backward(dy, context);
-  const std::vector<float> expected(model.params.grads().begin(), model.params.grads().end());
+  const std::vector<float> expected = gradients();
   EXPECT_TRUE(std::ranges::any_of(expected, [](float g) { return g != 0; }));
 
-  std::ranges::fill(model.params.grads(), 0.f);
-  Evaluator evaluator(network, model.params, *device, Mode::training, 2, kSide, kSide);
+  learned.zero_grads();
+  Evaluator evaluator(network, learned, *device, 2, kSide, kSide);
   evaluator.evaluate(input, times, {{"class", labels}}, f, context);
   evaluator.backward(dy, context);
   EXPECT_EQ(f, expected_f);
-  EXPECT_TRUE(std::ranges::equal(model.params.grads(), expected));
+  EXPECT_EQ(gradients(), expected);
 }
 
 TEST(Evaluator, ALearnedEmbeddingIsToldTheNearestRow) {
@@ -360,7 +366,7 @@ TEST(Evaluator, RefusesWhatDoesNotFit) {
   std::vector<float> f(2 * kSize);
   of_two.evaluate(std::vector<float>(kSize), std::vector<float>{1}, {}, f);
 
-  Evaluator raw(model.network, model.params, *device, Mode::inference, 1, kSide, kSide);
+  Evaluator raw(model.network, model.params, *device, 1, kSide, kSide);
   EXPECT_THROW(raw.denoise(one, std::span(three).first(1), {}, one_d), Error);
   EXPECT_THROW(evaluator.denoise(one, std::span(three).first(1), {}, one, one_d, one_d), Error);
   raw.evaluate(std::vector<float>(kSize), std::vector<float>{1}, {}, std::span(f).first(kSize));

@@ -14,12 +14,12 @@
 namespace diffusion {
 namespace {
 
-constexpr int kSide = 12;  // small images, but the channel counts and so the kernels of real models
-constexpr std::size_t kImageSize = kSide * kSide;
+constexpr int kSmallSide = 12;  // small images, but the channel counts and so the kernels of real models
+constexpr std::size_t kSmallImage = kSmallSide * kSmallSide;
 
-Model random_model() {
+Model small_random_model() {
   UNetConfig unet = std::get<UNetConfig>(preset_config("fashion-mnist").network);
-  unet.sample_size = {kSide, kSide};
+  unet.sample_size = {kSmallSide, kSmallSide};
   unet.in_channels = unet.out_channels = 1;
   unet.class_embed_type = ClassEmbedding::table;
   unet.num_class_embeds = 11;
@@ -48,14 +48,14 @@ std::vector<Request> requests(const Model& model, int images_of_each) {
       GenerateOptions o;
       o.count = images_of_each;
       o.batch = 1;
-      o.height = o.width = kSide;
+      o.height = o.width = kSmallSide;
       o.seed = 100 + number % 7;
       o.first = any(50);
       if (round == 1) o.label = any(10);
       o.recipe = with_sampler(default_recipe(model), entry.sampler, model.preconditioner);
       o.recipe->steps = 1 + int(number % 4);
       if (number % 3 == 0) o.recipe->guidance = {.scale = 2, .sigma_low = 0.2, .rescale = 0.5};
-      all.push_back({o, prepare_recipe(model, *o.recipe, kImageSize)});
+      all.push_back({o, prepare_recipe(model, *o.recipe, kSmallImage)});
     }
   return all;
 }
@@ -78,8 +78,8 @@ std::unique_ptr<Running> start(const Model& model, const std::vector<Request>& a
                                std::size_t image) {
   const GenerateOptions& o = all[request].options;
   const int index = o.first + int(image);
-  std::vector<double> noise(kImageSize);
-  start_noise(o, int(image), noise, kImageSize);
+  std::vector<double> noise(kSmallImage);
+  start_noise(o, int(image), noise, kSmallImage);
   const std::vector<int> label{o.label.value_or(index % model.class_count())}, none{*model.null_class};
   return std::make_unique<Running>(
       Running{request, image,
@@ -92,7 +92,7 @@ void expect_the_bytes_of_each_alone(Precision precision) {
   if (precision == Precision::bf16 && !multiplies_bf16())
     GTEST_SKIP() << "skipped: this CPU does not multiply bf16";
   constexpr std::size_t kMostRows = 16, kImagesOfEach = 25;
-  const Model model = random_model();
+  const Model model = small_random_model();
   const auto device = make_cpu_device(precision);
   const std::vector<Request> all = requests(model, kImagesOfEach);
   std::vector<std::unique_ptr<Running>> running;
@@ -101,8 +101,9 @@ void expect_the_bytes_of_each_alone(Precision precision) {
       running.push_back(start(model, all, request, image));
   EXPECT_GE(running.size(), 1000u);
 
-  std::vector<std::vector<double>> results(all.size(), std::vector<double>(kImagesOfEach * kImageSize));
-  Evaluator evaluator(model, *device, int(kMostRows), kSide, kSide, Evaluator::Use::values, int(kMostRows));
+  std::vector<std::vector<double>> results(all.size(), std::vector<double>(kImagesOfEach * kSmallImage));
+  Evaluator evaluator(model, *device, int(kMostRows), kSmallSide, kSmallSide, Evaluator::Use::values,
+                      int(kMostRows));
   Rows rows, no_guide;
   std::vector<double> denoised;
   for (std::uint32_t turn = 0; !running.empty(); ++turn) {
@@ -124,7 +125,7 @@ void expect_the_bytes_of_each_alone(Precision precision) {
     std::size_t first = 0;
     for (const std::size_t at : chosen) {
       ImageSampling& sampling = running[at]->sampling;
-      const std::size_t numbers = sampling.asked().own * kImageSize;
+      const std::size_t numbers = sampling.asked().own * kSmallImage;
       sampling.answer(std::span(denoised).subspan(first, numbers), {});
       first += numbers;
     }
@@ -134,7 +135,7 @@ void expect_the_bytes_of_each_alone(Precision precision) {
       if (!r.sampling.finished()) continue;
       const double scale = model.preconditioner.picture_scale(all[r.request].prepared.levels.sigmas.back());
       std::ranges::transform(r.sampling.x(),
-                             results[r.request].begin() + std::ptrdiff_t(r.image * kImageSize),
+                             results[r.request].begin() + std::ptrdiff_t(r.image * kSmallImage),
                              [&](double value) { return value * scale; });
       std::swap(running[at], running.back());
       running.pop_back();
@@ -155,7 +156,7 @@ TEST(MixedSamplingsOnCpu, GiveTheBytesOfEachAloneInBf16) {
 }
 
 TEST(ImageSampling, CanBeDroppedBetweenEvaluations) {
-  const Model model = random_model();
+  const Model model = small_random_model();
   const std::vector<Request> all = requests(model, 1);
   for (std::size_t request = 0; request < all.size(); ++request) {
     const auto running = start(model, all, request, 0);

@@ -96,7 +96,8 @@ void check(const std::string& name, const Device& device, double tolerance) {
   Plan plan(net.graph, net.output, device, Mode::training, learned, {.poison = true, .input_grads = true});
   plan.write_input(net.sample, floats(golden.file, "input/sample"));
   plan.write_input(net.timestep, floats(golden.file, "input/timestep"));
-  if (net.class_labels) plan.write_input(*net.class_labels, floats(golden.file, "input/class_labels"));
+  if (const Network::Condition* classes = net.condition(kClassCondition))
+    plan.write_input(classes->value, floats(golden.file, "input/class_labels"));
   plan.forward();
   const std::vector<float> output = floats(golden.file, "output");
   std::vector<double> ours(output.size());
@@ -126,7 +127,8 @@ void check(const std::string& name, const Device& device, double tolerance) {
   Plan inference(net.graph, net.output, device, Mode::inference, params, {.poison = true});
   inference.write_input(net.sample, floats(golden.file, "input/sample"));
   inference.write_input(net.timestep, floats(golden.file, "input/timestep"));
-  if (net.class_labels) inference.write_input(*net.class_labels, floats(golden.file, "input/class_labels"));
+  if (const Network::Condition* classes = net.condition(kClassCondition))
+    inference.write_input(classes->value, floats(golden.file, "input/class_labels"));
   inference.forward();
   inference.read_output(ours);
   EXPECT_LE(relative_error(ours, output), tolerance) << "output in inference mode";

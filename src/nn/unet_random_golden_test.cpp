@@ -85,11 +85,12 @@ std::vector<double> compute(const Json& golden, std::uint32_t first, const Devic
   const auto elements = [&](Value value) { return std::size_t(net.graph.shape(value).elements()); };
   plan.write_input(net.sample, uniforms(first + kSample, elements(net.sample), std::sqrt(3.0)));
   plan.write_input(net.timestep, std::vector<float>(times.begin(), times.end()));
+  const Network::Condition* classes = net.condition(kClassCondition);
   if (const Json& labels = member(golden, "labels", "golden"); labels == Json("vectors")) {
-    plan.write_input(*net.class_labels, uniforms(first + kLabels, elements(*net.class_labels), 1));
-  } else if (net.class_labels) {
+    plan.write_input(classes->value, uniforms(first + kLabels, elements(classes->value), 1));
+  } else if (classes) {
     const std::vector<double> values = numbers(labels);
-    plan.write_input(*net.class_labels, std::vector<float>(values.begin(), values.end()));
+    plan.write_input(classes->value, std::vector<float>(values.begin(), values.end()));
   }
   plan.forward();
   std::vector<double> output(elements(net.output));

@@ -20,7 +20,7 @@ Image golden(const std::string& name, int channels) {
   return {19, 11, channels, scratch::golden_pixels(member(all, name, "pillow_images.json"))};
 }
 
-Image decode(const std::string& name) {
+Image decode_named_webp(const std::string& name) {
   return decode_webp(pillow_file("pillow_" + name + ".webp"), name);
 }
 
@@ -39,14 +39,14 @@ std::size_t find(const Bytes& bytes, std::string_view name) {
 }
 
 TEST(Webp, KeepsWhatIsLossless) {
-  EXPECT_EQ(decode("lossless"), synthetic_picture(19, 11, 3));
-  EXPECT_EQ(decode("lossless_alpha"), synthetic_picture(19, 11, 4));
+  EXPECT_EQ(decode_named_webp("lossless"), synthetic_picture(19, 11, 3));
+  EXPECT_EQ(decode_named_webp("lossless_alpha"), synthetic_picture(19, 11, 4));
 }
 
 TEST(Webp, IsReadAsByPillow) {
   for (const auto& [name, channels] :
        {std::pair{"lossless", 3}, {"lossless_alpha", 4}, {"lossy", 3}, {"lossy_alpha", 4}, {"animation", 4}})
-    EXPECT_EQ(decode(name), golden(name, channels)) << name;
+    EXPECT_EQ(decode_named_webp(name), golden(name, channels)) << name;
 }
 
 TEST(Webp, IsTurnedByItsExifChunk) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Those who train one model together. Today this is one process; what several have to do is said here, and
-// the Learner and the Run call it where it has to happen.
+// the Learner and the TrainingRun call it where it has to happen.
 
 #include "device/queue.h"
 #include "train/task.h"

@@ -164,7 +164,7 @@ RunLog train(const TrainConfig& config, const std::filesystem::path& folder, boo
              int stop_after = 0) {
   std::optional<Dataset> held_out;
   if (measured) held_out = small_shapes(100, 1);
-  Run run(
+  TrainingRun run(
       config, small_shapes(100, 0), folder, [](const std::string&) {}, std::move(held_out));
   std::atomic<bool> stop = false;
   int steps = 0;

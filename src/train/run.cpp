@@ -40,8 +40,8 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 
 }  // namespace
 
-Run::Run(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
-         std::optional<Dataset> held_out, std::optional<Model> start)
+TrainingRun::TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder,
+                         Report report, std::optional<Dataset> held_out, std::optional<Model> start)
     : config_(completed_config(config, dataset, start)),
       dataset_(std::move(dataset)),
       folder_(folder),
@@ -61,16 +61,16 @@ Run::Run(const TrainConfig& config, Dataset dataset, const std::filesystem::path
   log_.emplace(folder_, state_.step, config_.tensorboard);
 }
 
-Run::~Run() = default;
+TrainingRun::~TrainingRun() = default;
 
-void Run::open_folder() {
+void TrainingRun::open_folder() {
   make_folders(folder_);
   lock_ = std::make_unique<FileLock>(folder_ / "lock");
   remove_stale_temporaries(folder_);
   if (is_folder(folder_ / "checkpoints")) remove_stale_temporaries(folder_ / "checkpoints");
 }
 
-void Run::resume() {
+void TrainingRun::resume() {
   const auto checkpoint = find_checkpoint(folder_, report_);
   if (!checkpoint) return;
   const TrainingState found = read_training_state(*checkpoint);
@@ -87,12 +87,12 @@ void Run::resume() {
   report_(fmt::format("resuming {} after step {}", folder_.string(), state_.step));
 }
 
-double Run::progress() const {
+double TrainingRun::progress() const {
   if (config_.budget.minutes) return std::min(1.0, state_.seconds / (60 * *config_.budget.minutes));
   return std::min(1.0, double(state_.step) / double(total_steps_));
 }
 
-void Run::fail_non_finite(const LearnedStep& learned) const {
+void TrainingRun::fail_non_finite(const LearnedStep& learned) const {
   const bool by_loss = !std::isfinite(learned.loss);
   std::string images;
   for (int i = 0; i < std::min(config_.batch, 8); ++i)
@@ -108,7 +108,7 @@ void Run::fail_non_finite(const LearnedStep& learned) const {
 }
 
 // The rate of the next step.
-double Run::learning_rate() const {
+double TrainingRun::learning_rate() const {
   switch (config_.rate) {
     case RateShape::warmup_cosine:
       return config_.learning_rate * learning_rate_factor(config_.warmup, progress());
@@ -121,7 +121,7 @@ double Run::learning_rate() const {
   return config_.learning_rate;
 }
 
-StepReport Run::train_step() {
+StepReport TrainingRun::train_step() {
   const double rate = learning_rate();
   const LearnedStep learned = learner_.step(*task_, state_.step, rate, progress());
   if (!learned.finite()) fail_non_finite(learned);
@@ -141,18 +141,18 @@ StepReport Run::train_step() {
           {}};
 }
 
-bool Run::save_due() const {
+bool TrainingRun::save_due() const {
   if (config_.save_every) return state_.step % *config_.save_every == 0;
   return seconds_between(saved_at_, clock_) > kSecondsBetweenSaves;
 }
 
-void Run::save() {
+void TrainingRun::save() {
   params_.download();
   write_checkpoint(folder_, model_, learner_.optimizer(), state_, config_.keep, report_);
 }
 
 // A model of its own with the EMA weights.
-Model Run::averaged_model() const {
+Model TrainingRun::averaged_model() const {
   Model model{model_.network,    model_.preconditioner, model_.class_names,
               model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
   const Optimizer& optimizer = learner_.optimizer();
@@ -160,7 +160,7 @@ Model Run::averaged_model() const {
   return model;
 }
 
-void Run::write_preview() {
+void TrainingRun::write_preview() {
   Model model = averaged_model();
   GenerateOptions options;
   options.count = options.batch = config_.previews.images;
@@ -175,25 +175,25 @@ void Run::write_preview() {
             make_grid(images, config_.previews.columns, 2, 255));
 }
 
-void Run::measure_held_out(StepReport& report) {
+void TrainingRun::measure_held_out(StepReport& report) {
   if (!held_out_ || !held_out_->is_due(report.step, report.progress >= 1)) return;
   const Model averaged = averaged_model();
   report.held_out = held_out_->measure(averaged, *device_);
 }
 
 // Whether the next step begins another epoch than the last.
-bool Run::epoch_ends() const {
+bool TrainingRun::epoch_ends() const {
   return stream_.epoch_of(std::uint32_t(state_.step)) > stream_.epoch_of(std::uint32_t(state_.step - 1));
 }
 
-bool Run::preview_due(const StepReport& report, double progress_before) const {
+bool TrainingRun::preview_due(const StepReport& report, double progress_before) const {
   if (config_.preview_every) return *config_.preview_every > 0 && report.step % *config_.preview_every == 0;
   if (config_.previews.each_epoch) return epoch_ends();
   return std::floor(report.progress * 4) > std::floor(progress_before * 4);
 }
 
 // As the tutorials print: the loss of single batches, counted from 0 in their epoch, and what an epoch took.
-void Run::report_loss(const StepReport& report) {
+void TrainingRun::report_loss(const StepReport& report) {
   const std::int64_t in_epoch = (report.step - 1) % stream_.steps_of(1);
   const std::uint64_t epoch = stream_.epoch_of(std::uint32_t(report.step - 1));
   if (in_epoch == 0) epoch_began_ = report.seconds;
@@ -203,7 +203,8 @@ void Run::report_loss(const StepReport& report) {
     report_(fmt::format("epoch {}: {:.1f} s", epoch, report.seconds - *epoch_began_));
 }
 
-bool Run::train(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop) {
+bool TrainingRun::train(const std::function<void(const StepReport&)>& on_step,
+                        const std::atomic<bool>& stop) {
   saved_at_ = clock_ = std::chrono::steady_clock::now();
   const Communicator& communicator = learner_.communicator();
   std::int64_t saved_step = state_.step > 0 ? state_.step : -1;

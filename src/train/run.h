@@ -29,7 +29,7 @@ namespace diffusion {
 // is set. The same configuration in the same directory goes on where the newest whole checkpoint stopped, and
 // ends with the same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and
 // build).
-class Run {
+class TrainingRun {
  public:
   // Called with what a person should know.
   using Report = std::function<void(const std::string& message)>;
@@ -38,9 +38,9 @@ class Run {
   // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must
   // accept it. `start` is the model to start from, and `config` then from starting_from() or tuning_config();
   // Error(usage) if it makes images of another size, other channels or classes than the data set's.
-  Run(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
-      std::optional<Dataset> held_out = {}, std::optional<Model> start = {});
-  ~Run();
+  TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
+              std::optional<Dataset> held_out = {}, std::optional<Model> start = {});
+  ~TrainingRun();
 
   // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is
   // complete. Error(non_finite) naming step and images if a loss or gradient is NaN or infinite: nothing is

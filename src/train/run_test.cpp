@@ -47,7 +47,8 @@ struct Session {
 // Trains in `folder`, stopping after `stop_after` steps of this session if that is not 0.
 Session train(const TrainConfig& config, const fs::path& folder, int stop_after = 0) {
   Session session;
-  Run run(config, make_shapes(200, 0), folder, [&](const std::string& m) { session.messages.push_back(m); });
+  TrainingRun run(config, make_shapes(200, 0), folder,
+                  [&](const std::string& m) { session.messages.push_back(m); });
   std::atomic<bool> stop = false;
   session.complete = run.train(
       [&](const StepReport& r) {
@@ -214,7 +215,7 @@ TEST(TrainingRun, RunsOfOlderVersionsAreResumed) {
 
 TEST(TrainingRun, SecondProcessIsRefused) {
   const scratch::Folder folder;
-  Run first(tiny_config(2), make_shapes(20, 0), folder.path() / "run", [](const std::string&) {});
+  TrainingRun first(tiny_config(2), make_shapes(20, 0), folder.path() / "run", [](const std::string&) {});
   try {
     train(tiny_config(2), folder.path() / "run");
     FAIL() << "not refused";

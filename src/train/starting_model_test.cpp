@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const Run::Report kSilent = [](const std::string&) {};
+const TrainingRun::Report kSilent = [](const std::string&) {};
 const std::atomic<bool> kGoOn = false;
 constexpr int kImages = 60;
 
@@ -42,7 +42,7 @@ class StartingModel : public ::testing::Test {
   std::vector<double> train(const TrainConfig& c, const std::string& run,
                             std::optional<Model> start = {}) const {
     std::vector<double> losses;
-    Run(c, make_shapes(kImages, 0), path(run), kSilent, {}, std::move(start))
+    TrainingRun(c, make_shapes(kImages, 0), path(run), kSilent, {}, std::move(start))
         .train([&](const StepReport& r) { losses.push_back(r.loss); }, kGoOn);
     return losses;
   }
@@ -65,7 +65,8 @@ TEST_F(StartingModel, ItsNetworkObjectiveAndClassesStay) {
   EXPECT_EQ(further.optimizer, OptimizerKind::muon);  // the preset's
   EXPECT_EQ(further.batch, 128);
 
-  const Run run(quick(further, 1), make_shapes(kImages, 0), path("further"), kSilent, {}, model("flow"));
+  const TrainingRun run(quick(further, 1), make_shapes(kImages, 0), path("further"), kSilent, {},
+                        model("flow"));
   EXPECT_TRUE(std::ranges::equal(run.model().params.values(), start.params.values()));
   EXPECT_EQ(run.model().class_names, start.class_names);
   EXPECT_EQ(run.model().null_class, start.null_class);
@@ -101,7 +102,7 @@ TEST_F(StartingModel, AnotherStartIsAnotherRun) {
   other.params.values()[0] += 1e-3f;
   const auto message_of = [&](const TrainConfig& config, std::optional<Model> start) {
     return scratch::error_of(ErrorKind::usage, [&] {
-      Run(config, make_shapes(kImages, 0), path("run"), kSilent, {}, std::move(start));
+      TrainingRun(config, make_shapes(kImages, 0), path("run"), kSilent, {}, std::move(start));
     });
   };
   const TrainConfig changed = quick(starting_from(other, preset_config("tiny")), 4);

@@ -1,4 +1,4 @@
-// Run with TrainConfig::consistency: what `diffusion distill` runs.
+// TrainingRun with TrainConfig::consistency: what `diffusion distill` runs.
 
 #include <gtest/gtest.h>
 
@@ -30,7 +30,7 @@ TrainConfig tiny_config() {
   return c;
 }
 
-const Run::Report kSilentTuning = [](const std::string&) {};
+const TrainingRun::Report kSilentTuning = [](const std::string&) {};
 const std::atomic<bool> kGoOnTuning = false;
 
 class Tuning : public ::testing::Test {
@@ -44,7 +44,8 @@ class Tuning : public ::testing::Test {
 
   static fs::path path(const std::string& name) { return folder_->path() / name; }
   static void make_teacher(const std::string& name, const TrainConfig& config) {
-    Run(config, make_shapes(60, 0), path(name), kSilentTuning).train([](const StepReport&) {}, kGoOnTuning);
+    TrainingRun(config, make_shapes(60, 0), path(name), kSilentTuning)
+        .train([](const StepReport&) {}, kGoOnTuning);
   }
   static Model teacher(const std::string& name = "teacher") { return read_pipeline(path(name) / "latest"); }
 
@@ -60,7 +61,7 @@ class Tuning : public ::testing::Test {
 
   // Stops after `stop_after` steps of this session if that is not 0.
   static std::vector<double> tune(const TrainConfig& c, const std::string& name, int stop_after = 0) {
-    Run run(c, make_shapes(60, 0), path(name), kSilentTuning, {}, teacher());
+    TrainingRun run(c, make_shapes(60, 0), path(name), kSilentTuning, {}, teacher());
     std::vector<double> losses;
     std::atomic<bool> stop = false;
     run.train(
@@ -74,7 +75,7 @@ class Tuning : public ::testing::Test {
 
   static std::string refusal(const TrainConfig& c, Dataset dataset, Model model) {
     const std::string message = scratch::error_of(ErrorKind::usage, [&] {
-      Run(c, std::move(dataset), path("refused"), kSilentTuning, {}, std::move(model));
+      TrainingRun(c, std::move(dataset), path("refused"), kSilentTuning, {}, std::move(model));
     });
     EXPECT_FALSE(fs::exists(path("refused")));
     return message;
@@ -84,7 +85,7 @@ class Tuning : public ::testing::Test {
 };
 
 TEST_F(Tuning, StartsFromTheWeightsOfTheTeacher) {
-  const Run run(config(teacher()), make_shapes(60, 0), path("start"), kSilentTuning, {}, teacher());
+  const TrainingRun run(config(teacher()), make_shapes(60, 0), path("start"), kSilentTuning, {}, teacher());
   const Model start = teacher();
   EXPECT_TRUE(std::ranges::equal(run.model().params.values(), start.params.values()));
   EXPECT_EQ(run.model().class_names, start.class_names);
@@ -125,7 +126,7 @@ TEST_F(Tuning, AccumulationComputesTheSameLoss) {
     model.network = plain.network;
     c.accumulate = accumulate;
     std::vector<double> all;
-    Run(c, make_shapes(60, 0), path(run), kSilentTuning, {}, std::move(model))
+    TrainingRun(c, make_shapes(60, 0), path(run), kSilentTuning, {}, std::move(model))
         .train([&](const StepReport& r) { all.push_back(r.loss); }, kGoOnTuning);
     return all;
   };
@@ -142,7 +143,8 @@ TEST_F(Tuning, EveryObjectiveIsTuned) {
     c.objective = objective;
     make_teacher(name, c);
     std::vector<double> losses;
-    Run(config(teacher(name), 6), make_shapes(60, 0), path(name + "-tuned"), kSilentTuning, {}, teacher(name))
+    TrainingRun(config(teacher(name), 6), make_shapes(60, 0), path(name + "-tuned"), kSilentTuning, {},
+                teacher(name))
         .train([&](const StepReport& r) { losses.push_back(r.loss); }, kGoOnTuning);
     EXPECT_EQ(losses.size(), 6u) << name;
     EXPECT_TRUE(std::ranges::all_of(losses, [](double loss) { return loss > 0 && loss < 100; })) << name;
@@ -166,7 +168,7 @@ TEST_F(Tuning, AnotherTeacherIsRefused) {
   TrainConfig changed = config(other);
   EXPECT_NE(changed.start, c.start);
   const std::string message = scratch::error_of(ErrorKind::usage, [&] {
-    Run(changed, make_shapes(60, 0), path("mine"), kSilentTuning, {}, std::move(other));
+    TrainingRun(changed, make_shapes(60, 0), path("mine"), kSilentTuning, {}, std::move(other));
   });
   for (const char* part : {"other settings", "start (", "another --out"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
@@ -206,9 +208,9 @@ TEST_F(Tuning, AnUnconditionalTeacherNeedsNoLabels) {
   unlabeled.labels.clear();
   unlabeled.class_names.clear();
   for (const Dataset& dataset : {unlabeled, make_shapes(60, 0)})
-    EXPECT_TRUE(Run(config(teacher("unconditional"), 2), dataset,
-                    path("of-" + std::to_string(dataset.labels.size())), kSilentTuning, {},
-                    teacher("unconditional"))
+    EXPECT_TRUE(TrainingRun(config(teacher("unconditional"), 2), dataset,
+                            path("of-" + std::to_string(dataset.labels.size())), kSilentTuning, {},
+                            teacher("unconditional"))
                     .train([](const StepReport&) {}, kGoOnTuning));
 }
 

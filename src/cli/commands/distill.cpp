@@ -31,7 +31,7 @@ int run(const CLI::App& app, const DistillOptions& o) {
   DataLoader loader(app, o.run.source, o.run.quiet);
   Dataset dataset = loader.load(config.data).dataset;
   const std::string summary = summary_of(dataset);
-  Run training(config, std::move(dataset), o.run.out, talk, {}, std::move(teacher));
+  TrainingRun training(config, std::move(dataset), o.run.out, talk, {}, std::move(teacher));
   if (!o.run.quiet) describe_run(training, summary, config);
   return train_to_end(training, o.run);
 }

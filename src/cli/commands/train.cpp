@@ -124,7 +124,8 @@ int run(const CLI::App& app, const TrainOptions& o) {
   Dataset dataset = loader.load(config.data).dataset;
   HeldOutImages held_out = load_held_out(loader, config, dataset);
   const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
-  Run training(config, std::move(dataset), o.run.out, talk, std::move(held_out.images), std::move(start));
+  TrainingRun training(config, std::move(dataset), o.run.out, talk, std::move(held_out.images),
+                       std::move(start));
   if (!o.run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   if (!o.run.quiet) describe_run(training, summary, config);
   return train_to_end(training, o.run);

@@ -34,7 +34,7 @@ std::string note(const StepReport& report, double held_out) {
 }
 
 // The result on stdout, and whether more steps will help.
-void report(const RunOptions& o, const Run& training, bool complete, double loss) {
+void report(const RunOptions& o, const TrainingRun& training, bool complete, double loss) {
   const std::filesystem::path latest = std::filesystem::path(o.out) / "latest";
   const RunLog log = read_run_log(o.out);
   const Outlook outlook = outlook_of(log);
@@ -164,7 +164,7 @@ std::string summary_of(const Dataset& dataset) {
                      dataset.example_width(), dataset.channels);
 }
 
-void describe_run(const Run& training, const std::string& data_summary, const TrainConfig& config) {
+void describe_run(const TrainingRun& training, const std::string& data_summary, const TrainConfig& config) {
   talk(fmt::format(
       "{}; {} parameters, {} on {} threads ({})", data_summary,
       training.model().params.layout().parameter_count(),
@@ -172,7 +172,7 @@ void describe_run(const Run& training, const std::string& data_summary, const Tr
       thread_count(), cpu_description()));
 }
 
-int train_to_end(Run& training, const RunOptions& o) {
+int train_to_end(TrainingRun& training, const RunOptions& o) {
   const std::atomic<bool>& stop = stop_on_signal();
   Progress progress("training", training.total_steps(), o.quiet);
   StepReport last{};

@@ -40,9 +40,9 @@ void talk(const std::string& message);
 
 std::string summary_of(const Dataset& dataset);
 // One line about data and network.
-void describe_run(const Run& training, const std::string& data_summary, const TrainConfig& config);
+void describe_run(const TrainingRun& training, const std::string& data_summary, const TrainConfig& config);
 
 // Trains until it is complete or a signal comes, and tells the result. Returns the exit code.
-int train_to_end(Run& training, const RunOptions& options);
+int train_to_end(TrainingRun& training, const RunOptions& options);
 
 }  // namespace diffusion
