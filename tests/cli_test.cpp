@@ -93,6 +93,8 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
       {"diffusion sample: unknown option \"--step\"", "did you mean --steps?", "diffusion sample --help"});
   expect_error(2, {"sample", model(), "-o", file("x.png"), "--qqqqqq=3"}, {"unknown option \"--qqqqqq\""});
   expect_error(2, {"info", model(), "second"}, {"unexpected argument \"second\""});
+  expect_error(2, {"train", "--data", "shapes", "--steps", "1", "--out", file("y"), "--lr", "-1"},
+               {"learning_rate is -1; accepted is a positive number (--lr)"});
   expect_error(2, {"info"}, {"MODEL is required"});
   // A mistyped option is often why another is missing, and never hidden by another fault.
   expect_error(2, {"eval", "--sample", file("x.png")},

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace diffusion {
 
@@ -24,11 +26,16 @@ inline constexpr int kExitInterrupted = 75;  // stopped by a signal, saved, resu
 // the field, what was found and what is accepted.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message, std::vector<std::string> fields = {})
+      : std::runtime_error(message), kind_(kind), fields_(std::move(fields)) {}
   ErrorKind kind() const { return kind_; }
+  // The fields of a configuration that the sentence is about or that would help, by name ("learning_rate"):
+  // for a face that calls them otherwise, as the command line does (--lr).
+  const std::vector<std::string>& fields() const { return fields_; }
 
  private:
   ErrorKind kind_;
+  std::vector<std::string> fields_;
 };
 
 }  // namespace diffusion

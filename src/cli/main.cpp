@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/commands/commands.h"
+#include "cli/options/field_options.h"
 #include "cli/options/options.h"
 #include "cli/options/usage_hint.h"
 
@@ -98,11 +99,12 @@ int finish_output(const std::string& who, int code) {
       fmt::format("Cannot write to stdout: {}.", errno != 0 ? std::strerror(errno) : "unknown reason"));
 }
 
-int run_command(const std::string& who, const std::function<int()>& command) {
+int run_command(const CLI::App& app, const std::function<int()>& command) {
+  const std::string who = "diffusion " + app.get_name();
   try {
     return finish_output(who, command());
   } catch (const Error& error) {
-    return fail(who, exit_code(error.kind()), error.what());
+    return fail(who, exit_code(error.kind()), message_with_options(app, error));
   } catch (const std::bad_alloc&) {
     return fail(who, exit_code(ErrorKind::memory), "not enough memory");
   } catch (const std::exception& error) {
@@ -138,7 +140,7 @@ int run(int argc, char** argv) {
     return usage_error(app, error);
   }
   for (const auto& [sub, command] : commands)
-    if (sub->parsed()) return run_command("diffusion " + sub->get_name(), command);
+    if (sub->parsed()) return run_command(*sub, command);
   std::fputs(app.help().c_str(), stdout);
   return finish_output("diffusion", 0);
 }

@@ -40,7 +40,7 @@ std::string list(const std::vector<fs::path>& places) {
 std::string by_hand(const DatasetEntry& entry, const fs::path& cache) {
   std::vector<std::string> names;
   for (const PublishedFile& file : entry.files) names.push_back(file.name);
-  return fmt::format("To do it by hand, put {} from {} into {}, or into a folder named by --data-dir.",
+  return fmt::format("To do it by hand, put {} from {} into {}, or into a folder of yours, named by data_dir",
                      fmt::join(names, ", "), entry.url, cache.string());
 }
 
@@ -64,7 +64,7 @@ void download_missing(const DatasetEntry& entry, const DataOptions& options, con
     for (const PublishedFile& file : reader.missing(cache))
       download_file(entry.url + file.name, cache / file.name, file.md5, options.progress);
   } catch (const Error& error) {
-    throw Error(error.kind(), fmt::format("{} {}", error.what(), by_hand(entry, cache)));
+    throw Error(error.kind(), fmt::format("{} {}", error.what(), by_hand(entry, cache)), {"data_dir"});
   }
 }
 
@@ -89,11 +89,11 @@ Dataset find_or_download(const DatasetEntry& entry, const DataOptions& options, 
   if (!options.allow_download || cache.empty())
     throw Error(
         ErrorKind::bad_input,
-        fmt::format(
-            "There is no {} on this machine: looked for {} in {}. {}. Name its folder with --data-dir.",
-            entry.name, reader.wanted, places.empty() ? "no folder at all" : list(places),
-            cache.empty() ? "There is no cache to download into, because HOME is not set"
-                          : "Downloading is switched off"));
+        fmt::format("There is no {} on this machine: looked for {} in {}. {}. Name its folder as data_dir",
+                    entry.name, reader.wanted, places.empty() ? "no folder at all" : list(places),
+                    cache.empty() ? "There is no cache to download into, because HOME is not set"
+                                  : "Downloading is switched off"),
+        {"data_dir"});
   download_missing(entry, options, reader, cache);
   return reader.read(cache).value();
 }

@@ -116,8 +116,9 @@ void Decoding::begin(const Image& first, std::optional<int> channels) {
     throw Error(
         ErrorKind::bad_input,
         fmt::format("The images of {} have {} x {} pixels, larger than any that can be trained; give a "
-                    "smaller size with --size.",
-                    source_.place.string(), first.width, first.height));
+                    "smaller size",
+                    source_.place.string(), first.width, first.height),
+        {"size"});
   const std::array<int, 2> margin = wanted.random_crop ? crop_margin(size_) : std::array{0, 0};
   gray_by_guess_ = !channels && first.channels <= 2;
   form_ = {size_[0] + margin[0], size_[1] + margin[1], channels.value_or(gray_by_guess_ ? 1 : 3),
@@ -137,9 +138,9 @@ void Decoding::store(const Numbered& numbered, const Image& image) {
     throw Error(
         ErrorKind::bad_input,
         fmt::format("The images of {} have different sizes: {} has {} x {} pixels (width x height) and {} "
-                    "has {} x {}. Give the size that all shall get with --size.",
-                    source_.place.string(), first_name_, size_[1], size_[0], name, image.width,
-                    image.height));
+                    "has {} x {}. Give the size that all shall get",
+                    source_.place.string(), first_name_, size_[1], size_[0], name, image.width, image.height),
+        {"size"});
   Image fitted;
   try {
     fitted = fit_image(image, form_);

@@ -31,12 +31,15 @@ void validate(const FormOptions& options) {
   if (options.size)
     for (const int side : *options.size)
       if (side < 1 || side > kMaxFormSide)
-        throw Error(ErrorKind::usage, fmt::format("--size is {}x{}; accepted are sides of 1 to {} pixels.",
-                                                  (*options.size)[0], (*options.size)[1], kMaxFormSide));
+        throw Error(ErrorKind::usage,
+                    fmt::format("size is {}x{}; accepted are sides of 1 to {} pixels", (*options.size)[0],
+                                (*options.size)[1], kMaxFormSide),
+                    {"size"});
   if (options.channels && *options.channels != 1 && *options.channels != 3 && *options.channels != 4)
     throw Error(ErrorKind::usage,
-                fmt::format("--channels is {}; accepted are 1 (gray), 3 (RGB) and 4 (RGB and alpha).",
-                            *options.channels));
+                fmt::format("channels is {}; accepted are 1 (gray), 3 (RGB) and 4 (RGB and alpha)",
+                            *options.channels),
+                {"channels"});
 }
 
 std::array<int, 2> crop_margin(std::array<int, 2> size) {

@@ -237,7 +237,8 @@ TEST(Registry, AFailedDownloadSaysWhatToDoByHand) {
                          "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz from " +
                              entry.url + " into " + cache.string()))
         << error.what();
-    EXPECT_TRUE(contains(error, "--data-dir")) << error.what();
+    EXPECT_TRUE(contains(error, "data_dir")) << error.what();
+    EXPECT_EQ(error.fields(), std::vector<std::string>{"data_dir"});
   };
   entry.files[1].md5 = std::string(32, '0');
   const Error wrong = error_of([&] { load_published(entry, DataOptions{}); });

@@ -69,8 +69,9 @@ void refuse_broken(std::span<const BrokenFile> broken, const SampleSource& sourc
   for (std::size_t i = 0; i < std::min(broken.size(), kBrokenNamed); ++i) list += "\n  " + broken[i].reason;
   if (broken.size() > kBrokenNamed) list += "\n  ...";
   throw Error(ErrorKind::bad_input,
-              fmt::format("{} files of {} are broken; accepted are {} (--max-broken):{}", broken.size(),
-                          source.place.string(), accepted, list));
+              fmt::format("{} files of {} are broken:{}\naccepted are {}", broken.size(),
+                          source.place.string(), list, accepted),
+              {"max_broken"});
 }
 
 }  // namespace diffusion

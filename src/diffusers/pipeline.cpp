@@ -9,7 +9,6 @@
 #include "diffusion/default_recipe.h"
 #include "files/folders.h"
 #include "files/fs.h"
-#include "files/sha256.h"
 
 namespace diffusion {
 
@@ -86,13 +85,6 @@ void read_extras(const fs::path& path, Model& model) {
 Json scheduler_config_of(const Model& model) {
   return model.scheduler_config ? *model.scheduler_config
                                 : scheduler_to_json(model.preconditioner, model.clip_x0);
-}
-
-std::string fingerprint_of(const Model& model) {
-  std::string text = dump_json(to_json(model.network)) + dump_json(scheduler_config_of(model));
-  for (const ParamLayout::Entry& entry : model.params.layout().entries())
-    text += entry.name + sha256(std::as_bytes(model.params.values().subspan(entry.offset, entry.size)));
-  return sha256(std::as_bytes(std::span(text)));
 }
 
 fs::path component_directory(const fs::path& directory, const char* component) {

@@ -29,10 +29,6 @@ std::filesystem::path component_directory(const std::filesystem::path& directory
 void write_pipeline(const std::filesystem::path& directory, const Model& model,
                     std::span<const float> weights, SafetensorsDType dtype = SafetensorsDType::f32);
 
-// SHA-256 of everything that decides what the model computes: network, weights, and what its numbers mean.
-// The same for files of the same weights in another form.
-std::string fingerprint_of(const Model& model);
-
 // Reads a pipeline directory, sub-folders or flat; diffusers/weights.h has the forms of the weights.
 // Error(bad_input) or Error(io) naming the file.
 Model read_pipeline(const std::filesystem::path& directory);

@@ -14,8 +14,9 @@ namespace diffusion {
 
 namespace {
 
-void require(bool holds, std::string_view option, double found, std::string_view accepted) {
-  if (!holds) throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", option, found, accepted));
+void require(bool holds, const char* field, double found, std::string_view accepted) {
+  if (!holds)
+    throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", field, found, accepted), {field});
 }
 
 // What the levels of edm and flow are, but for sigma_data, which stands in to_json() for every objective.
@@ -102,37 +103,40 @@ Json with_later_fields(Json saved, const TrainConfig& c) {
 }
 
 void validate(const TrainConfig& c) {
-  require(c.batch >= 1, "--batch", c.batch, "1 or more");
-  require(c.accumulate >= 1 && c.batch % c.accumulate == 0, "--accumulate", c.accumulate,
+  require(c.batch >= 1, "batch", c.batch, "1 or more");
+  require(c.accumulate >= 1 && c.batch % c.accumulate == 0, "accumulate", c.accumulate,
           fmt::format("a divisor of the batch, {}", c.batch));
-  require(std::isfinite(c.learning_rate) && c.learning_rate > 0, "--lr", c.learning_rate,
+  require(std::isfinite(c.learning_rate) && c.learning_rate > 0, "learning_rate", c.learning_rate,
           "a positive number");
-  require(c.warmup >= 0 && c.warmup < 1, "--warmup", c.warmup, "a share of the run in [0, 1)");
-  require(c.weight_decay >= 0 && std::isfinite(c.weight_decay), "--weight-decay", c.weight_decay,
-          "0 or more");
-  require(c.clip >= 0, "--clip", c.clip, "0 (no limit) or more");
-  require(c.label_dropout >= 0 && c.label_dropout <= 1, "--label-dropout", c.label_dropout,
+  require(c.warmup >= 0 && c.warmup < 1, "warmup", c.warmup, "a share of the run in [0, 1)");
+  require(c.weight_decay >= 0 && std::isfinite(c.weight_decay), "weight_decay", c.weight_decay, "0 or more");
+  require(c.clip >= 0, "clip", c.clip, "0 (no limit) or more");
+  require(c.label_dropout >= 0 && c.label_dropout <= 1, "label_dropout", c.label_dropout,
           "a share in [0, 1]");
-  require(c.seed <= std::uint64_t(std::numeric_limits<std::int64_t>::max()), "--seed", double(c.seed),
+  require(c.seed <= std::uint64_t(std::numeric_limits<std::int64_t>::max()), "seed", double(c.seed),
           "0 to 9223372036854775807");
-  require(c.keep >= 1, "--keep", c.keep, "1 or more");
+  require(c.keep >= 1, "keep", c.keep, "1 or more");
   const int budgets = c.budget.minutes.has_value() + c.budget.steps.has_value() + c.budget.epochs.has_value();
-  if (budgets != 1) throw Error(ErrorKind::usage, "give exactly one of --minutes, --steps and --epochs");
+  if (budgets != 1)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("the budget has {} of minutes, steps and epochs; accepted is exactly one", budgets),
+        {"minutes", "steps", "epochs"});
   if (c.budget.minutes)
-    require(std::isfinite(*c.budget.minutes) && *c.budget.minutes > 0, "--minutes", *c.budget.minutes,
+    require(std::isfinite(*c.budget.minutes) && *c.budget.minutes > 0, "minutes", *c.budget.minutes,
             "a positive number");
   if (c.budget.steps)
-    require(*c.budget.steps > 0 && *c.budget.steps < 1'000'000'000, "--steps", double(*c.budget.steps),
+    require(*c.budget.steps > 0 && *c.budget.steps < 1'000'000'000, "steps", double(*c.budget.steps),
             "1 to 999999999");
   if (c.budget.epochs)
-    require(std::isfinite(*c.budget.epochs) && *c.budget.epochs > 0, "--epochs", *c.budget.epochs,
+    require(std::isfinite(*c.budget.epochs) && *c.budget.epochs > 0, "epochs", *c.budget.epochs,
             "a positive number");
-  require(c.report_every >= 0, "--report-every", double(c.report_every), "0 (never) or more");
-  if (c.save_every) require(*c.save_every >= 1, "--save-every", double(*c.save_every), "1 or more");
+  require(c.report_every >= 0, "report_every", double(c.report_every), "0 (never) or more");
+  if (c.save_every) require(*c.save_every >= 1, "save_every", double(*c.save_every), "1 or more");
   if (c.preview_every)
-    require(*c.preview_every >= 0, "--preview-every", double(*c.preview_every), "0 (never) or more");
+    require(*c.preview_every >= 0, "preview_every", double(*c.preview_every), "0 (never) or more");
   if (c.held_out_every)
-    require(*c.held_out_every >= 0, "--held-out-every", double(*c.held_out_every), "0 (never) or more");
+    require(*c.held_out_every >= 0, "held_out_every", double(*c.held_out_every), "0 (never) or more");
   if (c.consistency) validate(*c.consistency);
   validate(c.network);
 }

@@ -101,7 +101,7 @@ Json to_json(const TrainConfig& config);
 // fields that came later have the value that all runs had before.
 Json with_later_fields(Json saved, const TrainConfig& config);
 
-// Error(usage) naming the option, what was found and what is accepted.
+// Error(usage) naming the field, what was found and what is accepted.
 void validate(const TrainConfig& config);
 
 Preconditioner make_preconditioner(const TrainConfig& config);

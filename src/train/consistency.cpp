@@ -13,7 +13,7 @@ void validate(const ConsistencyTuning& tuning) {
   constexpr int kMostStages = 20;  // r / t then differs from 1 by no more than f32 can tell
   if (tuning.stages < 1 || tuning.stages > kMostStages)
     throw Error(ErrorKind::usage,
-                fmt::format("--stages is {}; accepted is 1 to {}", tuning.stages, kMostStages));
+                fmt::format("stages is {}; accepted is 1 to {}", tuning.stages, kMostStages), {"stages"});
 }
 
 Json to_json(const ConsistencyTuning& tuning) {

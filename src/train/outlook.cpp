@@ -127,14 +127,14 @@ std::string describe(const Outlook& o) {
       return fmt::format(
           "More steps will not help: the loss on held-out test images was lowest at step {:.0f} and has "
           "risen by {:.1f}% since, while the loss on training images went on falling. The network is "
-          "learning its training images by heart (overfitting). More images, --dropout, or --flip where "
-          "mirrored images make sense work against it; else stop around that step.",
+          "learning its training images by heart (overfitting). More images, dropout, or mirrored ones "
+          "where these make sense work against it; else stop around that step.",
           o.best_step, 100 * o.rise);
     case OutlookKind::rising:
       return fmt::format(
           "More steps like these will not help: the loss on held-out test images was lowest at step {:.0f} "
           "and has risen by {:.1f}% since, and the loss on training images does not fall either. Try a lower "
-          "--lr.",
+          "learning rate.",
           o.best_step, 100 * o.rise);
   }
   return {};

@@ -89,7 +89,7 @@ TEST(Outlook, OverfittingNamesTheLowestStep) {
 TEST(Outlook, RisingWithTheTrainingLossIsNoOverfitting) {
   const Outlook o = outlook_of(run_of(valley, valley));
   EXPECT_EQ(o.kind, OutlookKind::rising);
-  EXPECT_NE(describe(o).find("--lr"), std::string::npos);
+  EXPECT_NE(describe(o).find("lower learning rate"), std::string::npos);
 }
 
 TEST(Outlook, ARiseWithinTheScatterIsNone) {

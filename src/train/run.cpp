@@ -102,9 +102,10 @@ void TrainingRun::fail_non_finite(const LearnedStep& learned) const {
       ErrorKind::non_finite,
       fmt::format(
           "the {} is {} at step {} (batch of {}, images {}{} of {}); the last checkpoint is kept. Try a "
-          "lower --lr or --precision f32",
+          "lower learning_rate, or the precision f32",
           by_loss ? "loss" : "gradient norm", by_loss ? learned.loss : learned.gradient_norm, state_.step + 1,
-          config_.batch, images, config_.batch > 8 ? ", ..." : "", dataset_.name));
+          config_.batch, images, config_.batch > 8 ? ", ..." : "", dataset_.name),
+      {"learning_rate", "precision"});
 }
 
 // The rate of the next step.

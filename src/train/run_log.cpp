@@ -82,7 +82,7 @@ fs::path find_log(const fs::path& run) {
   fs::path beside = checkpoints.parent_path() / kLogName;
   if (checkpoints.filename() == "checkpoints" && fs::is_regular_file(beside, ignored)) return beside;
   throw Error(ErrorKind::bad_input,
-              fmt::format("{} {}; accepted is the directory of a training run (its --out)", run.string(),
+              fmt::format("{} {}; accepted is the directory of a training run", run.string(),
                           fs::exists(run, ignored) ? "holds no log.jsonl" : "does not exist"));
 }
 

@@ -84,8 +84,9 @@ void check_same_run(const std::filesystem::path& run, const TrainConfig& config,
       ErrorKind::usage,
       fmt::format(
           "{} holds a run with other settings: {}{}{}. Repeat its command to resume it, or choose another "
-          "--out",
-          run.string(), settings, !settings.empty() && !data.empty() ? ", data: " : "", data));
+          "folder",
+          run.string(), settings, !settings.empty() && !data.empty() ? ", data: " : "", data),
+      {"run"});
 }
 
 }  // namespace diffusion

@@ -6,12 +6,22 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "diffusers/pipeline.h"
 #include "diffusion/default_recipe.h"
+#include "files/sha256.h"
+#include "formats/json.h"
 
 namespace diffusion {
+
+std::string fingerprint_of(const Model& model) {
+  std::string text = dump_json(to_json(model.network)) + dump_json(scheduler_config_of(model));
+  for (const ParamLayout::Entry& entry : model.params.layout().entries())
+    text += entry.name + sha256(std::as_bytes(model.params.values().subspan(entry.offset, entry.size)));
+  return sha256(std::as_bytes(std::span(text)));
+}
 
 TrainConfig starting_from(const Model& model, TrainConfig c) {
   const Preconditioner& preconditioner = model.preconditioner;
@@ -47,17 +57,20 @@ TrainConfig tuning_config(const Model& teacher) {
 void check_start(const TrainConfig& config, const Model& model, const Dataset& dataset) {
   const NetworkTraits traits = model.traits();
   const std::array size{dataset.example_height(), dataset.example_width()};
-  const auto refuse = [&](const std::string& reason) {
-    throw Error(ErrorKind::usage, fmt::format("the model cannot be trained on {}: {}", dataset.name, reason));
+  const auto refuse = [&](const std::string& reason, std::vector<std::string> fields = {}) {
+    throw Error(ErrorKind::usage, fmt::format("the model cannot be trained on {}: {}", dataset.name, reason),
+                std::move(fields));
   };
   if (traits.in_channels != traits.out_channels ||
       (traits.condition(kClassCondition) && traits.class_rows() == 0))
     refuse("it is no network that we train");
   if (traits.in_channels != dataset.channels || (traits.sample_size[0] > 0 && traits.sample_size != size))
     refuse(fmt::format(
-        "its images are {}x{}x{}, those of the data {}x{}x{} (--size and --channels convert them)",
-        traits.sample_size[0], traits.sample_size[1], traits.in_channels, size[0], size[1],
-        dataset.channels));
+               "its images are {}x{}x{}, those of the data {}x{}x{}; another size and channels of the data "
+               "convert them",
+               traits.sample_size[0], traits.sample_size[1], traits.in_channels, size[0], size[1],
+               dataset.channels),
+           {"size", "channels"});
   if (const EdmParameters* edm = model.preconditioner.edm();
       edm && (edm->negated || edm->time != EdmParameters::Time::quarter_log))
     refuse("what its network predicts, or is told, is not what edm models of ours do");
@@ -72,8 +85,9 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
   if (model.class_count() == 0) return;
   if (!model.null_class && config.label_dropout > 0)
     throw Error(ErrorKind::usage,
-                fmt::format("--label-dropout is {}, and the model has no null class; accepted is 0",
-                            config.label_dropout));
+                fmt::format("label_dropout is {}, and the model has no null class; accepted is 0",
+                            config.label_dropout),
+                {"label_dropout"});
   if (dataset.labels.empty()) refuse("it makes images of a class, and the data have no labels");
   if (model.class_count() != int(dataset.class_names.size()))
     refuse(fmt::format("it knows {} classes, the data have {}", model.class_count(),

@@ -2,11 +2,17 @@
 
 // A trained model that a run starts from, for training it further or tuning it for few steps.
 
+#include <string>
+
 #include "data/dataset.h"
 #include "diffusion/model.h"
 #include "train/config.h"
 
 namespace diffusion {
+
+// SHA-256 of everything that decides what the model computes: network, weights, and what its numbers mean.
+// The same for files of the same weights in another form.
+std::string fingerprint_of(const Model& model);
 
 // `config` with the network, objective, classes and limits of `model`, from whose weights it starts.
 TrainConfig starting_from(const Model& model, TrainConfig config);

@@ -170,7 +170,7 @@ TEST_F(Tuning, AnotherTeacherIsRefused) {
   const std::string message = scratch::error_of(ErrorKind::usage, [&] {
     TrainingRun(changed, make_shapes(60, 0), path("mine"), kSilentTuning, {}, std::move(other));
   });
-  for (const char* part : {"other settings", "start (", "another --out"})
+  for (const char* part : {"other settings", "start (", "another folder"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
@@ -197,7 +197,7 @@ TEST_F(Tuning, ImagesThatTheTeacherDoesNotMakeAreRefused) {
   always_a_class.null_class.reset();
   more.class_names.back() = "no class";
   always_a_class.class_names.clear();
-  expect(refusal(c, more, std::move(always_a_class)), {"--label-dropout is 0.1", "no null class"});
+  expect(refusal(c, more, std::move(always_a_class)), {"label_dropout is 0.1", "no null class"});
 }
 
 TEST_F(Tuning, AnUnconditionalTeacherNeedsNoLabels) {

@@ -25,6 +25,18 @@ OptimizerKind parse_optimizer(const std::string& name) {
   throw Error(ErrorKind::usage, fmt::format("--optimizer is \"{}\"; accepted are: adamw, muon", name));
 }
 
+// The outlook, with the options that it speaks of.
+std::string advice(const Outlook& outlook) {
+  switch (outlook.kind) {
+    case OutlookKind::overfitting:
+      return describe(outlook) + " (--dropout, --flip)";
+    case OutlookKind::rising:
+      return describe(outlook) + " (--lr)";
+    default:
+      return describe(outlook);
+  }
+}
+
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 std::string note(const StepReport& report, double held_out) {
@@ -41,7 +53,7 @@ void report(const RunOptions& o, const TrainingRun& training, bool complete, dou
   if (!o.json) {
     print_line(fmt::format("{} after {} steps, {:.0f} s; model: {}", complete ? "complete" : "stopped",
                            training.step(), training.seconds(), latest.string()));
-    if (complete && outlook.kind != OutlookKind::unknown) print_line(describe(outlook));
+    if (complete && outlook.kind != OutlookKind::unknown) print_line(advice(outlook));
     return;
   }
   print_json(Json::Object{

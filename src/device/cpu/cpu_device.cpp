@@ -105,7 +105,8 @@ std::string_view to_string(Precision precision) {
 Precision parse_precision(std::string_view name) {
   for (const Precision precision : {Precision::automatic, Precision::f32, Precision::bf16})
     if (to_string(precision) == name) return precision;
-  throw Error(ErrorKind::usage, fmt::format("--precision is \"{}\"; accepted are: auto, f32, bf16", name));
+  throw Error(ErrorKind::usage, fmt::format("precision is \"{}\"; accepted are: auto, f32, bf16", name),
+              {"precision"});
 }
 
 Precision fastest_precision() {
