@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "data/load_path.h"
 
 namespace diffusion {
 
@@ -164,6 +165,11 @@ constexpr std::array<Preset, 10> kPresets{{
 
 std::span<const Preset> presets() {
   return kPresets;
+}
+
+std::string_view preset_for_data(const std::string& data, const std::optional<std::array<int, 2>>& size) {
+  if (data.empty() || find_dataset(data)) return preset_for(data);
+  return preset_for(size ? *size : first_image_size(data));
 }
 
 std::string_view preset_for(std::string_view data) {

@@ -66,7 +66,7 @@ Subject find_subject(const std::string& what) {
     throw Error(ErrorKind::usage,
                 fmt::format("there is no model, network configuration or preset \"{}\"; presets are: {}",
                             what, preset_names()));
-  Model model = read_pipeline(find_pipeline(what));
+  Model model = read_pipeline(chosen_pipeline(what));
   return {std::move(model.network), std::move(model.params)};
 }
 

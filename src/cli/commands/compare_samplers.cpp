@@ -206,9 +206,9 @@ int run(const CompareOptions& o) {
   const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr),
              output_path = o.json && output ? path_to_json(o.out) : Json(nullptr);
 
-  Model model = read_pipeline(find_pipeline(o.model));
+  Model model = read_pipeline(chosen_pipeline(o.model));
   std::optional<Model> guide;
-  if (!o.sampling.guide.empty()) guide = read_pipeline(find_pipeline(o.sampling.guide));
+  if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
   if (output) check_channels(*output, model.traits().in_channels);
 
   std::vector<Trial> trials;

@@ -66,7 +66,7 @@ int run(const ConvertOptions& o) {
   const Json in_path = o.json ? path_to_json(o.in) : Json(nullptr),
              out_path = o.json ? path_to_json(o.out) : Json(nullptr);
 
-  const fs::path found = find_pipeline(o.in);
+  const fs::path found = chosen_pipeline(o.in);
   const Model model = read_pipeline(found);
   const WeightFiles before = WeightFiles::open(component_directory(found, "unet"));
   AtomicDirectory directory(out);

@@ -21,7 +21,7 @@ struct DistillOptions {
 };
 
 int run(const CLI::App& app, const DistillOptions& o) {
-  Model teacher = read_pipeline(find_pipeline(o.model));
+  Model teacher = read_pipeline(chosen_pipeline(o.model));
   TrainConfig config = tuning_config(teacher);
   apply_run_options(app, o.run, config);
   if (!config.budget.minutes && !config.budget.steps && !config.budget.epochs) config.budget.minutes = 15;

@@ -5,19 +5,20 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "cli/commands/commands.h"
-#include "cli/commands/eval_features.h"
-#include "cli/commands/eval_measure.h"
 #include "cli/commands/eval_sets.h"
 #include "cli/options/model_path.h"
 #include "cli/output/eval_report.h"
+#include "cli/output/neighbor_sheet.h"
 #include "cli/output/picture_output.h"
 #include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
-#include "eval/image_sets.h"
+#include "eval/protocol.h"
 
 namespace diffusion {
 
@@ -33,6 +34,9 @@ void check_options(const CLI::App& app, const EvalOptions& o) {
                                "--spacing", "--save-samples", "--bits-per-dimension"})
       if (app.count(option) > 0)
         throw Error(ErrorKind::usage, fmt::format("{} is for a MODEL; --samples are made already", option));
+  if (o.classification_score && o.sampling.label)
+    throw Error(ErrorKind::usage,
+                "--classification-score needs samples of all classes, and --label makes one");
   check_sampling_names(o.sampling);
   if (!o.neighbors.empty() && !parse_output(o.neighbors).is_one_picture())
     throw Error(
@@ -43,58 +47,72 @@ void check_options(const CLI::App& app, const EvalOptions& o) {
                 fmt::format("--save-samples is \"{}\"; accepted are names that end in .npy", o.save_samples));
 }
 
-// Before the samples are made.
-void check_classification(const EvalOptions& o, const std::optional<Model>& model, const RealSets& real,
-                          const std::vector<std::string>& class_names) {
-  if (!o.classification_score) return;
-  if (real.test().labels.empty())
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--classification-score needs real images with the classes of the feature network as "
-                    "labels; {} has none",
-                    o.data));
-  if (!model) return;
-  if (!class_numbers(model->class_names, class_names))
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--classification-score needs a model of the classes of the feature network; {} is not "
-                    "class-conditional, or its classes have other names",
-                    o.model));
-  if (o.sampling.label)
-    throw Error(ErrorKind::usage,
-                "--classification-score needs samples of all classes, and --label makes one");
+// A progress line for each part of an evaluation.
+class PartProgress {
+ public:
+  explicit PartProgress(bool quiet) : quiet_(quiet) {}
+
+  void show(const EvaluationProgress& now) {
+    if (!line_ || now.part != part_) {
+      line_.reset();
+      line_.emplace(std::string(now.part), now.images, quiet_, now.images > 0 ? "images" : "");
+      part_ = now.part;
+    }
+    line_->update(now.share, now.note);
+  }
+  void finish() { line_.reset(); }
+
+ private:
+  bool quiet_;
+  std::string part_;
+  std::optional<Progress> line_;
+};
+
+void draw(const EvalOptions& o, const EvalReport& report, const Dataset& samples, const RealSets& sets) {
+  std::string headline =
+      fmt::format("{}: the images of {} that are nearest to samples", report.samples, sets.searched().name);
+  if (report.copies)
+    headline += fmt::format("; of test images {}% are nearer than {:.0f} (pixels), {:.3g} (features)",
+                            100 * kSuspectQuantile, report.copies->pixels.test_quantile,
+                            report.copies->features.test_quantile);
+  write_picture(parse_output(o.neighbors), draw_neighbors({samples, sets.searched(), report.nearest->pixels,
+                                                           report.nearest->features, headline}));
+}
+
+RealSets read_real_sets(const EvalOptions& o, const ClassifierConfig* classifier) {
+  DataOptions source = o.source;
+  source.allow_download = !o.offline;
+  return read_real_sets(o.data, o.split, source,
+                        classifier ? std::optional(classifier->class_names) : std::nullopt);
 }
 
 int run(const CLI::App& app, const EvalOptions& o) {
   check_options(app, o);
   const std::string source = o.model.empty() ? o.samples : o.model;
   const Json source_path = o.json ? path_to_json(source) : Json(nullptr);
-  EvalNetwork net = read_eval_network(o);
+  EvalNetwork net = read_eval_network(o.features, o.data);
   const ClassifierConfig* classifier = classifier_of(net);
-  if (o.classification_score && !classifier)
-    throw Error(ErrorKind::usage,
-                fmt::format("--classification-score needs a feature network that is a classifier of the data "
-                            "(diffusion train-features), and {} is Inception-v3",
-                            o.features));
-  const RealSets sets = read_real_sets(o, classifier ? std::optional(classifier->class_names) : std::nullopt);
+  const RealSets sets = read_real_sets(o, classifier);
   const std::vector<std::string>& class_names =
       classifier ? classifier->class_names : sets.images.class_names;
   std::optional<Model> model;
-  if (!o.model.empty()) model = read_pipeline(find_pipeline(o.model));
-  check_classification(o, model, sets, class_names);
-  set_threads(o.machine.threads);
+  if (!o.model.empty()) model = read_pipeline(chosen_pipeline(o.model));
+  if (o.classification_score) check_classification(net, sets, model ? &*model : nullptr);
+  const std::unique_ptr<Device> device = make_device(o.machine);
+  PartProgress progress(o.quiet);
+  const auto watch = [&](const EvaluationProgress& now) { progress.show(now); };
   std::optional<BitsPerDimension> bits;  // first, because it says at once if the model is not for such images
   if (model && o.likelihood.wanted)
-    bits = evaluate_likelihood(*model, sets.test(), *make_cpu_device(Precision::f32), o.likelihood, o.quiet);
+    bits = evaluate_likelihood(*model, sets.test(), o.likelihood.images, *make_cpu_device(Precision::f32),
+                               watch);
+  progress.finish();
+  const std::optional<int> only = app.count("--count") > 0 ? std::optional(o.count) : std::nullopt;
   const Samples samples =
-      model ? make_samples(o, *model, class_names) : read_samples(o, app.count("--count") > 0, class_names);
-  if (o.classification_score && samples.images.labels.empty())
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--classification-score needs samples with the classes of the feature network as labels: "
-                    "a folder with a sub-folder for each; {} has none",
-                    o.samples));
-  EvalReport report = measure(o, net, samples, sets);
+      model ? make_samples(o, *model, class_names) : Samples{read_samples(o.samples, only, class_names)};
+  EvalReport report =
+      measure({source, o.classification_score, !o.neighbors.empty()}, net, samples, sets, *device, watch);
+  progress.finish();
+  if (!o.neighbors.empty()) draw(o, report, samples.images, sets);
   report.bits = bits;
   if (o.json)
     print_json(to_json(report, source_path));

@@ -192,7 +192,7 @@ Json history_to_json(const TrainingHistory& history) {
 }
 
 int run(const InfoOptions& o) {
-  const fs::path found = find_pipeline(o.model);
+  const fs::path found = chosen_pipeline(o.model);
   const fs::path pipeline = resolved(found);
   Model model = read_pipeline(found);
   const WeightFiles weights = WeightFiles::open(component_directory(found, "unet"));

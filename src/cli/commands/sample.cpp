@@ -107,9 +107,9 @@ int run(const CLI::App& app, const SampleOptions& o) {
   if (!o.raw.empty()) output_paths.push_back(o.json ? path_to_json(o.raw) : Json(nullptr));
   const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr);
 
-  Model model = read_pipeline(find_pipeline(o.model));
+  Model model = read_pipeline(chosen_pipeline(o.model));
   std::optional<Model> guide;
-  if (!o.sampling.guide.empty()) guide = read_pipeline(find_pipeline(o.sampling.guide));
+  if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
   if (model.traits().sample_size[0] == 0)
     throw Error(
         ErrorKind::usage,

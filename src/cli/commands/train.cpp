@@ -12,9 +12,8 @@
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
-#include "data/load_path.h"
 #include "diffusers/pipeline.h"
-#include "train/held_out.h"
+#include "train/held_out_images.h"
 #include "train/presets.h"
 #include "train/starting_model.h"
 
@@ -46,21 +45,12 @@ void refuse_what_the_model_decides(const CLI::App& app) {
                   fmt::format("{} cannot be given with --from: the model has its own", option));
 }
 
-// The one that was asked for, or that suits the data: by the name of the data set, else by the size of the
-// images.
-std::string_view choose_preset(const CLI::App& app, const TrainOptions& o) {
-  const std::string& data = o.run.data;
-  if (!o.preset.empty()) return o.preset;
-  if (data.empty() || find_dataset(data)) return preset_for(data);
-  const FormOptions form = parse_form(app, o.run.source);
-  return preset_for(form.size ? *form.size : first_image_size(data));
-}
-
 // The preset, with everything that the model to start from decides and that was given on the command line in
 // its place.
 TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optional<Model>& start) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
-  TrainConfig c = preset_config(choose_preset(app, o));
+  TrainConfig c = preset_config(
+      o.preset.empty() ? preset_for_data(o.run.data, parse_form(app, o.run.source).size) : o.preset);
   if (start) {
     refuse_what_the_model_decides(app);
     c = starting_from(*start, std::move(c));
@@ -89,31 +79,9 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optio
   return c;
 }
 
-struct HeldOutImages {
-  std::optional<Dataset> images;
-  std::string why_not;  // for the person; empty if there are images, or none are wanted
-};
-
-// The test images of the data set. Without any, training goes on without them, unless they were asked for.
-HeldOutImages load_held_out(DataLoader& loader, const TrainConfig& config, const Dataset& training) {
-  if (config.held_out_every == 0) return {};
-  std::string reason;
-  try {
-    Dataset images = loader.load(config.data, Split::test).dataset;
-    const bool conditional = config.conditional && !training.labels.empty();
-    reason = why_not_held_out(training, images, conditional);
-    if (reason.empty()) return {std::move(images), {}};
-    reason = fmt::format("{}: {}", training.name, reason);
-  } catch (const Error& error) {
-    reason = error.what();
-  }
-  if (config.held_out_every) throw Error(ErrorKind::usage, "--held-out-every needs test images. " + reason);
-  return {std::nullopt, "no held-out loss: " + reason};
-}
-
 int run(const CLI::App& app, const TrainOptions& o) {
   std::optional<Model> start;
-  if (!o.from.empty()) start = read_pipeline(find_pipeline(o.from));
+  if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
   const TrainConfig config = resolve(app, o, start);
   validate(config);  // before data are fetched
   const Preconditioner preconditioner = make_preconditioner(config);
@@ -122,7 +90,8 @@ int run(const CLI::App& app, const TrainOptions& o) {
 
   DataLoader loader(app, o.run.source, o.run.quiet, config.form);
   Dataset dataset = loader.load(config.data).dataset;
-  HeldOutImages held_out = load_held_out(loader, config, dataset);
+  HeldOutImages held_out =
+      load_held_out(config, dataset, [&] { return loader.load(config.data, Split::test).dataset; });
   const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
   TrainingRun training(config, std::move(dataset), o.run.out, talk, std::move(held_out.images),
                        std::move(start));

@@ -139,7 +139,7 @@ std::vector<Check> check_model(const fs::path& pipeline) {
 
 int run(const VerifyOptions& o) {
   const Json path = o.json ? path_to_json(o.model) : Json(nullptr);
-  const std::vector<Check> checks = check_model(find_pipeline(o.model));
+  const std::vector<Check> checks = check_model(chosen_pipeline(o.model));
   const auto failed = std::ranges::count(checks, std::optional<bool>(false), &Check::passed);
   if (o.json) {
     Json::Array list;

@@ -1,17 +1,14 @@
-#include "cli/commands/eval_measure.h"
+#include "eval/protocol.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
-#include "base/progress.h"
-#include "cli/commands/eval_features.h"
-#include "cli/output/neighbor_sheet.h"
-#include "cli/output/picture_output.h"
 #include "eval/class_parts.h"
+#include "eval/image_sets.h"
 #include "eval/nearest.h"
 
 namespace diffusion {
@@ -21,7 +18,7 @@ namespace {
 // Scores of so many samples are reported, too, where there are more: what others have published is often of
 // few.
 constexpr int kFewer = 2048;
-constexpr int kNeighbors = 5;  // of a sample in the picture
+constexpr int kNeighbors = 5;  // of a sample
 
 // Features of all real images, with their classes if these are known.
 struct RealFeatures {
@@ -68,16 +65,18 @@ FeatureSet fewer_samples(const FeatureSet& features, const Dataset& samples) {
 }
 
 std::vector<EvalReport::AtCount> scores_of(const FeatureSet& generated, const Dataset& samples,
-                                           const RealFeatures& real, bool quiet) {
+                                           const RealFeatures& real, const EvaluationWatch& watch) {
   std::vector<FeatureSet> sets{generated};
   if (generated.count > kFewer) sets.push_back(fewer_samples(generated, samples));
-  Progress progress("scores", 0, quiet);  // of many features they take minutes
+  const auto show = [&](double done, std::string_view note) {  // of many features they take minutes
+    if (watch) watch({"scores", done / double(sets.size()), 0, note});
+  };
   std::vector<EvalReport::AtCount> counts;
   for (const FeatureSet& set : sets) {
     const double done = double(counts.size());
-    progress.update(done / double(sets.size()), fmt::format("of {} samples", set.count));
+    show(done, fmt::format("of {} samples", set.count));
     Evaluation scores = evaluate(set, real.images.features);
-    progress.update((done + 0.5) / double(sets.size()), "real against real");
+    show(done + 0.5, "real against real");
     counts.push_back({std::move(scores), floor_of(set.count, real)});
   }
   return counts;
@@ -95,54 +94,50 @@ std::optional<EvalReport::Classes> class_scores(const Dataset& samples, const Ex
                                            int(samples.class_names.size()), 1)};
 }
 
-Neighbors in_pixels(const Dataset& images, const Dataset& among, int k, const char* what, bool quiet) {
-  Progress progress(what, images.count(), quiet, "images");
-  return nearest_in_pixels(images, among, k, [&](double share) { progress.update(share); });
+Neighbors in_pixels(const Dataset& images, const Dataset& among, int k, std::string_view part,
+                    const EvaluationWatch& watch) {
+  return nearest_in_pixels(images, among, k, [&](double share) {
+    if (watch) watch({part, share, images.count()});
+  });
 }
 
-// Looks for copies of training images where it is known which these are, and draws --neighbors.
-std::optional<EvalReport::Copies> look_for_copies(const EvalOptions& o, const Dataset& samples,
-                                                  const FeatureSet& features, const RealSets& sets,
-                                                  const RealFeatures& real) {
+// The neighbors of samples, and whether they are copies, where it is known what are training images.
+void look_for_copies(const EvalRequest& request, const Dataset& samples, const FeatureSet& features,
+                     const RealSets& sets, const RealFeatures& real, const EvaluationWatch& watch,
+                     EvalReport& report) {
   const Dataset* training = sets.training();
-  if (!training && o.neighbors.empty()) return std::nullopt;
-  const Dataset& searched = training ? *training : sets.images;
+  if (!training && !request.neighbors) return;
+  const Dataset& searched = sets.searched();
   const bool others_are_searched = training && !sets.images_are_for_training;
   const FeatureSet& searched_features = others_are_searched ? real.others->features : real.images.features;
   const int k = std::min(kNeighbors, searched.count());
-  const Neighbors pixels = in_pixels(samples, searched, k, "neighbors of samples", o.quiet),
-                  close_features = nearest_in_features(features, searched_features, k);
-  std::string headline =
-      fmt::format("{}: the images of {} that are nearest to samples", o.model + o.samples, searched.name);
-  std::optional<EvalReport::Copies> copies;
-  if (training) {
-    const Dataset& test = sets.test();
-    const FeatureSet& test_features = others_are_searched ? real.images.features : real.others->features;
-    const Neighbors test_pixels = in_pixels(test, searched, 1, "neighbors of test images", o.quiet),
-                    test_close = nearest_in_features(test_features, searched_features, 1);
-    copies = {memorization(pixels.nearest_distances(), test_pixels.nearest_distances()),
-              memorization(close_features.nearest_distances(), test_close.nearest_distances()), test.count(),
-              searched.count()};
-    headline +=
-        fmt::format("; of test images {}% are nearer than {:.0f} (pixels), {:.3g} (features)",
-                    100 * kSuspectQuantile, copies->pixels.test_quantile, copies->features.test_quantile);
-  }
-  if (!o.neighbors.empty())
-    write_picture(parse_output(o.neighbors),
-                  draw_neighbors({samples, searched, pixels, close_features, headline}));
-  return copies;
+  const EvalReport::Nearest& nearest = report.nearest.emplace(
+      EvalReport::Nearest{in_pixels(samples, searched, k, "neighbors of samples", watch),
+                          nearest_in_features(features, searched_features, k)});
+  if (!training) return;
+  const Dataset& test = sets.test();
+  const FeatureSet& test_features = others_are_searched ? real.images.features : real.others->features;
+  const Neighbors test_pixels = in_pixels(test, searched, 1, "neighbors of test images", watch),
+                  test_close = nearest_in_features(test_features, searched_features, 1);
+  report.copies = {memorization(nearest.pixels.nearest_distances(), test_pixels.nearest_distances()),
+                   memorization(nearest.features.nearest_distances(), test_close.nearest_distances()),
+                   test.count(), searched.count()};
 }
 
-ClassificationScore classify(const EvalOptions& o, const ClassifierConfig& config, const Dataset& samples,
-                             const RealSets& sets) {
-  const Dataset& real = sets.training() ? *sets.training() : sets.images;
-  const std::unique_ptr<Device> device = make_device(o.machine);
-  Progress progress("classification-score", 0, o.quiet);
+ClassificationScore classify(const ClassifierConfig& config, const Dataset& samples, const RealSets& sets,
+                             const Device& device, const EvaluationWatch& watch) {
+  if (samples.labels.empty())
+    throw Error(ErrorKind::usage,
+                fmt::format("a classification score needs samples with the classes of the feature network as "
+                            "labels, a folder with a sub-folder for each say; {} has none",
+                            samples.name),
+                {"classification_score"});
   return classification_score(config, samples, sets.test(),
-                              classification_training(samples.count(), real.count()), *device,
+                              classification_training(samples.count(), sets.searched().count()), device,
                               [&](const ClassifierStep& step) {
-                                progress.update(double(step.step) / double(step.steps),
-                                                fmt::format("step {}/{}", step.step, step.steps));
+                                if (watch)
+                                  watch({"classification-score", double(step.step) / double(step.steps), 0,
+                                         fmt::format("step {}/{}", step.step, step.steps)});
                               });
 }
 
@@ -159,32 +154,56 @@ void check_same_form(const Dataset& samples, const Dataset& real) {
 
 }  // namespace
 
-EvalReport measure(const EvalOptions& o, EvalNetwork& net, const Samples& samples, const RealSets& sets) {
+void check_classification(const EvalNetwork& net, const RealSets& real, const Model* model) {
+  const auto refuse = [](const std::string& reason) {
+    throw Error(ErrorKind::usage, "a classification score needs " + reason, {"classification_score"});
+  };
+  const ClassifierConfig* classifier = classifier_of(net);
+  if (!classifier)
+    refuse("a feature network that is a classifier of the data (diffusion train-features), not Inception-v3");
+  if (real.test().labels.empty())
+    refuse(fmt::format("real images with the classes of the feature network as labels; {} has none",
+                       real.test().name));
+  if (model && !class_numbers(model->class_names, classifier->class_names))
+    refuse(
+        "a model of the classes of the feature network; this one is not class-conditional, or its classes "
+        "have other names");
+}
+
+EvalReport measure(const EvalRequest& request, EvalNetwork& net, const Samples& samples, const RealSets& sets,
+                   const Device& training, const EvaluationWatch& watch) {
   const ClassifierConfig* classifier = classifier_of(net);
   if (!classifier) check_same_form(samples.images, sets.images);
-  EvalReport report{.samples = o.model + o.samples,
+  EvalReport report{.samples = request.samples,
                     .data = sets.images.name,
                     .network = std::string(name_of(net)),
                     .features_sha256 = sha256_of(net),
                     .steps = samples.steps,
                     .sampler = samples.sampler};
   // First, because it says at once if a class is missing.
-  if (classifier && o.classification_score)
-    report.classification = classify(o, *classifier, samples.images, sets);
-  set_threads(o.machine.threads);
-  Extractor extractor(net, o.quiet);
+  if (classifier && request.classification_score)
+    report.classification = classify(*classifier, samples.images, sets, training, watch);
+  Extractor extractor(net, watch);
   const Extracted generated = extractor.of(samples.images, "features of samples");
   const RealFeatures real(sets, extractor);
 
   report.feature_width = generated.features.width;
-  report.counts = scores_of(generated.features, samples.images, real, o.quiet);
-  report.copies = look_for_copies(o, samples.images, generated.features, sets, real);
+  report.counts = scores_of(generated.features, samples.images, real, watch);
+  look_for_copies(request, samples.images, generated.features, sets, real, watch, report);
   report.classes = class_scores(samples.images, generated, real);
   if (classifier && !sets.test().labels.empty())
     report.network_accuracy =
         accuracy(sets.images_are_for_training && real.others ? real.others->predicted : real.images.predicted,
                  sets.test());
   return report;
+}
+
+BitsPerDimension evaluate_likelihood(Model& model, const Dataset& data, int images, const Device& device,
+                                     const EvaluationWatch& watch) {
+  const int count = std::min(images, data.count());
+  return bits_per_dimension(model, random_images(data, count, 0), device, {}, [&](double share) {
+    if (watch) watch({"bits per dimension", share, count});
+  });
 }
 
 }  // namespace diffusion

@@ -1,17 +1,17 @@
-#include "cli/commands/eval_features.h"
+#include "eval/feature_network.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
-#include "base/progress.h"
-#include "cli/options/model_path.h"
 #include "data/cache_folder.h"
 #include "device/cpu/cpu_device.h"
 #include "eval/feature_cache.h"
 #include "eval/inception.h"
 #include "files/folders.h"
+#include "pipeline/find_model.h"
 
 namespace diffusion {
 
@@ -21,15 +21,17 @@ constexpr int kWorthKeeping = 5000;  // images; features of fewer take but secon
 
 }  // namespace
 
-EvalNetwork read_eval_network(const EvalOptions& o) {
-  if (o.features.empty()) {
-    if (const auto shipped = find_shipped(o.data + "-features")) return read_feature_network(*shipped);
-    throw Error(ErrorKind::usage, fmt::format("the program comes with no feature network for \"{0}\"; make "
-                                              "one with diffusion train-features --data {0} "
-                                              "-o DIR, and give it as --features DIR",
-                                              o.data));
+EvalNetwork read_eval_network(const std::string& features, const std::string& data) {
+  if (features.empty()) {
+    if (const auto shipped = find_shipped(data + "-features")) return read_feature_network(*shipped);
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("no feature network for \"{}\" comes with the program; name one that was made for it "
+                    "with diffusion train-features",
+                    data),
+        {"features"});
   }
-  const std::filesystem::path path = o.features;
+  const std::filesystem::path path = features;
   const bool is_file = is_plain_file(path) || (path.has_extension() && !is_folder(path));
   if (is_file) return read_inception(path);
   return read_feature_network(path);
@@ -48,23 +50,24 @@ const std::string& sha256_of(const EvalNetwork& net) {
   return std::visit([](const auto& network) -> const std::string& { return network.sha256; }, net);
 }
 
-Extractor::Extractor(EvalNetwork& net, bool quiet)
-    : net_(net), quiet_(quiet), device_(make_cpu_device(Precision::f32)) {}
+Extractor::Extractor(EvalNetwork& net, EvaluationWatch watch)
+    : net_(net), watch_(std::move(watch)), device_(make_cpu_device(Precision::f32)) {}
 
-Extracted Extractor::of(const Dataset& images, const char* what) {
-  Progress progress(what, images.count(), quiet_, "images");
-  const auto show = [&](double share) { progress.update(share); };
+Extracted Extractor::of(const Dataset& images, std::string_view part) {
+  const auto show = [&](double share) {
+    if (watch_) watch_({part, share, images.count()});
+  };
   if (auto* inception = std::get_if<InceptionNetwork>(&net_))
     return {inception_features(*inception, images, *device_, show), {}};
   return extract_features(std::get<FeatureNetwork>(net_).classifier, images, *device_, show);
 }
 
-Extracted Extractor::of_real(const Dataset& images, const char* what) {
-  if (images.count() < kWorthKeeping) return of(images, what);
+Extracted Extractor::of_real(const Dataset& images, std::string_view part) {
+  if (images.count() < kWorthKeeping) return of(images, part);
   const std::filesystem::path cache = cache_folder();
   return cached_features(cache.empty() ? cache : cache / "features",
                          fmt::format("{} {}, {}", name_of(net_), sha256_of(net_), cpu_description()), images,
-                         [&] { return of(images, what); });
+                         [&] { return of(images, part); });
 }
 
 }  // namespace diffusion

@@ -1,15 +1,15 @@
 #pragma once
 
-// The network in whose features `diffusion eval` compares images.
+// The network in whose features an evaluation compares images.
 
 #include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "cli/commands/eval_sets.h"
 #include "device/device.h"
 #include "eval/classifier_files.h"
+#include "eval/evaluation_watch.h"
 #include "eval/inception_files.h"
 
 namespace diffusion {
@@ -17,9 +17,9 @@ namespace diffusion {
 // A classifier of the data, or Inception-v3, which knows nothing of their classes.
 using EvalNetwork = std::variant<FeatureNetwork, InceptionNetwork>;
 
-// Of --features: a directory of train-features, or a file, which must be Inception-v3's weights. Without it
-// the classifier that comes with the program for --data: Error(usage) if none does.
-EvalNetwork read_eval_network(const EvalOptions& o);
+// Reads `features`: a directory of a feature network, or a file, which must be Inception-v3's weights. If
+// `features` is empty, the classifier that comes with the program for `data`: Error(usage) if none does.
+EvalNetwork read_eval_network(const std::string& features, const std::string& data);
 
 const ClassifierConfig* classifier_of(const EvalNetwork& net);  // null: Inception-v3
 std::string_view name_of(const EvalNetwork& net);               // "classifier", "inception-v3"
@@ -28,16 +28,17 @@ const std::string& sha256_of(const EvalNetwork& net);
 // The network at work, in f32.
 class Extractor {
  public:
-  Extractor(EvalNetwork& net, bool quiet);
+  // `net` must outlive this.
+  Extractor(EvalNetwork& net, EvaluationWatch watch);
 
-  // `what` is the title of its progress. Of Inception-v3 nothing is `predicted`.
-  Extracted of(const Dataset& images, const char* what);
+  // `part` is what to call the work. Of Inception-v3 nothing is `predicted`.
+  Extracted of(const Dataset& images, std::string_view part);
   // The same; of large sets it is kept in the cache (eval/feature_cache.h) for the next time.
-  Extracted of_real(const Dataset& images, const char* what);
+  Extracted of_real(const Dataset& images, std::string_view part);
 
  private:
   EvalNetwork& net_;
-  bool quiet_;
+  EvaluationWatch watch_;
   std::unique_ptr<Device> device_;
 };
 
