@@ -1,0 +1,319 @@
+# The sources of every target, one by one. A file of src/ that is in none of these lists stops the configuration.
+# A target is some rooms, see docs/design.md; the few files that stand in another target than their neighbours say why.
+
+set(DIFFUSION_CORE_SOURCES
+    base/buffer.cpp
+    base/error.cpp
+    base/log.cpp
+    base/progress.cpp
+    base/rng.cpp
+    base/tensor.cpp
+    base/utf8.cpp
+    base/version.cpp
+    files/atomic_directory.cpp
+    files/atomic_file.cpp
+    files/file_descriptor.cpp
+    files/file_lock.cpp
+    files/folders.cpp
+    files/fs.cpp
+    files/mapped_file.cpp
+    formats/float16.cpp
+    formats/json.cpp
+    formats/json_dump.cpp
+    formats/json_fields.cpp
+    formats/json_parse.cpp
+    formats/npy.cpp
+    formats/npy_writer.cpp
+    formats/safetensors_read.cpp
+    formats/safetensors_write.cpp
+    formats/tensorboard.cpp
+    graph/flops.cpp
+    graph/graph.cpp
+    graph/ops.cpp
+    device/cpu/attention_kernel.cpp
+    device/cpu/conv_kernel.cpp
+    device/cpu/cpu_device.cpp
+    device/cpu/depthwise_kernel.cpp
+    device/cpu/dropout_kernel.cpp
+    device/cpu/elementwise_kernels.cpp
+    device/cpu/embedding_kernels.cpp
+    device/cpu/fallback_kernel.cpp
+    device/cpu/linear_kernel.cpp
+    device/cpu/norm_kernel.cpp
+    device/cpu/onednn.cpp
+    device/cpu/onednn_call.cpp
+    device/cpu/onednn_pooling.cpp
+    device/cpu/orthogonalize.cpp
+    device/cpu/pooling_kernel.cpp
+    device/cpu/tile_conv_kernel.cpp
+    device/cpu/update_kernel.cpp
+    device/cpu/upsample_conv_kernel.cpp
+    device/cpu/winograd_kernel.cpp
+    device/host_numbers.cpp
+    device/host_queue.cpp
+    device/reference/activation.cpp
+    device/reference/attention.cpp
+    device/reference/channel_norm.cpp
+    device/reference/conv.cpp
+    device/reference/elementwise.cpp
+    device/reference/embedding.cpp
+    device/reference/linear.cpp
+    device/reference/linear_attention.cpp
+    device/reference/norm.cpp
+    device/reference/pooling.cpp
+    device/reference/reference_device.cpp
+    device/reference/resample.cpp
+    device/reference/update.cpp
+    plan/analysis.cpp
+    plan/arena_planner.cpp
+    plan/device_params.cpp
+    plan/gradient_sharing.cpp
+    plan/learned_params.cpp
+    plan/lifetimes.cpp
+    plan/param_store.cpp
+    plan/plan.cpp
+    plan/plan_step.cpp
+    nn/convnext_config.cpp
+    nn/convnext_unet.cpp
+    nn/describe.cpp
+    nn/layers.cpp
+    nn/network.cpp
+    nn/unet.cpp
+    nn/unet_config.cpp
+    diffusion/conditions.cpp
+    diffusion/default_recipe.cpp
+    diffusion/evaluator.cpp
+    diffusion/forward_process.cpp
+    diffusion/generate.cpp
+    diffusion/golden_pass.cpp
+    diffusion/guidance.cpp
+    diffusion/image_sampling.cpp
+    diffusion/loss.cpp
+    diffusion/param_layout.cpp
+    diffusion/pictures.cpp
+    diffusion/precondition.cpp
+    diffusion/rows.cpp
+    diffusion/samplers.cpp
+    diffusion/samplers/adams.cpp
+    diffusion/samplers/ancestral.cpp
+    diffusion/samplers/consistency.cpp
+    diffusion/samplers/coroutine.cpp
+    diffusion/samplers/deis.cpp
+    diffusion/samplers/dpm2.cpp
+    diffusion/samplers/dpmpp.cpp
+    diffusion/samplers/dpmpp_singlestep.cpp
+    diffusion/samplers/edm.cpp
+    diffusion/samplers/euler.cpp
+    diffusion/samplers/exponential.cpp
+    diffusion/samplers/flow_heun.cpp
+    diffusion/samplers/history.cpp
+    diffusion/samplers/ipndm.cpp
+    diffusion/samplers/lms.cpp
+    diffusion/samplers/pndm.cpp
+    diffusion/samplers/sa_solver.cpp
+    diffusion/samplers/sampler.cpp
+    diffusion/samplers/sampling.cpp
+    diffusion/samplers/unipc.cpp
+    diffusion/sampling_recipe.cpp
+    diffusion/schedule.cpp
+    diffusion/spacing_beta.cpp
+    diffusion/spacing_flow.cpp
+    diffusion/spacings.cpp
+    diffusers/ddim_inverse.cpp
+    diffusers/few_steps.cpp
+    diffusers/ipndm.cpp
+    diffusers/pipeline.cpp
+    diffusers/pipeline_index.cpp
+    diffusers/scheduler_config.cpp
+    diffusers/scheduler_config_dpm.cpp
+    diffusers/scheduler_config_flow.cpp
+    diffusers/scheduler_config_parts.cpp
+    diffusers/scheduler_config_read.cpp
+    diffusers/solvers.cpp
+    diffusers/weights.cpp
+    pipeline/find_model.cpp
+    # Pictures as pixels, which sampling returns; no file formats.
+    pictures/image.cpp
+    pictures/image_tensor.cpp)
+
+# Of core, too: one of the two, as the CPU is.
+set(DIFFUSION_X86_64_SOURCES device/cpu/instruction_set_x86_64.cpp)
+set(DIFFUSION_PORTABLE_SOURCES device/cpu/instruction_set_portable.cpp)
+
+# Of core, too, compiled once per instruction set.
+set(DIFFUSION_KERNEL_SOURCES
+    device/cpu/kernels/amx_conv.cpp
+    device/cpu/kernels/amx_conv_weight_grad.cpp
+    device/cpu/kernels/attention.cpp
+    device/cpu/kernels/attention_amx.cpp
+    device/cpu/kernels/attention_amx_backward.cpp
+    device/cpu/kernels/attention_bf16.cpp
+    device/cpu/kernels/attention_bf16_backward.cpp
+    device/cpu/kernels/channel_norm.cpp
+    device/cpu/kernels/depthwise.cpp
+    device/cpu/kernels/elementwise.cpp
+    device/cpu/kernels/group_norm.cpp
+    device/cpu/kernels/kernels.cpp
+    device/cpu/kernels/linear_attention.cpp
+    device/cpu/kernels/narrow_conv.cpp
+    device/cpu/kernels/optimizer.cpp
+    device/cpu/kernels/peak.cpp
+    device/cpu/kernels/winograd_bf16.cpp
+    device/cpu/kernels/winograd_bf16_weight_grad.cpp
+    device/cpu/kernels/winograd_f32.cpp
+    device/cpu/kernels/winograd_f32_weight_grad.cpp)
+
+set(DIFFUSION_PICTURES_SOURCES
+    pictures/channels.cpp
+    pictures/exif.cpp
+    pictures/gif.cpp
+    pictures/jpeg.cpp
+    pictures/palette.cpp
+    pictures/png.cpp
+    pictures/read_image.cpp
+    pictures/resize.cpp
+    pictures/tiff.cpp
+    pictures/unread_formats.cpp
+    pictures/webp.cpp
+    drawing/drawing.cpp
+    drawing/plot.cpp
+    drawing/plot_ticks.cpp
+    drawing/terminal_picture.cpp
+    drawing/titles.cpp
+    # Draws.
+    diffusion/schedule_plot.cpp)
+
+# Of pictures, too, where there is libtiff.
+set(DIFFUSION_TIFF_SOURCES pictures/tiff_memory.cpp)
+
+set(DIFFUSION_DATA_SOURCES
+    data/archive.cpp
+    data/batches.cpp
+    data/byte_fields.cpp
+    data/byte_source.cpp
+    data/cache_folder.cpp
+    data/cifar.cpp
+    data/content_hash.cpp
+    data/data_places.cpp
+    data/data_report.cpp
+    data/dataset.cpp
+    data/dataset_table.cpp
+    data/decode_samples.cpp
+    data/download.cpp
+    data/idx.cpp
+    data/idx_files.cpp
+    data/image_folder.cpp
+    data/image_form.cpp
+    data/load_path.cpp
+    data/pixel_cache.cpp
+    data/pixel_store.cpp
+    data/prepare.cpp
+    data/registry.cpp
+    data/sample_records.cpp
+    data/shapes.cpp
+    data/tar_shards.cpp
+    data/transforms.cpp
+    # Need OpenSSL.
+    files/sha256.cpp
+    formats/manifest.cpp)
+
+set(DIFFUSION_TRAINING_SOURCES
+    train/checkpoint.cpp
+    train/config.cpp
+    train/consistency.cpp
+    train/consistency_batch.cpp
+    train/denoising_task.cpp
+    train/held_out.cpp
+    train/held_out_images.cpp
+    train/learner.cpp
+    train/muon.cpp
+    train/newest_pipeline.cpp
+    train/optimizer.cpp
+    train/outlook.cpp
+    train/presets.cpp
+    train/run.cpp
+    train/run_log.cpp
+    train/run_plot.cpp
+    train/run_setup.cpp
+    train/starting_model.cpp
+    train/training_batch.cpp)
+
+set(DIFFUSION_EVALUATION_SOURCES
+    eval/bootstrap.cpp
+    eval/by_class.cpp
+    eval/class_parts.cpp
+    eval/classification_score.cpp
+    eval/classifier.cpp
+    eval/classifier_files.cpp
+    eval/classifier_training.cpp
+    eval/cross_entropy.cpp
+    eval/evaluation.cpp
+    eval/evaluation_sets.cpp
+    eval/feature_cache.cpp
+    eval/feature_maps.cpp
+    eval/feature_network.cpp
+    eval/features.cpp
+    eval/frechet.cpp
+    eval/image_sets.cpp
+    eval/inception.cpp
+    eval/inception_files.cpp
+    eval/inception_graph.cpp
+    eval/kid.cpp
+    eval/likelihood.cpp
+    eval/linear_algebra.cpp
+    eval/memorization.cpp
+    eval/nearest.cpp
+    eval/neighbors.cpp
+    eval/ode_likelihood.cpp
+    eval/prdc.cpp
+    eval/protocol.cpp
+    eval/variational_bound.cpp
+    profile/convolution_limit.cpp
+    profile/kernel_timing.cpp
+    profile/machine_peak.cpp
+    profile/network_step.cpp)
+
+set(DIFFUSION_CLI_SOURCES
+    cli/commands/bench.cpp
+    cli/commands/compare_samplers.cpp
+    cli/commands/convert.cpp
+    cli/commands/data.cpp
+    cli/commands/distill.cpp
+    cli/commands/eval.cpp
+    cli/commands/eval_likelihood.cpp
+    cli/commands/eval_sets.cpp
+    cli/commands/info.cpp
+    cli/commands/noise.cpp
+    cli/commands/plot.cpp
+    cli/commands/sample.cpp
+    cli/commands/sample_images.cpp
+    cli/commands/train.cpp
+    cli/commands/train_features.cpp
+    cli/commands/verify.cpp
+    cli/main.cpp
+    cli/options/data_options.cpp
+    cli/options/field_options.cpp
+    cli/options/model_path.cpp
+    cli/options/options.cpp
+    cli/options/sampling_options.cpp
+    cli/options/stop_signal.cpp
+    cli/options/training_run.cpp
+    cli/options/usage_hint.cpp
+    cli/output/eval_report.cpp
+    cli/output/likelihood_report.cpp
+    cli/output/model_details.cpp
+    cli/output/neighbor_sheet.cpp
+    cli/output/picture_output.cpp
+    cli/output/picture_stream.cpp
+    cli/output/sampler_sheet.cpp
+    cli/output/show.cpp)
+
+# A file that no list names would be missed only by the linker, and by nobody if nothing calls it.
+file(GLOB_RECURSE unlisted CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
+list(FILTER unlisted EXCLUDE REGEX "_test\\.cpp$")
+foreach(part CORE X86_64 PORTABLE KERNEL PICTURES TIFF DATA TRAINING EVALUATION CLI)
+  list(REMOVE_ITEM unlisted ${DIFFUSION_${part}_SOURCES})
+endforeach()
+if(unlisted)
+  message(FATAL_ERROR "In no list of src/sources.cmake: ${unlisted}")
+endif()
