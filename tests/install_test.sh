@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs to a new prefix, then builds and runs examples/minimal and tests/core_only against it, as another project would.
+# Installs to a new prefix, then builds and runs the examples and tests/core_only against it, as another project would.
 # Also: every installed header compiles with nothing but what is installed, and what links the core alone is small and
 # needs few libraries.
 # Usage: install_test.sh CMAKE BUILD_DIR GENERATOR COMPILER
@@ -29,13 +29,25 @@ build_against_it() {  # build_against_it PROJECT: in $work/NAME
   "$cmake" --build "$work/${1##*/}"
 }
 
-build_against_it examples/minimal
-"$work/minimal/minimal" "$work/noise.png"
-[ "$(head -c 4 "$work/noise.png" | tail -c 3)" = PNG ] || { echo "the example wrote no PNG"; exit 1; }
+models=$work/prefix/share/diffusion/models
+build_against_it examples
+is_png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] || { echo "$1 is no PNG"; exit 1; }; }
+for example in sample own_sampler; do
+  "$work/examples/$example" "$models/fashion-mnist" "$work/$example.png"
+  is_png "$work/$example.png"
+done
+# Garments are mostly background, which compresses; noise does not (13 and 7 KB).
+[ "$(stat --format=%s "$work/sample.png")" -lt 10000 ] || { echo "sample.png looks like noise"; exit 1; }
+[ "$(stat --format=%s "$work/own_sampler.png")" -lt 5600 ] || { echo "own_sampler.png looks like noise"; exit 1; }
+"$work/examples/train" "$work/discs" >"$work/train.txt"
+awk -F '[ ,]+' '/^step/ { loss[$2] = $4 } END { exit !(loss[300] < loss[100]) }' "$work/train.txt" ||
+  { echo "the loss of the training example did not fall:"; cat "$work/train.txt"; exit 1; }
+"$work/examples/sample" "$work/discs" "$work/discs.png"
+is_png "$work/discs.png"
 
 # The core: sampling with fmt, oneDNN, OpenMP and the language's own libraries.
 build_against_it tests/core_only
-pictures=$("$work/core_only/core_only" "$work/prefix/share/diffusion/models/fashion-mnist")
+pictures=$("$work/core_only/core_only" "$models/fashion-mnist")
 [ "$(grep -c '^28 x 28, mean' <<<"$pictures")" = 2 ] || { echo "core_only printed: $pictures"; exit 1; }
 for program in core_only core_whole; do
   others=$(readelf -d "$work/core_only/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |

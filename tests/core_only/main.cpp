@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu_device.h"
+#include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
 #include "pipeline/find_model.h"
 
