@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "data/dataset_table.h"
 #include "data/load_path.h"
 
 namespace diffusion {
