@@ -78,6 +78,7 @@ set(DIFFUSION_CORE_SOURCES
     nn/describe.cpp
     nn/layers.cpp
     nn/network.cpp
+    nn/network_graph.cpp
     nn/unet.cpp
     nn/unet_config.cpp
     diffusion/conditions.cpp

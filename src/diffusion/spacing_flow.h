@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "diffusion/spacings.h"
+#include "diffusion/level_settings.h"
 
 namespace diffusion {
 

@@ -103,7 +103,7 @@ TEST(EventFile, NamesSortInTheOrderOfTheFiles) {
 TEST(EventFile, TellsWhereItCannotBeWritten) {
   const scratch::Folder folder;
   const std::string message = scratch::error_of(ErrorKind::io, [&] { EventFile(folder / "absent", 1); });
-  EXPECT_NE(message.find("absent/events.out.tfevents."), std::string::npos) << message;
+  EXPECT_NE(message.find("/absent"), std::string::npos) << message;
   EventFile file(folder.path(), 1);
   const scratch::FileSizeLimit limit(100);
   const std::vector<Scalar> scalars{{"train/loss", 1}};

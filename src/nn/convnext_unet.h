@@ -1,6 +1,7 @@
 #pragma once
 
-#include "nn/network.h"
+#include "nn/convnext_config.h"
+#include "nn/network_graph.h"
 
 namespace diffusion {
 

@@ -70,12 +70,6 @@ double told_timestep(const TimeTraits& traits, double timestep) {
   return traits.rows > 0 ? std::clamp(std::round(timestep), 0.0, double(traits.rows - 1)) : timestep;
 }
 
-const Network::Condition* Network::condition(std::string_view name) const {
-  const auto found =
-      std::ranges::find(conditions, name, [](const Condition& condition) { return condition.traits.name; });
-  return found == conditions.end() ? nullptr : &*found;
-}
-
 const ConditionTraits* NetworkTraits::condition(std::string_view name) const {
   const auto found = std::ranges::find(conditions, name, &ConditionTraits::name);
   return found == conditions.end() ? nullptr : &*found;

@@ -7,56 +7,18 @@
 #include <variant>
 #include <vector>
 
-#include "graph/graph.h"
 #include "nn/convnext_config.h"
+#include "nn/network_graph.h"
 #include "nn/unet_config.h"
 
 namespace diffusion {
 
 using NetworkConfig = std::variant<UNetConfig, ConvNextConfig>;
 
-// Something that a network is told of each sample besides its noisy numbers and its timestep.
-struct ConditionTraits {
-  enum class Kind {
-    row,     // of a learned table: one whole number from 0 to rows - 1
-    number,  // any number, embedded as timesteps are
-    vector,  // `size` numbers, taken as they are
-  };
-  std::string_view name;  // kClassCondition
-  Kind kind;
-  int size;      // numbers per sample
-  int rows = 0;  // Kind::row: of the table
-};
-
-// The condition "class": the class of the picture to make.
-inline constexpr std::string_view kClassCondition = "class";
-
-// The timesteps that a network can be told.
-struct TimeTraits {
-  int rows = 0;           // of a learned embedding, which takes whole timesteps; 0: not learned
-  bool positive = false;  // it takes the logarithm (Fourier features)
-};
-
 // What a network is told for a timestep. It is the timestep itself, unless the embedding is learned: then it
 // is the nearest row of the table (halves go up), so a timestep below the first row is told as 0, and one
 // above the last as rows - 1.
 double told_timestep(const TimeTraits& traits, double timestep);
-
-// A network as a graph.
-struct Network {
-  struct Condition {
-    ConditionTraits traits;
-    Value value;  // [N, size, 1, 1]
-  };
-
-  Graph graph;
-  Value sample;    // [N, in_channels, H, W]
-  Value timestep;  // [N, 1, 1, 1], as told_timestep() gives them
-  std::vector<Condition> conditions;
-  Value output;  // [N, out_channels, H, W]
-
-  const Condition* condition(std::string_view name) const;  // nullptr if the network does not take it
-};
 
 // The network for batches of n images of height x width. Error(usage) if the config does not allow it.
 Network make_network(const NetworkConfig& config, int n, int height, int width);

@@ -1,11 +1,12 @@
 #pragma once
 
-#include "nn/network.h"
+#include "nn/network_graph.h"
+#include "nn/unet_config.h"
 
 namespace diffusion {
 
-// diffusers' UNet2DModel as a graph; parameters carry its state-dict names.
-// The network for batches of n images of height x width. Error(usage) if the config does not allow it.
+// diffusers' UNet2DModel as a graph; parameters carry its state-dict names. The network for batches of n
+// images of height x width. Error(usage) if the config does not allow it.
 Network make_unet(const UNetConfig& config, int n, int height, int width);
 
 }  // namespace diffusion

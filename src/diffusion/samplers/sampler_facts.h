@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-#include "diffusion/spacings.h"
+#include "diffusion/samplers/level_convention.h"
 
 namespace diffusion {
 

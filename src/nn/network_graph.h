@@ -1,0 +1,50 @@
+#pragma once
+
+// What every network is made into, and how its inputs are described.
+
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace diffusion {
+
+// Something that a network is told of each sample besides its noisy numbers and its timestep.
+struct ConditionTraits {
+  enum class Kind {
+    row,     // of a learned table: one whole number from 0 to rows - 1
+    number,  // any number, embedded as timesteps are
+    vector,  // `size` numbers, taken as they are
+  };
+  std::string_view name;  // kClassCondition
+  Kind kind;
+  int size;      // numbers per sample
+  int rows = 0;  // Kind::row: of the table
+};
+
+// The condition "class": the class of the picture to make.
+inline constexpr std::string_view kClassCondition = "class";
+
+// The timesteps that a network can be told.
+struct TimeTraits {
+  int rows = 0;           // of a learned embedding, which takes whole timesteps; 0: not learned
+  bool positive = false;  // it takes the logarithm (Fourier features)
+};
+
+// A network as a graph.
+struct Network {
+  struct Condition {
+    ConditionTraits traits;
+    Value value;  // [N, size, 1, 1]
+  };
+
+  Graph graph;
+  Value sample;    // [N, in_channels, H, W]
+  Value timestep;  // [N, 1, 1, 1], as told_timestep() gives them
+  std::vector<Condition> conditions;
+  Value output;  // [N, out_channels, H, W]
+
+  const Condition* condition(std::string_view name) const;  // nullptr if the network does not take it
+};
+
+}  // namespace diffusion
