@@ -40,7 +40,8 @@ struct Previews {
   bool each_epoch = false;              // else at every quarter of the run
 };
 
-// Everything that decides what a run computes, a line per choice. docs/training.md explains them.
+// Everything that decides what a run computes, a line per choice. docs/training.md explains them, and
+// config_fields.h says of each what is accepted.
 struct TrainConfig {
   std::string preset = "fashion-mnist";
   std::string data = "fashion-mnist";  // empty in a preset: must be given

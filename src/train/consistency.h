@@ -25,7 +25,7 @@ struct ConsistencyTuning {
   double huber = 0.001;             // c of consistency_loss()
 };
 
-// Error(usage) naming the option, what was found and what is accepted.
+// Error(usage) naming the field, what was found and what is accepted.
 void validate(const ConsistencyTuning& tuning);
 Json to_json(const ConsistencyTuning& tuning);
 

@@ -24,7 +24,6 @@ int run(const CLI::App& app, const DistillOptions& o) {
   Model teacher = read_pipeline(chosen_pipeline(o.model));
   TrainConfig config = tuning_config(teacher);
   apply_run_options(app, o.run, config);
-  if (!config.budget.minutes && !config.budget.steps && !config.budget.epochs) config.budget.minutes = 15;
   if (app.count("--stages") > 0) config.consistency->stages = o.stages;
   validate(config);  // before data are fetched
 
@@ -41,16 +40,11 @@ int run(const CLI::App& app, const DistillOptions& o) {
 std::function<int()> add_distill(CLI::App& app) {
   const auto o = std::make_shared<DistillOptions>();
   add_model_option(app, o->model)->required();
-  add_place_options(app, o->run, "fashion-mnist");
-  add_budget_options(app, o->run, "15");
-  add_optimization_options(app, o->run);
+  add_run_options(app, o->run, RunKind::tuning, "fashion-mnist", "15");
   app.add_option("--stages", o->stages,
                  fmt::format("Halvings of the distance between the two noise levels (default: {})",
                              ConsistencyTuning{}.stages))
       ->group("Optimization");
-  add_batch_options(app, o->run);
-  add_run_machine_options(app, o->run);
-  add_run_output_options(app, o->run);
   app.footer(
       "Example:\n"
       "  diffusion distill runs/fashion --data fashion-mnist --out runs/fashion-quick --minutes 15\n"

@@ -19,9 +19,6 @@ inline CLI::Validator at_least(std::int64_t least) {
   return in_range(least, std::numeric_limits<std::int64_t>::max());
 }
 
-// The largest --threads accepted; more can end the process inside the thread library.
-inline constexpr int kMaxThreads = 1024;
-
 // Adds --threads and --precision.
 struct MachineOptions {
   int threads = 0;

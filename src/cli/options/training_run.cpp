@@ -19,12 +19,6 @@ namespace diffusion {
 
 namespace {
 
-OptimizerKind parse_optimizer(const std::string& name) {
-  for (OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::muon})
-    if (to_string(kind) == name) return kind;
-  throw Error(ErrorKind::usage, fmt::format("--optimizer is \"{}\"; accepted are: adamw, muon", name));
-}
-
 // The outlook, with the options that it speaks of.
 std::string advice(const Outlook& outlook) {
   switch (outlook.kind) {
@@ -71,100 +65,30 @@ void report(const RunOptions& o, const TrainingRun& training, bool complete, dou
 
 }  // namespace
 
-void add_place_options(CLI::App& app, RunOptions& o, const std::string& default_data) {
+void add_run_options(CLI::App& app, RunOptions& o, RunKind kind, const std::string& default_data,
+                     const std::string& default_budget) {
   app.add_option("--data", o.data, fmt::format("{}\n(default: {})", data_help(), default_data))
       ->type_name("DATA");
   app.add_option("--out", o.out, "Directory of the run; an unfinished run there is resumed")->required();
-}
 
-void add_budget_options(CLI::App& app, RunOptions& o, const std::string& default_budget) {
-  const char* group = "How long";
-  app.add_option("--minutes", o.minutes, fmt::format("Train for so long (default: {})", default_budget))
-      ->group(group);
-  app.add_option("--steps", o.steps, "Train so many steps: reproducible to the bit")->group(group);
-  app.add_option("--epochs", o.epochs, "Train so many passes over the data")->group(group);
-}
-
-void add_optimization_options(CLI::App& app, RunOptions& o) {
-  const char* group = "Optimization";
-  app.add_option("--batch", o.config.batch, "Images per step")->group(group);
-  app.add_option("--accumulate", o.config.accumulate, "Compute a batch in so many parts, to save memory")
-      ->group(group);
-  app.add_option("--optimizer", o.optimizer, "adamw, or muon: Muon for matrices and AdamW for the rest")
-      ->group(group);
-  app.add_option("--lr", o.config.learning_rate, "Highest learning rate")->group(group);
-  app.add_option("--warmup", o.config.warmup,
-                 "Share of the run in which the rate rises; then it falls as a cosine")
-      ->group(group);
-  app.add_option("--weight-decay", o.config.weight_decay, "Decoupled weight decay")->group(group);
-  app.add_option("--clip", o.config.clip, "Largest gradient norm; 0: no limit")->group(group);
-}
-
-void add_batch_options(CLI::App& app, RunOptions& o) {
+  for (const char* group : {"How long", "Optimization", "Diffusion"}) o.fields.add(app, group, kind);
+  CLI::Option* minutes = app.get_option("--minutes");
+  minutes->description(fmt::format("{} (default: {})", minutes->get_description(), default_budget));
   add_data_options(app, o.source);
-  app.add_flag("--drop-last", o.drop_last,
-               "End every epoch with its last full batch (default: batches run on across epochs)")
-      ->group("Data");
-  app.add_option("--label-dropout", o.config.label_dropout,
-                 "Share of labels hidden, for guidance when sampling")
-      ->group("Data");
-  app.add_flag("--flip,!--no-flip", o.config.flip, "Mirror images at random (not for clothes or digits)")
-      ->group("Data");
-}
-
-void add_run_machine_options(CLI::App& app, RunOptions& o) {
-  app.add_option("--precision", o.precision, "auto, f32 or bf16; auto is the fastest this CPU has")
-      ->group("Machine");
-  app.add_option("--threads", o.config.threads, "Threads; 0: all cores")->group("Machine");
-  app.add_option("--seed", o.config.seed, "Decides every random number")->group("Machine");
-}
-
-void add_run_output_options(CLI::App& app, RunOptions& o) {
-  const char* group = "Output";
-  app.add_option("--save-every", o.save_every, "Steps between checkpoints (default: one a minute)")
-      ->group(group);
-  app.add_option("--keep", o.config.keep, "Checkpoints to keep")->capture_default_str()->group(group);
-  app.add_option("--preview-every", o.preview_every,
-                 "Steps between preview pictures; 0: none (default: 4 in a run)")
-      ->group(group);
-  app.add_flag("--tensorboard", o.tensorboard, "Write event files for TensorBoard into the run, too")
-      ->group(group);
-  app.add_option("--report-every", o.config.report_every,
-                 "Steps between lines with the loss of the batch; 0: none")
-      ->group(group);
-  app.add_flag("--json", o.json, "Print the result as JSON")->group(group);
-  app.add_flag("--quiet", o.quiet, "No progress line")->group(group);
+  for (const char* group : {"Data", "Machine", "Output"}) o.fields.add(app, group, kind);
+  app.add_flag("--json", o.json, "Print the result as JSON")->group("Output");
+  app.add_flag("--quiet", o.quiet, "No progress line")->group("Output");
 }
 
 void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c) {
-  const auto given = [&](const char* option) { return app.count(option) > 0; };
-  const TrainConfig& over = o.config;
-  if (given("--data")) c.data = o.data;
+  if (app.count("--data") > 0) c.data = o.data;
   c.form = parse_form(app, o.source, c.form);
   c.shards = o.source.shards;
   c.shard = o.source.shard;
-  if (given("--drop-last")) c.drop_last = o.drop_last;
-  if (given("--batch")) c.batch = over.batch;
-  if (given("--accumulate")) c.accumulate = over.accumulate;
-  if (given("--optimizer")) c.optimizer = parse_optimizer(o.optimizer);
-  if (given("--lr")) c.learning_rate = over.learning_rate;
-  if (given("--warmup")) c.warmup = over.warmup;
-  if (given("--weight-decay")) c.weight_decay = over.weight_decay;
-  if (given("--clip")) c.clip = over.clip;
-  if (given("--label-dropout")) c.label_dropout = over.label_dropout;
-  if (given("--flip")) c.flip = over.flip;
-  if (given("--precision")) c.precision = parse_precision(o.precision);
-  c.seed = over.seed;
-  c.threads = over.threads;
-  c.keep = over.keep;
-  if (given("--report-every")) c.report_every = over.report_every;
-  if (given("--minutes") || given("--steps") || given("--epochs")) c.budget = {};
-  if (given("--minutes")) c.budget.minutes = o.minutes;
-  if (given("--steps")) c.budget.steps = o.steps;
-  if (given("--epochs")) c.budget.epochs = o.epochs;
-  if (given("--save-every")) c.save_every = o.save_every;
-  if (given("--preview-every")) c.preview_every = o.preview_every;
-  c.tensorboard = o.tensorboard;
+  for (const char* budget : {"minutes", "steps", "epochs"})
+    if (o.fields.given(budget)) c.budget = {};
+  o.fields.apply(c);
+  if (!c.budget.minutes && !c.budget.steps && !c.budget.epochs) c.budget.minutes = 15;
 }
 
 void talk(const std::string& message) {

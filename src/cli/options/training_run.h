@@ -1,13 +1,13 @@
 #pragma once
 
-// What `diffusion train` and `diffusion distill` share: options of a run that are about neither network nor
-// loss, and the run itself with its progress line, Ctrl-C and result.
+// What `diffusion train` and `diffusion distill` share: options of a run, and the run itself with its
+// progress line, Ctrl-C and result.
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <string>
 
 #include "cli/options/data_options.h"
+#include "cli/options/field_options.h"
 #include "train/config.h"
 #include "train/run.h"
 
@@ -15,24 +15,18 @@ namespace diffusion {
 
 // As given on the command line.
 struct RunOptions {
-  std::string data, out, optimizer, precision;
+  std::string data, out;
   DataArguments source;
-  TrainConfig config;
-  double minutes = 0, epochs = 0;
-  std::int64_t steps = 0, save_every = 0, preview_every = 0;
-  bool drop_last = false, tensorboard = false, json = false, quiet = false;
+  FieldOptions fields;
+  bool json = false, quiet = false;
 };
 
-// --data and --out; how long; `default_...` as the help says it; optimization; those of data_options.h and of
-// batches; machine; output.
-void add_place_options(CLI::App& app, RunOptions& options, const std::string& default_data);
-void add_budget_options(CLI::App& app, RunOptions& options, const std::string& default_budget);
-void add_optimization_options(CLI::App& app, RunOptions& options);
-void add_batch_options(CLI::App& app, RunOptions& options);
-void add_run_machine_options(CLI::App& app, RunOptions& options);
-void add_run_output_options(CLI::App& app, RunOptions& options);
+// Adds --data and --out, the options of data_options.h, those of fields, and of output. `default_...` as the
+// help says it.
+void add_run_options(CLI::App& app, RunOptions& options, RunKind kind, const std::string& default_data,
+                     const std::string& default_budget);
 
-// Puts what was given into the configuration.
+// Puts what was given into the configuration. Without any budget it is 15 minutes.
 void apply_run_options(const CLI::App& app, const RunOptions& options, TrainConfig& config);
 
 // Talks to stderr.

@@ -26,7 +26,9 @@ std::unique_ptr<Device> make_direct_cpu_device(Precision precision);
 Precision fastest_precision();
 bool multiplies_bf16();
 
-// The number of threads that kernels use from now on; 0 means all cores this process may run on.
+// The number of threads that kernels use from now on; 0 means all cores this process may run on. More than
+// kMaxThreads can end the process inside the thread library.
+inline constexpr int kMaxThreads = 1024;
 void set_threads(int threads);
 int thread_count();
 
