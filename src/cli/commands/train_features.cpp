@@ -11,6 +11,7 @@
 #include "cli/options/options.h"
 #include "data/registry.h"
 #include "eval/classifier_files.h"
+#include "eval/classifier_training.h"
 
 namespace diffusion {
 

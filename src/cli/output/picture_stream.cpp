@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "files/file_descriptor.h"
 #include "files/folders.h"
+#include "pictures/png.h"
 
 namespace diffusion {
 
