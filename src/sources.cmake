@@ -221,6 +221,7 @@ set(DIFFUSION_DATA_SOURCES
 set(DIFFUSION_TRAINING_SOURCES
     train/checkpoint.cpp
     train/config.cpp
+    train/config_checks.cpp
     train/config_fields.cpp
     train/consistency.cpp
     train/consistency_batch.cpp

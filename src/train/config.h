@@ -10,7 +10,6 @@
 #include "diffusion/loss.h"
 #include "diffusion/precondition.h"
 #include "diffusion/spacings.h"
-#include "formats/json.h"
 #include "nn/network.h"
 #include "train/consistency.h"
 #include "train/optimizer.h"
@@ -41,7 +40,7 @@ struct Previews {
 };
 
 // Everything that decides what a run computes, a line per choice. docs/training.md explains them, and
-// config_fields.h says of each what is accepted.
+// config_fields.cpp says of each what is accepted.
 struct TrainConfig {
   std::string preset = "fashion-mnist";
   std::string data = "fashion-mnist";  // empty in a preset: must be given
@@ -94,16 +93,6 @@ struct TrainConfig {
   bool tensorboard = false;
   int keep = 2;  // checkpoints
 };
-
-// The choices that must agree for a run to be resumed, as a flat JSON object.
-Json to_json(const TrainConfig& config);
-
-// What an older version saved as the configuration of a run, completed for a comparison with to_json(config):
-// fields that came later have the value that all runs had before.
-Json with_later_fields(Json saved, const TrainConfig& config);
-
-// Error(usage) naming the field, what was found and what is accepted.
-void validate(const TrainConfig& config);
 
 Preconditioner make_preconditioner(const TrainConfig& config);
 

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "formats/json.h"
 #include "train/config.h"
 
 namespace diffusion {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "support/scratch.h"
+#include "train/config_checks.h"
 #include "train/presets.h"
 
 namespace diffusion {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/version.h"
 #include "diffusion/default_recipe.h"
+#include "train/config_checks.h"
 #include "train/starting_model.h"
 
 namespace diffusion {

@@ -13,6 +13,7 @@
 #include "files/sha256.h"
 #include "formats/safetensors.h"
 #include "support/scratch.h"
+#include "train/config_checks.h"
 #include "train/presets.h"
 
 namespace diffusion {

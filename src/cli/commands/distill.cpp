@@ -8,6 +8,7 @@
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
 #include "diffusers/pipeline.h"
+#include "train/config_checks.h"
 #include "train/starting_model.h"
 
 namespace diffusion {

@@ -13,6 +13,7 @@
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
 #include "diffusers/pipeline.h"
+#include "train/config_checks.h"
 #include "train/held_out_images.h"
 #include "train/presets.h"
 #include "train/starting_model.h"
