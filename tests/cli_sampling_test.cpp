@@ -207,7 +207,8 @@ TEST_F(CliSampling, TheModelsOwnSchedulerDecidesWhatNobodySaid) {
 TEST_F(CliSampling, ASchedulerThatLeadsUpStartsFromPictures) {
   const std::string inverse = with_scheduler(
       "inverse",
-      R"({"_class_name": "DDIMInverseScheduler", "num_train_timesteps": 100, "prediction_type": "v_prediction"})");
+      R"({"_class_name": "DDIMInverseScheduler", "num_train_timesteps": 100, "prediction_type": "v_prediction",
+          "beta_schedule": "squaredcos_cap_v2"})");
   const auto arguments = [&](const Arguments& more) {
     Arguments all{"sample", inverse, "--steps", "4", "-o", file("out.npy"), "--quiet"};
     all.insert(all.end(), more.begin(), more.end());
