@@ -5,6 +5,7 @@ set(DIFFUSION_CORE_SOURCES
     base/buffer.cpp
     base/error.cpp
     base/log.cpp
+    base/names.cpp
     base/progress.cpp
     base/rng.cpp
     base/tensor.cpp

@@ -205,7 +205,7 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     // start from infinity.
     const auto as_there = [&](double sigma) { return preconditioner.flow() ? sigma / (1 + sigma) : sigma; };
     const bool from_infinity = schedule && schedule->zero_terminal_snr &&
-                               recipe.levels.convention == LevelConvention::ddpm && !inverse &&
+                               recipe.levels.grid == LevelGrid::whole_timesteps && !inverse &&
                                levels.timesteps.front() == schedule->num_train_timesteps - 1;
     for (std::size_t i = from_infinity ? 1 : 0; i < 4; ++i)
       EXPECT_NEAR(as_there(levels.sigmas[at[i]]), sigmas[i], inverse ? 1e-8 : 1e-10 * sigmas[i])

@@ -15,7 +15,7 @@ LevelSettings levels_of_family(const Fields& fields, const Preconditioner& preco
                                LevelSettings of_table) {
   if (preconditioner.flow())
     return {.spacing = Spacing::linspace,
-            .convention = of_table.convention,
+            .grid = of_table.grid,
             .rounding = TimestepRounding::down,
             .shift = fields.number("flow_shift", 1, std::numeric_limits<double>::min(), 1e6)};
   if (of_table.spacing == Spacing::karras) of_table.rounding = TimestepRounding::nearest;
@@ -50,10 +50,9 @@ bool solver_is_heun(const Fields& fields) {
 namespace {
 
 // What DPM-Solver, UniPC and DEIS have in common.
-SamplingRecipe dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner,
-                                 LevelConvention convention) {
+SamplingRecipe dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner, LevelGrid grid) {
   SamplingRecipe s;
-  s.levels = levels_of_family(fields, preconditioner, levels(fields, convention, "linspace"));
+  s.levels = levels_of_family(fields, preconditioner, levels(fields, grid, "linspace"));
   s.limit = estimate_limit(fields, false, false, true);
   fields.only_flag("use_dynamic_shifting", false);
   return s;
@@ -72,7 +71,7 @@ Sampler dpmpp_or_its_sde(const Dpmpp& dpmpp, bool sde) {
 
 SchedulerSettings dpm_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
-  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
+  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelGrid::with_end);
   constexpr std::array<std::string_view, 2> kAlgorithms{"dpmsolver++", "sde-dpmsolver++"};
   const Dpmpp dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
                     .lower_order_final = fields.flag("lower_order_final", true),
@@ -100,7 +99,7 @@ SchedulerSettings dpm_solver(const Fields& fields) {
 
 SchedulerSettings unipc(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
-  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::unipc);
+  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelGrid::with_end_from_noise);
   constexpr std::array<std::string_view, 5> kSolvers{"bh2", "bh1", "midpoint", "heun",
                                                      "logrho"};  // the last three are bh2 in diffusers
   s.sampler = Unipc{.values = fields.whole_number("solver_order", 2, 2, 3),
@@ -124,7 +123,7 @@ SchedulerSettings unipc(const Fields& fields) {
 
 SchedulerSettings deis(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
-  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelConvention::dpm_solver);
+  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelGrid::with_end);
   constexpr std::array<std::string_view, 3> kAlgorithms{"deis", "dpmsolver",
                                                         "dpmsolver++"};  // all deis in diffusers
   constexpr std::array<std::string_view, 5> kSolvers{"logrho", "midpoint", "heun", "bh1",

@@ -10,7 +10,7 @@ namespace {
 // What the two have in common: a flow of T timesteps, and how far its times are shifted.
 SchedulerSettings flow_match(const Fields& fields, const Sampler& sampler) {
   SamplingRecipe s{.sampler = sampler,
-                   .levels = {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion}};
+                   .levels = {.spacing = Spacing::linspace, .grid = LevelGrid::real_timesteps}};
   s.levels.shift = fields.number("shift", 1, std::numeric_limits<double>::min(), 1e6);
   FlowParameters flow;
   flow.num_train_timesteps = fields.whole_number("num_train_timesteps", 1000, 3, 1'000'000);

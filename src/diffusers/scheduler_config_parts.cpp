@@ -69,13 +69,13 @@ bool ends_at_sigma_min(const Fields& fields) {
   return fields.choice("final_sigmas_type", "zero", kNames) == 1;
 }
 
-LevelSettings levels(const Fields& fields, LevelConvention convention, std::string_view spacing) {
-  LevelSettings l{.convention = convention};
+LevelSettings levels(const Fields& fields, LevelGrid grid, std::string_view spacing) {
+  LevelSettings l{.grid = grid};
   l.range = timestep_spacing(fields, spacing);
   l.spacing = l.range;
   l.steps_offset = fields.whole_number("steps_offset", 0, 0, 1'000'000);
-  if (convention == LevelConvention::ddpm) return l;
-  if (convention == LevelConvention::k_diffusion)
+  if (grid == LevelGrid::whole_timesteps) return l;
+  if (grid == LevelGrid::real_timesteps)
     l.initial_std = l.range == Spacing::leading ? InitialStd::with_data : InitialStd::sigma;
   l.spacing = spacing_in_use(fields, l.range);
   return l;

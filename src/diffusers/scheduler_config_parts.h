@@ -21,7 +21,7 @@ Preconditioner discrete_preconditioner(const Fields& fields, bool has_zero_snr, 
 double sigma_of_timestep(const NoiseSchedule& schedule, int timestep);
 
 // timestep_spacing, and which of its alternatives is in use instead.
-LevelSettings levels(const Fields& fields, LevelConvention convention, std::string_view spacing);
+LevelSettings levels(const Fields& fields, LevelGrid grid, std::string_view spacing);
 
 // use_karras_sigmas and its alternatives; none: `otherwise`. Error(bad_input) if several are true.
 Spacing spacing_in_use(const Fields& fields, Spacing otherwise);

@@ -18,7 +18,7 @@ namespace {
 SchedulerSettings ddpm(const Fields& fields) {
   // fixed_small_log is the same computed from its logarithm.
   constexpr std::array<std::string_view, 3> kVariances{"fixed_small", "fixed_small_log", "fixed_large"};
-  SamplingRecipe s{.levels = levels(fields, LevelConvention::ddpm, "leading")};
+  SamplingRecipe s{.levels = levels(fields, LevelGrid::whole_timesteps, "leading")};
   const bool large = fields.choice("variance_type", "fixed_small", kVariances) == 2;
   s.sampler = Ddpm{.variance = large ? DdpmVariance::beta : DdpmVariance::posterior};
   s.limit = estimate_limit(fields, true, true, true);
@@ -26,7 +26,7 @@ SchedulerSettings ddpm(const Fields& fields) {
 }
 
 SchedulerSettings ddim(const Fields& fields) {
-  SamplingRecipe s{.sampler = Ddim{}, .levels = levels(fields, LevelConvention::ddpm, "leading")};
+  SamplingRecipe s{.sampler = Ddim{}, .levels = levels(fields, LevelGrid::whole_timesteps, "leading")};
   s.levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", true);
   s.limit = estimate_limit(fields, true, true, true);
   s.limit.spares_noise = s.limit.kind != EstimateLimit::Kind::none;
@@ -34,14 +34,14 @@ SchedulerSettings ddim(const Fields& fields) {
 }
 
 SchedulerSettings pndm(const Fields& fields) {
-  SamplingRecipe s{.sampler = Pndm{}, .levels = levels(fields, LevelConvention::ddpm, "leading")};
+  SamplingRecipe s{.sampler = Pndm{}, .levels = levels(fields, LevelGrid::whole_timesteps, "leading")};
   s.levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", false);
   s.levels.has_middles = !fields.flag("skip_prk_steps", false);  // absent is false, too
   return settings(discrete_preconditioner(fields, false), std::move(s));
 }
 
 SchedulerSettings euler(const Fields& fields) {
-  SamplingRecipe s{.sampler = Euler{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = Euler{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
   fields.only_text("interpolation_type", "linear");
   fields.only_text("timestep_type", "discrete");
   s.levels.sigma_min = fields.positive_or_null("sigma_min");
@@ -52,26 +52,26 @@ SchedulerSettings euler(const Fields& fields) {
 
 SchedulerSettings euler_ancestral(const Fields& fields) {
   SamplingRecipe s{.sampler = EulerAncestral{},
-                   .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+                   .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
   s.levels.spacing = s.levels.range;  // this class has no use_karras_sigmas and the like
   return settings(discrete_preconditioner(fields, true), std::move(s));
 }
 
 SchedulerSettings heun(const Fields& fields) {
-  SamplingRecipe s{.sampler = Heun{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = Heun{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
   s.limit = estimate_limit(fields, true, false, false);
   return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), std::move(s));
 }
 
 SchedulerSettings kdpm2(const Fields& fields) {
-  SamplingRecipe s{.sampler = Dpm2{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")};
+  SamplingRecipe s{.sampler = Dpm2{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
   if (s.levels.spacing == Spacing::karras) s.levels.rounding = TimestepRounding::nearest;
   return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), std::move(s));
 }
 
 SchedulerSettings lms(const Fields& fields) {
   return settings(discrete_preconditioner(fields, false),
-                  {.sampler = Lms{}, .levels = levels(fields, LevelConvention::k_diffusion, "linspace")});
+                  {.sampler = Lms{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")});
 }
 
 SchedulerSettings edm_euler(const Fields& fields) {
@@ -93,7 +93,7 @@ Preconditioner edm_preconditioner(const Fields& fields) {
 
 LevelSettings edm_levels(const Fields& fields) {
   constexpr std::array<std::string_view, 2> kSchedules{"karras", "exponential"};
-  LevelSettings l{.convention = LevelConvention::k_diffusion, .initial_std = InitialStd::with_data};
+  LevelSettings l{.grid = LevelGrid::real_timesteps, .initial_std = InitialStd::with_data};
   l.spacing =
       fields.choice("sigma_schedule", "karras", kSchedules) == 0 ? Spacing::karras : Spacing::exponential;
   l.rho = fields.number("rho", 7, 1, std::numeric_limits<double>::max());

@@ -49,7 +49,7 @@ SigmaRange told_200_to_800(const Preconditioner& preconditioner, TimestepRoundin
 SchedulerSettings dpm_solver_singlestep(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
   const LevelSettings of_table{.spacing = spacing_in_use(fields, Spacing::linspace),
-                               .convention = LevelConvention::dpm_solver};
+                               .grid = LevelGrid::with_end};
   SamplingRecipe s{.levels = levels_of_family(fields, preconditioner, of_table),
                    .limit = estimate_limit(fields, false, false, true)};
   const DpmppSinglestep dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
@@ -85,8 +85,7 @@ SchedulerSettings edm_dpm_solver(const Fields& fields) {
 SchedulerSettings sa_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
   SamplingRecipe s{.limit = estimate_limit(fields, false, false, true)};
-  s.levels =
-      levels_of_family(fields, preconditioner, levels(fields, LevelConvention::dpm_solver, "linspace"));
+  s.levels = levels_of_family(fields, preconditioner, levels(fields, LevelGrid::with_end, "linspace"));
   s.levels.ends_at_sigma_min = true;
   if (!preconditioner.flow()) clip_lambda(fields, s.levels);
   fields.only_text("algorithm_type", "data_prediction");

@@ -8,11 +8,11 @@ SamplingRecipe usual_recipe(const Preconditioner& preconditioner) {
   if (preconditioner.edm())
     recipe = {.sampler = Euler{},
               .levels = {.spacing = Spacing::karras,
-                         .convention = LevelConvention::k_diffusion,
+                         .grid = LevelGrid::real_timesteps,
                          .initial_std = InitialStd::with_data}};
   if (preconditioner.flow())
     recipe = {.sampler = Euler{},
-              .levels = {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion}};
+              .levels = {.spacing = Spacing::linspace, .grid = LevelGrid::real_timesteps}};
   recipe.steps = default_steps(recipe.sampler, preconditioner);
   return recipe;
 }

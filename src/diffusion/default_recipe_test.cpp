@@ -34,7 +34,7 @@ TEST(DefaultRecipe, OfAModelWithoutFilesIsThatOfTheFilesItWouldHave) {
   const SamplingRecipe recipe = default_recipe(model_of(discrete()));
   EXPECT_EQ(name_of(recipe.sampler), "dpmpp_3m_sde");
   EXPECT_EQ(recipe.levels.spacing, Spacing::trailing);
-  EXPECT_EQ(recipe.levels.convention, LevelConvention::dpm_solver);
+  EXPECT_EQ(recipe.levels.grid, LevelGrid::with_end);
   EXPECT_EQ(recipe.steps, 20);
   EXPECT_EQ(recipe.limit.kind, EstimateLimit::Kind::clip);
   EXPECT_EQ(default_recipe(model_of(discrete(), {}, false)).limit.kind, EstimateLimit::Kind::none);
@@ -83,7 +83,7 @@ TEST(SamplingRecipe, AnotherSamplerTakesItsOwnLevels) {
 
   const SamplingRecipe multistep = with("dpmpp_2m", discrete());
   EXPECT_EQ(multistep.levels.spacing, Spacing::leading);
-  EXPECT_EQ(multistep.levels.convention, LevelConvention::dpm_solver);
+  EXPECT_EQ(multistep.levels.grid, LevelGrid::with_end);
   EXPECT_EQ(multistep.levels.steps_offset, 1);
   EXPECT_EQ(multistep.levels.sigma_min, std::nullopt);
   EXPECT_FALSE(multistep.levels.ends_at_sigma_min);
@@ -99,7 +99,7 @@ TEST(SamplingRecipe, AnotherSamplerTakesItsOwnLevels) {
 
   const SamplingRecipe karras = with_spacing(with("heun", discrete()), Spacing::karras);
   EXPECT_EQ(karras.levels.spacing, Spacing::karras);
-  EXPECT_EQ(karras.levels.convention, LevelConvention::k_diffusion);
+  EXPECT_EQ(karras.levels.grid, LevelGrid::real_timesteps);
   EXPECT_FALSE(with_spacing(ddim, Spacing::trailing).levels.ends_at_sigma_min);
   EXPECT_EQ(std::get<Ddim>(with_spacing(ddim, Spacing::trailing).sampler).eta, 0.3);
 }

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "diffusion/samplers/level_convention.h"
+#include "diffusion/samplers/level_grid.h"
 
 namespace diffusion {
 
@@ -27,8 +27,7 @@ namespace diffusion {
 // After these levels comes the end, 0 unless LevelSettings say otherwise.
 //
 // A rectified flow has no table of timesteps, but times t = sigma / (1 + sigma), as the network is told: T t.
-//   linspace     equal steps from t = 1 to 1 / T (this is what diffusers' flow schedulers do; see
-//                LevelConvention)
+//   linspace     equal steps from t = 1 to 1 / T, see LevelGrid
 //   trailing     t = 1 - i / steps
 //   karras, exponential, beta   the same formulas, but over t from the first to the last time of linspace, as
 //                               in diffusers
@@ -41,15 +40,16 @@ enum class Spacing { leading, trailing, linspace, ays, karras, exponential, beta
 enum class TimestepRounding { none, nearest, down };
 
 // Standard deviation of the x to start from at the highest sigma: Preconditioner::initial_std, sigma, or
-// sqrt(1 + sigma^2). diffusers' k_diffusion schedulers differ from its others here.
+// sqrt(1 + sigma^2). diffusers' schedulers from k-diffusion differ from its others here.
 enum class InitialStd { of_model, sigma, with_data };
 
 struct LevelSettings {
   std::optional<Spacing> spacing =
       {};  // none: trailing for discrete models, karras for edm, linspace for flow
-  LevelConvention convention = LevelConvention::ddpm;
-  Spacing range = Spacing::linspace;  // leading, trailing or linspace; see LevelConvention
-  int steps_offset = 0;               // added to the timesteps of leading, >= 0
+  LevelGrid grid = LevelGrid::whole_timesteps;
+  // leading, trailing or linspace: with the grid real_timesteps karras, exponential and beta span its levels.
+  Spacing range = Spacing::linspace;
+  int steps_offset = 0;  // added to the timesteps of leading, >= 0
   TimestepRounding rounding = TimestepRounding::none;
   InitialStd initial_std = InitialStd::of_model;
   std::optional<double> sigma_min = {},
@@ -65,7 +65,7 @@ struct LevelSettings {
   // does nothing.
   bool ends_at_sigma_min = false;
   // Of a flow. t becomes shift t / (1 + (shift - 1) t): above 1 more steps at high noise (Esser et al. 2024,
-  // eq. 23). With the first two conventions the least time is shifted twice, as in diffusers.
+  // eq. 23). With the first two grids the least time is shifted twice, as in diffusers.
   double shift = 1;
   std::optional<double> shift_terminal = {};  // then 1 - t is scaled so that the last time is this
 };

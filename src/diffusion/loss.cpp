@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "diffusion/schedule.h"
 
 namespace diffusion {

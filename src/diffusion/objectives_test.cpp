@@ -67,7 +67,7 @@ TEST(Objectives, EverySamplerReproducesGaussianDataOfEveryObjective) {
       if (facts.consistency) continue;  // needs another D
       const std::string name =
           std::string(to_string(model.objective())) + " with " + std::string(sampler_name);
-      LevelSettings settings{.convention = facts.convention};
+      LevelSettings settings{.grid = facts.grid};
       if (facts.small_steps && !model.edm()) settings.spacing = Spacing::logsnr;
       const NoiseLevels levels = noise_levels(model, kSteps, settings);
       std::vector<double> x(kSteps + 2);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/names.h"
 
 namespace diffusion {
 

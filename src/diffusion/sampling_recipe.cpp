@@ -14,7 +14,7 @@ namespace {
 // What stays of the settings of levels when sampler or spacing change.
 LevelSettings levels_for(const SamplingRecipe& recipe, std::optional<Spacing> spacing) {
   return {.spacing = spacing,
-          .convention = facts_of(recipe.sampler).convention,
+          .grid = facts_of(recipe.sampler).grid,
           .steps_offset = recipe.levels.steps_offset,
           .rho = recipe.levels.rho,
           .shift = recipe.levels.shift};

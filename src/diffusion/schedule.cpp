@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/names.h"
 
 namespace diffusion {
 
@@ -61,15 +62,6 @@ double entry(const std::vector<double>& table, int t) {
 }
 
 }  // namespace
-
-std::size_t index_of_name(std::string_view what, std::string_view name,
-                          std::span<const std::string_view> accepted) {
-  const auto found = std::find(accepted.begin(), accepted.end(), name);
-  if (found == accepted.end())
-    throw Error(ErrorKind::usage, fmt::format("Unknown {} \"{}\"; accepted are: {}.", what, name,
-                                              fmt::join(accepted.begin(), accepted.end(), ", ")));
-  return std::size_t(found - accepted.begin());
-}
 
 std::string_view to_string(ScheduleKind kind) {
   return kScheduleNames.at(std::size_t(kind));

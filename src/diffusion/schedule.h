@@ -76,8 +76,4 @@ NoiseSchedule rescale_zero_terminal_snr(const NoiseSchedule& schedule);
 // 0.006, Stable Diffusion 0.068), and at 0.1 the picture is 1 % of the variance. nullopt: nothing to say.
 std::optional<std::string> terminal_snr_warning(const NoiseSchedule& schedule);
 
-// The place of `name` in `accepted`, or Error(usage): 'Unknown <what> "<name>"; accepted are: ...'.
-std::size_t index_of_name(std::string_view what, std::string_view name,
-                          std::span<const std::string_view> accepted);
-
 }  // namespace diffusion

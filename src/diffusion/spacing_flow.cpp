@@ -34,25 +34,25 @@ std::vector<double> unshifted_times(int T, int steps, Spacing spacing, const Lev
     times.pop_back();
     return times;
   }
-  switch (settings.convention) {
-    case LevelConvention::ddpm:
-    case LevelConvention::k_diffusion:
+  switch (settings.grid) {
+    case LevelGrid::whole_timesteps:
+    case LevelGrid::real_timesteps:
       // The least time is shifted here, and once more below: so do diffusers' FlowMatch schedulers.
       return equal_steps(1, shifted(1.0 / T, settings.shift), steps);
-    case LevelConvention::dpm_solver: {
+    case LevelGrid::with_end: {
       std::vector<double> times = equal_steps(1, 1.0 / T, steps + 1);  // of the share of the picture
       for (double& t : times) t = 1 - t;
       std::ranges::reverse(times);
       times.pop_back();
       return times;
     }
-    case LevelConvention::unipc: {
+    case LevelGrid::with_end_from_noise: {
       std::vector<double> times = equal_steps(1, 1.0 / T, steps + 1);
       times.pop_back();
       return times;
     }
   }
-  throw Error(ErrorKind::internal, "A convention of noise levels does not exist.");
+  throw Error(ErrorKind::internal, "A grid of noise levels does not exist.");
 }
 
 // So that the last time is `terminal`, and 1 stays.
@@ -77,7 +77,7 @@ std::vector<double> flow_times(int num_train_timesteps, int steps, Spacing spaci
   std::vector<double> times = unshifted_times(num_train_timesteps, steps, spacing, settings);
   for (double& t : times) t = shifted(t, settings.shift);
   if (settings.shift_terminal) stretch(times, *settings.shift_terminal);
-  if (settings.convention == LevelConvention::unipc && std::abs(times.front() - 1) < 1e-6)
+  if (settings.grid == LevelGrid::with_end_from_noise && std::abs(times.front() - 1) < 1e-6)
     times.front() -= 1e-6;  // as diffusers' UniPC does
   if (!(times.back() > 0) || std::ranges::adjacent_find(times, std::less_equal<>()) != times.end())
     throw Error(ErrorKind::usage,

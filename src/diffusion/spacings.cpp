@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "diffusion/spacing_beta.h"
 #include "diffusion/spacing_flow.h"
 
@@ -73,7 +74,7 @@ std::vector<double> spaced_timesteps(int T, int usable, int steps, Spacing spaci
       fmt::format("{} sampling steps were asked for; the model has {} timesteps, so accepted are 1 to {}.",
                   steps, T, T));
   const bool end_included =
-      settings.convention == LevelConvention::dpm_solver || settings.convention == LevelConvention::unipc;
+      settings.grid == LevelGrid::with_end || settings.grid == LevelGrid::with_end_from_noise;
   std::vector<double> timesteps;
   if (spacing == Spacing::leading) {
     const int stride = usable / (steps + (end_included ? 1 : 0));
@@ -91,7 +92,7 @@ std::vector<double> spaced_timesteps(int T, int usable, int steps, Spacing spaci
     for (int i = 0; i < steps; ++i) {
       const double t =
           i == 0 && intervals > 0 ? usable - 1 : (intervals - i) * increment;  // not off by a rounding
-      timesteps.push_back(settings.convention == LevelConvention::k_diffusion ? t : std::nearbyint(t));
+      timesteps.push_back(settings.grid == LevelGrid::real_timesteps ? t : std::nearbyint(t));
     }
   }
   require(
@@ -120,9 +121,9 @@ std::vector<double> align_your_steps(const NoiseSchedule& schedule, int steps) {
 // The last timestep of a schedule of zero terminal SNR is pure noise. diffusers' DDPM and DDIM say so, and
 // its samplers over sigma take that of alphas_cumprod 2^-24 instead of infinity, whatever the timestep before
 // it has.
-double last_sigma(const NoiseSchedule& schedule, LevelConvention convention) {
+double last_sigma(const NoiseSchedule& schedule, LevelGrid grid) {
   if (!schedule.zero_terminal_snr) return schedule.sigmas.back();
-  return convention == LevelConvention::ddpm ? 0x1p40 : std::sqrt(0x1p24 - 1);
+  return grid == LevelGrid::whole_timesteps ? 0x1p40 : std::sqrt(0x1p24 - 1);
 }
 
 // From sigma_max to sigma_min, without the end.
@@ -206,7 +207,7 @@ NoiseLevels levels_of_schedule(const NoiseSchedule& schedule, int steps, Spacing
   if (needs_timesteps(spacing) && spacing != Spacing::ays) {
     levels.timesteps = grid(spacing);
     for (const double t : levels.timesteps) levels.sigmas.push_back(sigma_at(schedule, t));
-    const double last = last_sigma(schedule, settings.convention);
+    const double last = last_sigma(schedule, settings.grid);
     if (levels.timesteps.front() == T - 1 && (levels.sigmas.size() == 1 || levels.sigmas[1] < last))
       levels.sigmas.front() = last;
     if (settings.has_middles) levels.middles = middles_of(schedule, levels.timesteps);
@@ -216,8 +217,8 @@ NoiseLevels levels_of_schedule(const NoiseSchedule& schedule, int steps, Spacing
     levels.sigmas = align_your_steps(schedule, steps);
   } else {
     double low = schedule.sigmas.front(), high = schedule.sigmas.back();
-    if (settings.convention != LevelConvention::ddpm) high = last_sigma(schedule, settings.convention);
-    if (settings.convention == LevelConvention::k_diffusion && steps > 1) {
+    if (settings.grid != LevelGrid::whole_timesteps) high = last_sigma(schedule, settings.grid);
+    if (settings.grid == LevelGrid::real_timesteps && steps > 1) {
       const std::vector<double> timesteps = grid(settings.range);
       if (timesteps.front() < T - 1) high = sigma_at(schedule, timesteps.front());
       low = sigma_at(schedule, timesteps.back());

@@ -29,7 +29,7 @@ struct NoiseLevels {
   std::vector<double> sigmas;     // for n steps n + 1, as run_sampler() takes them
   std::vector<double> timesteps;  // n, in [0, T-1]; of a flow T t, in [0, T]; empty for edm
   double initial_std;
-  std::vector<double> middles = {};  // sigmas for SamplerOptions::middles, or none
+  std::vector<double> middles = {};  // sigmas for Pndm::middles, or none
 
   // The timestep of a level; none if sigma is not exactly one of these, or there are no timesteps.
   std::optional<double> timestep_of(double sigma) const;

@@ -20,8 +20,8 @@ Preconditioner linear_model(int timesteps = 1000) {
   return {Objective::epsilon, make_schedule(ScheduleKind::linear, timesteps)};
 }
 
-Timesteps timesteps(int T, int steps, Spacing spacing, LevelConvention convention = LevelConvention::ddpm) {
-  return spaced_timesteps(T, steps, {.spacing = spacing, .convention = convention});
+Timesteps timesteps(int T, int steps, Spacing spacing, LevelGrid grid = LevelGrid::whole_timesteps) {
+  return spaced_timesteps(T, steps, {.spacing = spacing, .grid = grid});
 }
 
 TEST(Spacings, TimestepsAreThoseOfDiffusers) {
@@ -40,10 +40,10 @@ TEST(Spacings, TimestepsAreThoseOfDiffusers) {
   EXPECT_EQ(Timesteps(ties.begin(), ties.begin() + 10),
             (Timesteps{999, 978, 957, 936, 916, 895, 874, 853, 832, 811}));
 
-  EXPECT_EQ(timesteps(1000, 3, linspace, LevelConvention::k_diffusion), (Timesteps{999, 499.5, 0}));
-  EXPECT_EQ(timesteps(1000, 3, leading, LevelConvention::dpm_solver), (Timesteps{750, 500, 250}));
-  EXPECT_EQ(timesteps(1000, 3, linspace, LevelConvention::dpm_solver), (Timesteps{999, 666, 333}));
-  EXPECT_EQ(timesteps(1000, 1, linspace, LevelConvention::dpm_solver), (Timesteps{999}));
+  EXPECT_EQ(timesteps(1000, 3, linspace, LevelGrid::real_timesteps), (Timesteps{999, 499.5, 0}));
+  EXPECT_EQ(timesteps(1000, 3, leading, LevelGrid::with_end), (Timesteps{750, 500, 250}));
+  EXPECT_EQ(timesteps(1000, 3, linspace, LevelGrid::with_end), (Timesteps{999, 666, 333}));
+  EXPECT_EQ(timesteps(1000, 1, linspace, LevelGrid::with_end), (Timesteps{999}));
   EXPECT_EQ(spaced_timesteps(1000, 4, {.spacing = leading, .steps_offset = 1}),
             (Timesteps{751, 501, 251, 1}));
 }
@@ -66,10 +66,10 @@ TEST(Spacings, ImpossibleStepsAreRefused) {
     EXPECT_THROW(timesteps(200, steps, Spacing::leading), Error) << steps;
   EXPECT_THROW(timesteps(0, 1, Spacing::leading), Error);
   EXPECT_THROW(timesteps(200, 5, Spacing::karras), Error);
-  EXPECT_THROW(timesteps(200, 200, Spacing::leading, LevelConvention::dpm_solver), Error);  // stride 0
+  EXPECT_THROW(timesteps(200, 200, Spacing::leading, LevelGrid::with_end), Error);  // stride 0
   EXPECT_THROW(spaced_timesteps(200, 200, {.spacing = Spacing::leading, .steps_offset = 1}), Error);
   const std::string message = scratch::error_of(
-      ErrorKind::usage, [] { timesteps(200, 200, Spacing::linspace, LevelConvention::dpm_solver); });
+      ErrorKind::usage, [] { timesteps(200, 200, Spacing::linspace, LevelGrid::with_end); });
   for (const char* part : {"linspace", "200", "fewer"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
 }
@@ -93,10 +93,10 @@ TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
       Preconditioner(FlowParameters{})};
   for (const SpacingEntry& entry : spacings())
     for (const Preconditioner& model : models)
-      for (const LevelConvention convention : {LevelConvention::ddpm, LevelConvention::k_diffusion,
-                                               LevelConvention::dpm_solver, LevelConvention::unipc})
+      for (const LevelGrid grid : {LevelGrid::whole_timesteps, LevelGrid::real_timesteps, LevelGrid::with_end,
+                                   LevelGrid::with_end_from_noise})
         for (const int steps : {1, 2, 10, 50, 151}) {
-          const LevelSettings settings{.spacing = entry.spacing, .convention = convention};
+          const LevelSettings settings{.spacing = entry.spacing, .grid = grid};
           const bool of_schedule = entry.spacing == Spacing::leading || entry.spacing == Spacing::ays;
           if ((model.edm() && entry.needs_timesteps) || (model.flow() && of_schedule)) {
             EXPECT_THROW(noise_levels(model, steps, settings), Error);
@@ -182,7 +182,7 @@ TEST(Spacings, SettingsOfDiffusersSchedulers) {
 
   const NoiseLevels offset = noise_levels(model, 4,
                                           {.spacing = Spacing::karras,
-                                           .convention = LevelConvention::k_diffusion,
+                                           .grid = LevelGrid::real_timesteps,
                                            .range = Spacing::leading,
                                            .steps_offset = 1,
                                            .initial_std = InitialStd::sigma});
@@ -206,7 +206,7 @@ TEST(Spacings, SettingsOfDiffusersSchedulers) {
   EXPECT_EQ(whole.sigmas[10], sigma(0));
 
   const NoiseLevels between =
-      noise_levels(model, 3, {.spacing = Spacing::linspace, .convention = LevelConvention::k_diffusion});
+      noise_levels(model, 3, {.spacing = Spacing::linspace, .grid = LevelGrid::real_timesteps});
   EXPECT_DOUBLE_EQ(between.sigmas[1], (sigma(499) + sigma(500)) / 2);
   EXPECT_EQ(between.timesteps[1], 499.5);
 
@@ -219,7 +219,7 @@ TEST(Spacings, SettingsOfDiffusersSchedulers) {
 
   // -log sigma >= -2: up to sigma 7.39.
   const LevelSettings clipped{
-      .spacing = Spacing::linspace, .convention = LevelConvention::dpm_solver, .smallest_half_log_snr = -2};
+      .spacing = Spacing::linspace, .grid = LevelGrid::with_end, .smallest_half_log_snr = -2};
   const NoiseLevels limited = noise_levels(model, 5, clipped);
   EXPECT_LE(limited.sigmas.front(), std::exp(2));
   EXPECT_GT(sigma(int(limited.timesteps.front()) + 1), std::exp(2));
@@ -251,9 +251,8 @@ TEST(Spacings, TimesOfAFlow) {
   EXPECT_NEAR(flow_times_of(5, {.shift = 3})[1], shifted(1 + 0.25 * (shifted(0.001) - 1)), 1e-12);
   const std::vector<double> trailing = flow_times_of(5, {.spacing = Spacing::trailing, .shift = 3});
   EXPECT_NEAR(trailing[4], shifted(0.2), 1e-12);
-  EXPECT_NEAR(flow_times_of(5, {.convention = LevelConvention::dpm_solver, .shift = 3})[4],
-              shifted(0.999 * 0.2), 1e-12);
-  EXPECT_NEAR(flow_times_of(5, {.convention = LevelConvention::unipc})[0], 1 - 1e-6, 1e-12);
+  EXPECT_NEAR(flow_times_of(5, {.grid = LevelGrid::with_end, .shift = 3})[4], shifted(0.999 * 0.2), 1e-12);
+  EXPECT_NEAR(flow_times_of(5, {.grid = LevelGrid::with_end_from_noise})[0], 1 - 1e-6, 1e-12);
   EXPECT_NEAR(flow_times_of(5, {.shift_terminal = 0.2})[4], 0.2, 1e-12);
   EXPECT_EQ(noise_levels(Preconditioner(FlowParameters{}), 1, {}).timesteps, std::vector<double>{1000});
 
@@ -293,16 +292,16 @@ TEST(Spacings, MiddlesOfTheFirstThreeSteps) {
 TEST(Spacings, ZeroTerminalSnrStartsWhereDiffusersDoes) {
   const Preconditioner model(Objective::v,
                              rescale_zero_terminal_snr(make_schedule(ScheduleKind::linear, 1000)));
-  const auto first = [&](int steps, LevelConvention convention, Spacing spacing) {
-    return noise_levels(model, steps, {.spacing = spacing, .convention = convention}).sigmas.front();
+  const auto first = [&](int steps, LevelGrid grid, Spacing spacing) {
+    return noise_levels(model, steps, {.spacing = spacing, .grid = grid}).sigmas.front();
   };
   EXPECT_GT(model.sigma_max(), 4096);
   const double largest = std::sqrt(0x1p24 - 1);  // alphas_cumprod 2^-24
-  EXPECT_EQ(first(10, LevelConvention::dpm_solver, Spacing::trailing), largest);
-  EXPECT_EQ(first(10, LevelConvention::k_diffusion, Spacing::karras), largest);
-  EXPECT_EQ(first(10, LevelConvention::ddpm, Spacing::trailing), 0x1p40);
-  EXPECT_EQ(first(1000, LevelConvention::k_diffusion, Spacing::trailing), model.sigma_max());  // must descend
-  EXPECT_LT(first(10, LevelConvention::ddpm, Spacing::leading), 4096);
+  EXPECT_EQ(first(10, LevelGrid::with_end, Spacing::trailing), largest);
+  EXPECT_EQ(first(10, LevelGrid::real_timesteps, Spacing::karras), largest);
+  EXPECT_EQ(first(10, LevelGrid::whole_timesteps, Spacing::trailing), 0x1p40);
+  EXPECT_EQ(first(1000, LevelGrid::real_timesteps, Spacing::trailing), model.sigma_max());  // must descend
+  EXPECT_LT(first(10, LevelGrid::whole_timesteps, Spacing::leading), 4096);
 }
 
 // Computed with mpmath to 15 digits.

@@ -21,7 +21,7 @@ struct Ddpm {
   DdpmVariance variance = DdpmVariance::posterior;
 
   SamplerFacts facts() const {
-    return {.stochastic = true, .usual_steps = 50, .convention = LevelConvention::ddpm};
+    return {.stochastic = true, .usual_steps = 50, .grid = LevelGrid::whole_timesteps};
   }
 };
 
@@ -39,7 +39,7 @@ struct Ddim {
             .stochastic = eta > 0,
             .ascends = eta == 0,
             .usual_steps = 50,
-            .convention = LevelConvention::ddpm};
+            .grid = LevelGrid::whole_timesteps};
   }
 };
 

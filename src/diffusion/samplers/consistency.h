@@ -14,7 +14,7 @@ struct Consistency {
   std::vector<double> boundary = {};
 
   SamplerFacts facts() const {
-    return {.stochastic = true, .consistency = true, .usual_steps = 4, .convention = LevelConvention::ddpm};
+    return {.stochastic = true, .consistency = true, .usual_steps = 4, .grid = LevelGrid::whole_timesteps};
   }
 };
 

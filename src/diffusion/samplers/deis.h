@@ -10,9 +10,7 @@ struct Deis {
   // With fewer than 15 steps the order is at most the number of steps left.
   bool lower_order_final = true;
 
-  SamplerFacts facts() const {
-    return {.order = values, .values = values, .convention = LevelConvention::dpm_solver};
-  }
+  SamplerFacts facts() const { return {.order = values, .values = values, .grid = LevelGrid::with_end}; }
 };
 
 SamplerCoroutine walk(Deis deis, SamplerState& state);

@@ -16,9 +16,7 @@ struct Dpmpp {
   // that of its middle, (1 - exp(-q)) / 2.
   bool heun = false;
 
-  SamplerFacts facts() const {
-    return {.order = 2, .values = values, .convention = LevelConvention::dpm_solver};
-  }
+  SamplerFacts facts() const { return {.order = 2, .values = values, .grid = LevelGrid::with_end}; }
 };
 
 // The same on the SDE.
@@ -29,10 +27,7 @@ struct DpmppSde {
 
   static constexpr auto options() { return std::array{SamplerOption<DpmppSde>{"eta", &DpmppSde::eta, 0, 1}}; }
   SamplerFacts facts() const {
-    return {.order = eta > 0 ? 0 : 2,
-            .values = values,
-            .stochastic = eta > 0,
-            .convention = LevelConvention::dpm_solver};
+    return {.order = eta > 0 ? 0 : 2, .values = values, .stochastic = eta > 0, .grid = LevelGrid::with_end};
   }
 };
 

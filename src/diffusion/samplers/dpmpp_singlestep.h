@@ -23,10 +23,8 @@ struct DpmppSinglestep {
     return std::array{SamplerOption<DpmppSinglestep>{"eta", &DpmppSinglestep::eta, 0, 1}};
   }
   SamplerFacts facts() const {
-    return {.order = eta > 0 ? 0 : values,
-            .values = values,
-            .stochastic = eta > 0,
-            .convention = LevelConvention::dpm_solver};
+    return {
+        .order = eta > 0 ? 0 : values, .values = values, .stochastic = eta > 0, .grid = LevelGrid::with_end};
   }
 };
 

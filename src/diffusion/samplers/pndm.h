@@ -18,7 +18,7 @@ struct Pndm {
             .values = 4,
             .extra_evaluations = middles.empty() ? 1 : 3 * int(middles.size()),
             .small_steps = true,
-            .convention = LevelConvention::ddpm};
+            .grid = LevelGrid::whole_timesteps};
   }
 };
 

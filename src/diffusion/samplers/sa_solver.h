@@ -26,9 +26,7 @@ struct SaSolver {
                       SamplerOption<SaSolver>{"s_tmax", &SaSolver::s_tmax, 0, kInfinity}};
   }
   SamplerFacts facts() const {
-    return {.values = std::max(predictor, corrector),
-            .stochastic = tau > 0,
-            .convention = LevelConvention::dpm_solver};
+    return {.values = std::max(predictor, corrector), .stochastic = tau > 0, .grid = LevelGrid::with_end};
   }
 };
 

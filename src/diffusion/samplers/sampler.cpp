@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/names.h"
 
 namespace diffusion {
 

@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-#include "diffusion/samplers/level_convention.h"
+#include "diffusion/samplers/level_grid.h"
 
 namespace diffusion {
 
@@ -33,7 +33,7 @@ struct SamplerFacts {
   bool consistency = false;   // D must be a consistency function
   bool ascends = false;       // may go up as well as down
   int usual_steps = 20;       // many steps do not help if several values are combined: docs/samplers.md
-  LevelConvention convention = LevelConvention::k_diffusion;  // that of its counterpart in diffusers
+  LevelGrid grid = LevelGrid::real_timesteps;  // of the levels that it goes down
 };
 
 // An option of the sampler S that can be set by name; accepted are least to most.

@@ -11,7 +11,7 @@ struct Unipc {
   bool bh1 = false;               // B(h) = -h, which matters where a step has one other value of D
 
   SamplerFacts facts() const {
-    return {.order = values + 1, .values = values, .convention = LevelConvention::unipc};
+    return {.order = values + 1, .values = values, .grid = LevelGrid::with_end_from_noise};
   }
 };
 
