@@ -84,7 +84,7 @@ class ConvNextBuilder {
 
 Network make_convnext_unet(const ConvNextConfig& config, int n, int height, int width) {
   validate(config);
-  validate_image_size(config, height, width);
+  validate_image_size(config.size_multiple(), height, width);
   Network net;
   Graph& g = net.graph;
   ConvNextBuilder build(config, g);

@@ -14,21 +14,6 @@ namespace diffusion {
 
 namespace {
 
-std::vector<ConditionTraits> conditions_of(const UNetConfig& c) {
-  using Kind = ConditionTraits::Kind;
-  switch (c.class_embed_type) {
-    case ClassEmbedding::none:
-      return {};
-    case ClassEmbedding::table:
-      return {{kClassCondition, Kind::row, 1, c.num_class_embeds}};
-    case ClassEmbedding::timestep:
-      return {{kClassCondition, Kind::number, 1}};
-    case ClassEmbedding::identity:
-      return {{kClassCondition, Kind::vector, c.time_embedding_width()}};
-  }
-  return {};
-}
-
 NetworkTraits traits(const UNetConfig& c) {
   return {.type = "UNet2DModel",
           .title = "U-Net",
@@ -154,20 +139,7 @@ void validate(const NetworkConfig& config) {
 }
 
 void validate_image_size(const NetworkConfig& config, int height, int width) {
-  const int multiple = traits_of(config).size_multiple;
-  if (height >= multiple && width >= multiple && height % multiple == 0 && width % multiple == 0) return;
-  const auto nearest = [&](int side) {
-    const int below = side / multiple * multiple;
-    if (below == side) return fmt::format("{}", side);
-    return below > 0 ? fmt::format("{} or {}", below, below + multiple) : fmt::format("{}", multiple);
-  };
-  int halvings = 0;
-  while (1 << halvings < multiple) ++halvings;
-  throw Error(
-      ErrorKind::usage,
-      fmt::format("images of {}x{} pixels cannot be halved {} times; each side must be a multiple of {} "
-                  "(nearest: height {}, width {})",
-                  height, width, halvings, multiple, nearest(height), nearest(width)));
+  validate_image_size(traits_of(config).size_multiple, height, width);
 }
 
 }  // namespace diffusion

@@ -47,4 +47,8 @@ struct Network {
   const Condition* condition(std::string_view name) const;  // nullptr if the network does not take it
 };
 
+// Error(usage) unless both sides of images are multiples of `multiple`, a power of two, so that a network can
+// halve them as often as it does.
+void validate_image_size(int multiple, int height, int width);
+
 }  // namespace diffusion

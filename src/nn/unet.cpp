@@ -155,11 +155,26 @@ class UNetBuilder {
 
 }  // namespace
 
+std::vector<ConditionTraits> conditions_of(const UNetConfig& c) {
+  using Kind = ConditionTraits::Kind;
+  switch (c.class_embed_type) {
+    case ClassEmbedding::none:
+      return {};
+    case ClassEmbedding::table:
+      return {{kClassCondition, Kind::row, 1, c.num_class_embeds}};
+    case ClassEmbedding::timestep:
+      return {{kClassCondition, Kind::number, 1}};
+    case ClassEmbedding::identity:
+      return {{kClassCondition, Kind::vector, c.time_embedding_width()}};
+  }
+  return {};
+}
+
 // The figure: down the left side keeping every output, through the middle, up the right side taking them
 // back.
 Network make_unet(const UNetConfig& config, int n, int height, int width) {
   validate(config);
-  validate_image_size(config, height, width);
+  validate_image_size(config.size_multiple(), height, width);
   Network net;
   Graph& g = net.graph;
   UNetBuilder build(config, g);
@@ -169,7 +184,7 @@ Network make_unet(const UNetConfig& config, int n, int height, int width) {
   net.sample = g.input("sample", {n, config.in_channels, height, width});
   net.timestep = g.input("timestep", {n, 1, 1, 1});
   Value embedding = build.embed_time(net.timestep);
-  for (const ConditionTraits& condition : traits_of(config).conditions) {  // the class, or none
+  for (const ConditionTraits& condition : conditions_of(config)) {  // the class, or none
     const Value labels = g.input("class_labels", {n, condition.size, 1, 1});
     net.conditions.push_back({condition, labels});
     embedding = g.add(Add{}, {embedding, build.embed_class(labels)}, "embedding");
