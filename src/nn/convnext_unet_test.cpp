@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "nn/network.h"
 #include "plan/param_store.h"
 
 namespace diffusion {
