@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   config.data = "discs";
   config.budget.steps = 300;
   const auto talk = [](const std::string& message) { std::puts(message.c_str()); };
-  Run run(config, discs(640), argc > 1 ? argv[1] : "discs", talk);
+  TrainingRun run(config, discs(640), argc > 1 ? argv[1] : "discs", talk);
   const auto show = [](const StepReport& step) {
     if (step.step % 100 == 0) std::printf("step %d, loss %.4f\n", int(step.step), step.loss_average);
   };
