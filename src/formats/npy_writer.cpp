@@ -19,7 +19,7 @@ std::uint64_t size_of(NpyType type) {
   return type == NpyType::float32 ? sizeof(float) : 1;
 }
 
-[[noreturn]] void refuse(const std::string& path, const std::string& reason) {
+[[noreturn]] void refuse_writing(const std::string& path, const std::string& reason) {
   throw Error(ErrorKind::usage, fmt::format("Cannot write {}: {}.", path, reason));
 }
 
@@ -40,7 +40,7 @@ std::uint64_t value_bytes(const std::string& path, NpyType type, std::span<const
   constexpr auto kMost = std::uint64_t(std::numeric_limits<std::int64_t>::max());
   const std::optional<std::size_t> elements = npy_elements(dims);
   if (dims.size() > kNpyMaxRank || !elements || *elements > kMost / size_of(type))
-    refuse(path, fmt::format("no array has the shape ({})", fmt::join(dims, ", ")));
+    refuse_writing(path, fmt::format("no array has the shape ({})", fmt::join(dims, ", ")));
   return *elements * size_of(type);
 }
 
@@ -48,8 +48,8 @@ template <class T>
 void write_whole(const std::filesystem::path& path, NpyType type, std::span<const std::int64_t> dims,
                  std::span<const T> values) {
   if (dims.size() > kNpyMaxRank || npy_elements(dims) != values.size())
-    refuse(path.string(),
-           fmt::format("the shape ({}) does not fit {} values", fmt::join(dims, ", "), values.size()));
+    refuse_writing(path.string(), fmt::format("the shape ({}) does not fit {} values", fmt::join(dims, ", "),
+                                              values.size()));
   NpyWriter file(path, type, dims);
   file.append(values);
   file.commit();
@@ -76,15 +76,15 @@ void NpyWriter::append(std::span<const std::uint8_t> values) {
 }
 
 void NpyWriter::append(NpyType type, std::span<const std::byte> bytes) {
-  if (type != type_) refuse(path_, "values of another type were given");
+  if (type != type_) refuse_writing(path_, "values of another type were given");
   if (bytes.size() > missing_)
-    refuse(path_, fmt::format("{} bytes were given where {} are left", bytes.size(), missing_));
+    refuse_writing(path_, fmt::format("{} bytes were given where {} are left", bytes.size(), missing_));
   file_.append(bytes);
   missing_ -= bytes.size();
 }
 
 void NpyWriter::commit() {
-  if (missing_ > 0) refuse(path_, fmt::format("{} bytes are missing", missing_));
+  if (missing_ > 0) refuse_writing(path_, fmt::format("{} bytes are missing", missing_));
   file_.commit();
 }
 

@@ -15,7 +15,7 @@ Json::Array to_json_array(const std::vector<int>& values) {
   return {values.begin(), values.end()};
 }
 
-Json block_names(const std::vector<bool>& attention, const char* plain, const char* with_attention) {
+Json attending_blocks(const std::vector<bool>& attention, const char* plain, const char* with_attention) {
   Json::Array names;
   for (const bool attends : attention) names.emplace_back(attends ? with_attention : plain);
   return names;
@@ -24,8 +24,8 @@ Json block_names(const std::vector<bool>& attention, const char* plain, const ch
 Json::Object json_of(const UNetConfig& c) {
   return {{"block_out_channels", to_json_array(c.block_out_channels)},
           {"layers_per_block", c.layers_per_block},
-          {"down_blocks", block_names(c.down_block_attention, "DownBlock2D", "AttnDownBlock2D")},
-          {"up_blocks", block_names(c.up_block_attention, "UpBlock2D", "AttnUpBlock2D")}};
+          {"down_blocks", attending_blocks(c.down_block_attention, "DownBlock2D", "AttnDownBlock2D")},
+          {"up_blocks", attending_blocks(c.up_block_attention, "UpBlock2D", "AttnUpBlock2D")}};
 }
 
 Json::Object json_of(const ConvNextConfig& c) {
