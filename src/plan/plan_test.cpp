@@ -190,6 +190,9 @@ TEST(Plan, OneStoreServesManyThreads) {
   for (std::thread& thread : threads) thread.join();
   for (const std::vector<double>& output : outputs) EXPECT_EQ(output, outputs[0]);
   Plan training(s.net.graph, s.net.output, *s.device, Mode::training, shared);
+  training.write_input(s.net.sample, noise(2 * 64, 0));
+  training.write_input(s.net.timestep, std::vector<float>{3, 700});
+  training.write_input(s.net.conditions.front().value, std::vector<float>{0, 3});
   training.forward();
   EXPECT_THROW(training.backward(noise(2 * 64, 1)), Error);
 }
