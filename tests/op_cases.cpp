@@ -65,6 +65,25 @@ OpCase attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t 
   return c;
 }
 
+OpCase causal_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t tokens) {
+  OpCase c = attention(n, heads, head_dim, tokens, 1);
+  c.name = "causal_" + c.name;
+  c.op = Attention{heads, true};
+  return c;
+}
+
+// From h x w pixels to so many tokens; masked: some are not to be seen, in the last sample none.
+OpCase cross_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w,
+                       std::int64_t tokens, bool masked = false) {
+  const Shape q{n, heads * head_dim, h, w}, kv{n, 2 * heads * head_dim, tokens, 1};
+  OpCase c{
+      .name = fmt::format("cross_attention_{}_h{}_to_{}{}", dims(q), heads, tokens, masked ? "_masked" : ""),
+      .op = CrossAttention{heads},
+      .inputs = {activation(q), activation(kv)}};
+  if (masked) c.inputs.push_back({.kind = Kind::mask, .shape = {n, 1, tokens, 1}, .needs_grad = false});
+  return c;
+}
+
 OpCase linear_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w) {
   const Shape qkv{n, 3 * heads * head_dim, h, w};
   return {.name = fmt::format("linear_attention_{}_h{}_d{}", dims(qkv), heads, head_dim),
@@ -79,6 +98,18 @@ OpCase channel_norm(const Shape& x, double mean = 0) {
       .inputs = {activation(x), parameter({1, x.c, 1, 1}, 0.3, 1)}};
   c.inputs[0].offset = mean;
   return c;
+}
+
+OpCase layer_norm(const Shape& x, double mean = 0) {
+  OpCase c = channel_norm(x, mean);
+  c.name += "_bias";
+  c.inputs.push_back(parameter({1, x.c, 1, 1}, 0.3));
+  return c;
+}
+
+OpCase gate(Activation act, const Shape& x) {
+  return {
+      .name = fmt::format("gate_{}_{}", to_string(act), dims(x)), .op = Gate{act}, .inputs = {activation(x)}};
 }
 
 OpCase activate(Activation act, const Shape& x) {
@@ -144,6 +175,19 @@ OpCase embedding(std::int64_t n, std::int64_t rows, std::int64_t dim) {
           .inputs = {fixed(Kind::index, n, rows), parameter({rows, dim, 1, 1}, 1)}};
 }
 
+OpCase token_embedding(std::int64_t n, std::int64_t tokens, std::int64_t rows, std::int64_t dim) {
+  OpCase c = embedding(n, rows, dim);
+  c.name = fmt::format("embedding_{}x{}_of_{}x{}", n, tokens, rows, dim);
+  c.inputs[0].shape = {n, 1, tokens, 1};
+  return c;
+}
+
+OpCase add_position(const Shape& x, std::int64_t rows) {
+  return {.name = fmt::format("add_position_{}_of_{}", dims(x), rows),
+          .op = AddPosition{},
+          .inputs = {activation(x), parameter({rows, x.c, 1, 1}, 1)}};
+}
+
 OpCase dropout(const Shape& x, double probability, int layer) {
   return {.name = fmt::format("dropout_{}_p{:02.0f}_layer{}", dims(x), 100 * probability, layer),
           .op = Dropout{probability, layer},
@@ -152,7 +196,7 @@ OpCase dropout(const Shape& x, double probability, int layer) {
 
 void add_norm_cases(Cases& cases) {
   for (Activation act : {Activation::none, Activation::silu, Activation::gelu, Activation::gelu_tanh,
-                         Activation::mish, Activation::relu})
+                         Activation::quick_gelu, Activation::mish, Activation::relu})
     for (Modulation m : {Modulation::none, Modulation::shift_before, Modulation::scale_shift_after})
       cases.push_back(group_norm({2, 32, 4, 4}, 8, act, m));
   for (const OpCase& c : {
@@ -176,6 +220,9 @@ void add_norm_cases(Cases& cases) {
            channel_norm({1, 112, 4, 4}, 8),
            channel_norm({2, 3, 4, 4}),
            channel_norm({3, 64, 1, 1}),
+           layer_norm({2, 48, 9, 1}),
+           layer_norm({1, 18, 4, 4}, 8),
+           layer_norm({3, 64, 1, 1}),
        })
     cases.push_back(c);
 }
@@ -193,6 +240,15 @@ void add_attention_cases(Cases& cases) {
            attention(1, 2, 16, 14, 14),
            attention(1, 1, 64, 8, 8),
            attention(2, 1, 32, 7, 7, 5),  // scores up to 100, whose exponentials f32 cannot hold
+           causal_attention(2, 2, 16, 9),
+           causal_attention(1, 4, 8, 40),
+           causal_attention(2, 1, 9, 1),
+           cross_attention(2, 2, 16, 7, 7, 5),
+           cross_attention(2, 4, 8, 4, 4, 20, true),
+           cross_attention(1, 2, 9, 5, 9, 33),
+           cross_attention(3, 1, 32, 3, 3, 17, true),
+           cross_attention(1, 2, 40, 1, 1, 2),
+           cross_attention(2, 2, 3, 4, 4, 7, true),
            linear_attention(2, 4, 32, 7, 7),
            linear_attention(2, 1, 16, 5, 9),
            linear_attention(1, 2, 9, 4, 4),
@@ -205,11 +261,15 @@ void add_attention_cases(Cases& cases) {
 
 void add_elementwise_cases(Cases& cases) {
   for (Activation act : {Activation::none, Activation::silu, Activation::gelu, Activation::gelu_tanh,
-                         Activation::mish, Activation::relu})
+                         Activation::quick_gelu, Activation::mish, Activation::relu})
     cases.push_back(activate(act, {2, 18, 5, 9}));
   for (const OpCase& c : {
            activate(Activation::silu, {3, 64, 1, 1}),
            activate(Activation::gelu, {1, 1, 7, 7}),
+           gate(Activation::gelu, {2, 64, 5, 9}),
+           gate(Activation::silu, {1, 32, 9, 1}),
+           gate(Activation::gelu, {2, 36, 4, 4}),  // halves that do not end on a block
+           gate(Activation::quick_gelu, {3, 96, 1, 1}),
            add({2, 16, 7, 7}, 1),
            add({1, 18, 5, 9}, 1),
            add({2, 3, 7, 7}, std::sqrt(0.5)),
@@ -254,11 +314,25 @@ void add_shape_cases(Cases& cases) {
 
 void add_vector_cases(Cases& cases) {
   for (const OpCase& c : {
-           linear(1, 1, 1), linear(2, 64, 128), linear(3, 18, 20, false), linear(5, 32, 16), linear(1, 7, 3),
-           linear(7, 128, 64), timestep_embedding(3, 32, 0, true), timestep_embedding(2, 128, 1, false),
-           timestep_embedding(1, 7, 0, true), timestep_embedding(4, 18, 0, false, 1000),
-           fourier_embedding(3, 16, true), fourier_embedding(1, 9, false), embedding(5, 10, 64),
-           embedding(1, 3, 18), embedding(64, 7, 16),  // every row many times
+           linear(1, 1, 1),
+           linear(2, 64, 128),
+           linear(3, 18, 20, false),
+           linear(5, 32, 16),
+           linear(1, 7, 3),
+           linear(7, 128, 64),
+           timestep_embedding(3, 32, 0, true),
+           timestep_embedding(2, 128, 1, false),
+           timestep_embedding(1, 7, 0, true),
+           timestep_embedding(4, 18, 0, false, 1000),
+           fourier_embedding(3, 16, true),
+           fourier_embedding(1, 9, false),
+           embedding(5, 10, 64),
+           embedding(1, 3, 18),
+           embedding(64, 7, 16),  // every row many times
+           token_embedding(2, 9, 30, 32),
+           token_embedding(3, 5, 4, 18),
+           add_position({2, 32, 9, 1}, 9),
+           add_position({3, 18, 4, 1}, 7),
        })
     cases.push_back(c);
 }
@@ -324,6 +398,12 @@ std::vector<OpCase> benchmark_cases() {
       attention(64, 1, 128, 14, 14),
       attention(64, 4, 32, 14, 14),
       attention(64, 4, 32, 7, 7),
+      cross_attention(32, 4, 48, 16, 16, 24),
+      cross_attention(32, 4, 48, 16, 16, 24, true),
+      causal_attention(32, 4, 64, 24),
+      layer_norm({32, 192, 16, 16}),
+      gate(Activation::gelu, {32, 1536, 16, 16}),
+      token_embedding(32, 24, 1500, 256),
       activate(Activation::silu, {64, 64, 28, 28}),
       add({64, 64, 28, 28}, 1),
       concat(64, 64, 64, 28, 28),
@@ -355,6 +435,12 @@ std::vector<float> make_values(const OpInput& input, std::size_t index) {
     case Kind::divisor:
       for (std::size_t i = 0; i < values.size(); ++i)
         values[i] = float(std::pow(10.0, 2 * uniform(key, std::uint32_t(i)) - 1));
+      break;
+    case Kind::mask:
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool last = i / std::size_t(input.shape.pixels()) + 1 == std::size_t(input.shape.n);
+        values[i] = float(!(last && input.shape.n > 1) && uniform(key, std::uint32_t(i)) < 0.6);
+      }
       break;
     case Kind::index:
       for (std::size_t i = 0; i < values.size(); ++i)

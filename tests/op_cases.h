@@ -19,7 +19,8 @@ struct OpInput {
     parameter,   // the same, as a parameter of the graph
     timestep,    // in (0, 1000), not whole
     divisor,     // in (0.1, 10)
-    index        // whole numbers in [0, rows)
+    index,       // whole numbers in [0, rows)
+    mask         // 1 or 0; of several samples the last has only 0
   };
   Kind kind = Kind::activation;
   Shape shape;

@@ -2,8 +2,9 @@
 
 namespace diffusion {
 
-// gelu is the erf form; gelu_tanh its approximation z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))).
-enum class Activation { none, silu, gelu, gelu_tanh, mish, relu };
+// gelu is the erf form; gelu_tanh its approximation z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))); quick_gelu
+// the rougher z sigmoid(1.702 z) of CLIP.
+enum class Activation { none, silu, gelu, gelu_tanh, quick_gelu, mish, relu };
 
 // How the time embedding meets the normalization (diffusers' resnet_time_scale_shift).
 enum class Modulation {

@@ -31,6 +31,10 @@ double flops(const Attention&, std::span<const Shape> in) {
   return 4 * double(in[0].n) * double(in[0].pixels()) * double(in[0].pixels()) * double(in[0].c / 3);
 }
 
+double flops(const CrossAttention&, std::span<const Shape> in) {
+  return 4 * double(in[0].n) * double(in[0].pixels()) * double(in[1].pixels()) * double(in[0].c);
+}
+
 // K V^T and C^T Q: twice pixels x channels x channels of a head.
 double flops(const LinearAttention& op, std::span<const Shape> in) {
   const double channels = double(in[0].c / 3);

@@ -51,6 +51,8 @@ std::string_view to_string(Activation activation) {
       return "gelu";
     case Activation::gelu_tanh:
       return "gelu_tanh";
+    case Activation::quick_gelu:
+      return "quick_gelu";
     case Activation::mish:
       return "mish";
     case Activation::relu:
@@ -118,6 +120,17 @@ Shape Attention::infer(std::span<const Shape> in) const {
   return {in[0].n, in[0].c / 3, in[0].h, in[0].w};
 }
 
+Shape CrossAttention::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 || in.size() == 3, kind, in, "takes q, kv and an optional mask");
+  const Shape &q = in[0], &kv = in[1];
+  require(kv == Shape{q.n, 2 * q.c, kv.h, 1}, kind, in, "kv must be [N, 2D, T, 1] for q [N, D, H, W]");
+  require(in.size() == 2 || in[2] == Shape{q.n, 1, kv.h, 1}, kind, in, "the mask must be [N, 1, T, 1]");
+  if (heads < 1 || q.c % heads != 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("cross_attention: {} channels cannot be cut into {} heads", q.c, heads));
+  return q;
+}
+
 Shape LinearAttention::infer(std::span<const Shape> in) const {
   require(in.size() == 1, kind, in, "takes qkv");
   if (heads < 1 || in[0].c % (3 * heads) != 0)
@@ -128,13 +141,20 @@ Shape LinearAttention::infer(std::span<const Shape> in) const {
 }
 
 Shape ChannelNorm::infer(std::span<const Shape> in) const {
-  require(in.size() == 2 && is_channel_vector(in[1], in[0].c), kind, in, "takes x and a gain [1, C, 1, 1]");
+  require((in.size() == 2 || in.size() == 3) && is_channel_vector(in[1], in[0].c), kind, in,
+          "takes x, a gain [1, C, 1, 1] and an optional bias");
+  require(in.size() == 2 || is_channel_vector(in[2], in[0].c), kind, in, "the bias must be [1, C, 1, 1]");
   return in[0];
 }
 
 Shape Activate::infer(std::span<const Shape> in) const {
   require(in.size() == 1, kind, in, "takes x");
   return in[0];
+}
+
+Shape Gate::infer(std::span<const Shape> in) const {
+  require(in.size() == 1 && in[0].c % 2 == 0, kind, in, "takes x with an even number of channels");
+  return {in[0].n, in[0].c / 2, in[0].h, in[0].w};
 }
 
 Shape Add::infer(std::span<const Shape> in) const {
@@ -192,9 +212,15 @@ Shape FourierEmbedding::infer(std::span<const Shape> in) const {
 }
 
 Shape Embedding::infer(std::span<const Shape> in) const {
-  require(in.size() == 2 && in[0] == Shape{in[0].n, 1, 1, 1} && in[1].pixels() == 1, kind, in,
-          "takes an index [N, 1, 1, 1] and a table [rows, dim, 1, 1]");
-  return {in[0].n, in[1].c, 1, 1};
+  require(in.size() == 2 && in[0].c == 1 && in[1].pixels() == 1, kind, in,
+          "takes an index [N, 1, H, W] and a table [rows, dim, 1, 1]");
+  return {in[0].n, in[1].c, in[0].h, in[0].w};
+}
+
+Shape AddPosition::infer(std::span<const Shape> in) const {
+  require(in.size() == 2 && in[1].n >= in[0].pixels() && in[1].c == in[0].c && in[1].pixels() == 1, kind, in,
+          "takes x and a table [rows, C, 1, 1] with a row for every pixel");
+  return in[0];
 }
 
 Shape Dropout::infer(std::span<const Shape> in) const {

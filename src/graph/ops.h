@@ -63,12 +63,24 @@ struct GroupNorm {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// softmax(Q^T K / sqrt(head_dim)) V over pixels, per head. in: qkv [N,3D,H,W], channels stacked as q, k, v
-// and each cut into `heads` equal runs; out: [N,D,H,W].
+// softmax(Q^T K / sqrt(head_dim)) V over pixels, per head; causal: pixel i sees pixels 0 to i alone.
+// in: qkv [N,3D,H,W], channels stacked as q, k, v and each cut into `heads` equal runs; out: [N,D,H,W].
 struct Attention {
   int heads = 1;
+  bool causal = false;
 
   static constexpr std::string_view kind = "attention";
+  static constexpr BackwardReads backward_reads{.inputs = true, .output = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// Attention from the pixels of one tensor to the tokens of another. in: q [N,D,H,W], kv [N,2D,T,1], channels
+// stacked as k, v, and optionally a mask [N,1,T,1] (an input; gets no gradient), 0 for tokens that are not to
+// be seen and else 1; out: [N,D,H,W], 0 in samples that see no token.
+struct CrossAttention {
+  int heads = 1;
+
+  static constexpr std::string_view kind = "cross_attention";
   static constexpr BackwardReads backward_reads{.inputs = true, .output = true};
   Shape infer(std::span<const Shape> in) const;
 };
@@ -84,8 +96,8 @@ struct LinearAttention {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// Layer normalization over the channels of each pixel, biased variance, gain and no bias.
-// in: x [N,C,H,W], gain [1,C,1,1].
+// Layer normalization over the channels of each pixel, biased variance.
+// in: x [N,C,H,W], gain [1,C,1,1], optional bias [1,C,1,1].
 struct ChannelNorm {
   double eps = 1e-5;
 
@@ -99,6 +111,16 @@ struct Activate {
   Activation activation = Activation::silu;
 
   static constexpr std::string_view kind = "activate";
+  static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// The first half of the channels times an activation of the second ("GLU variants", Shazeer 2020, arXiv
+// 2002.05202; GEGLU with gelu). in: x [N,2C,H,W]; out: [N,C,H,W].
+struct Gate {
+  Activation activation = Activation::gelu;
+
+  static constexpr std::string_view kind = "gate";
   static constexpr BackwardReads backward_reads{.inputs = true};
   Shape infer(std::span<const Shape> in) const;
 };
@@ -196,11 +218,18 @@ struct FourierEmbedding {
   Shape infer(std::span<const Shape> in) const;
 };
 
-// Row `index[n]` of a table. in: index [N,1,1,1] holding whole numbers in [0, rows) (a run with any other
-// value throws Error usage), table [rows,dim,1,1]; out: [N,dim,1,1].
+// Row `index` of a table for every pixel. in: index [N,1,H,W] holding whole numbers in [0, rows) (a run with
+// any other value throws Error usage), table [rows,dim,1,1]; out: [N,dim,H,W].
 struct Embedding {
   static constexpr std::string_view kind = "embedding";
   static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// x + row t of a table at pixel t: learned positions. in: x [N,C,H,W], table [rows,C,1,1], rows >= H W.
+struct AddPosition {
+  static constexpr std::string_view kind = "add_position";
+  static constexpr BackwardReads backward_reads{};
   Shape infer(std::span<const Shape> in) const;
 };
 
@@ -219,9 +248,10 @@ struct Dropout {
 // parts).
 RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::uint32_t sample);
 
-using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, LinearAttention,
-                        Activate, Add, Affine, DivideBy, Concat, Upsample, UpsampleConv2d, AvgPool, MaxPool,
-                        TimestepEmbedding, FourierEmbedding, Embedding, Dropout>;
+using Op =
+    std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, CrossAttention,
+                 LinearAttention, Activate, Gate, Add, Affine, DivideBy, Concat, Upsample, UpsampleConv2d,
+                 AvgPool, MaxPool, TimestepEmbedding, FourierEmbedding, Embedding, AddPosition, Dropout>;
 
 std::string_view kind(const Op& op);
 BackwardReads backward_reads(const Op& op);

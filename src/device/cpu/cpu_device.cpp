@@ -42,7 +42,9 @@ class CpuDevice final : public Device {
   Format output_format(const Op& op, std::span<const TensorDesc> in, const Shape& out) const override {
     return std::visit(
         Overloaded{[](const Linear&) { return kPlain; }, [](const TimestepEmbedding&) { return kPlain; },
-                   [](const FourierEmbedding&) { return kPlain; }, [](const Embedding&) { return kPlain; },
+                   [](const FourierEmbedding&) { return kPlain; },
+                   [&](const Embedding&) { return out.pixels() == 1 ? kPlain : activation_; },
+                   [&](const AddPosition&) { return in[0].format; },
                    [&](const Activate&) { return in[0].format; }, [&](const Add&) { return in[0].format; },
                    [&](const Affine&) { return in[0].format; }, [&](const DivideBy&) { return in[0].format; },
                    [&](const Dropout&) { return in[0].format; },
@@ -59,7 +61,9 @@ class CpuDevice final : public Device {
                    [&](const Attention& op) { return cpu::make_attention(op, spec, env_); },
                    [&](const LinearAttention& op) { return cpu::make_linear_attention(op, spec, env_); },
                    [&](const ChannelNorm& op) { return cpu::make_channel_norm(op, spec, env_); },
+                   [&](const CrossAttention& op) { return cpu::make_cross_attention(op, spec, env_); },
                    [&](const Activate& op) { return cpu::make_activate(op, spec, env_); },
+                   [&](const Gate& op) { return cpu::make_gate(op, spec, env_); },
                    [&](const Add& op) { return cpu::make_add(op, spec, env_); },
                    [&](const Concat&) { return cpu::make_concat(spec, env_); },
                    [&](const Upsample&) { return cpu::make_upsample(spec, env_); },
@@ -71,7 +75,8 @@ class CpuDevice final : public Device {
                    [](const DivideBy&) { return std::unique_ptr<Kernel>(); },
                    [&](const TimestepEmbedding& op) { return cpu::make_timestep_embedding(op, spec); },
                    [](const FourierEmbedding&) { return std::unique_ptr<Kernel>(); },
-                   [&](const Embedding&) { return cpu::make_embedding(spec); },
+                   [&](const Embedding&) { return cpu::make_embedding(spec, env_); },
+                   [&](const AddPosition&) { return cpu::make_add_position(spec, env_); },
                    [&](const Dropout& op) { return cpu::make_dropout(op, spec, env_); }},
         spec.op);
     return fast ? std::move(fast) : cpu::make_fallback(spec);

@@ -32,11 +32,14 @@ std::unique_ptr<Kernel> make_conv_transpose(const ConvTranspose2d& op, const Ker
 std::unique_ptr<Kernel> make_linear(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_group_norm(const GroupNorm& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_attention(const Attention& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_cross_attention(const CrossAttention& op, const KernelSpec& spec,
+                                             const Environment& env);
 std::unique_ptr<Kernel> make_linear_attention(const LinearAttention& op, const KernelSpec& spec,
                                               const Environment& env);
 std::unique_ptr<Kernel> make_channel_norm(const ChannelNorm& op, const KernelSpec& spec,
                                           const Environment& env);
 std::unique_ptr<Kernel> make_activate(const Activate& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_gate(const Gate& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_add(const Add& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_concat(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_upsample(const KernelSpec& spec, const Environment& env);
@@ -44,7 +47,8 @@ std::unique_ptr<Kernel> make_max_pool(const MaxPool& op, const KernelSpec& spec,
 std::unique_ptr<Kernel> make_avg_pool(const AvgPool& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_halving(const AvgPool& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_timestep_embedding(const TimestepEmbedding& op, const KernelSpec& spec);
-std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec);
+std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_add_position(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_dropout(const Dropout& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_fallback(const KernelSpec& spec);
 std::unique_ptr<UpdateKernel> make_update(const UpdateSpec& spec, const Environment& env);

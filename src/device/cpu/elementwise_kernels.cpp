@@ -30,6 +30,30 @@ class ActivateKernel final : public Kernel {
   TensorDesc desc_;
 };
 
+// Both halves end on a block boundary.
+class GateKernel final : public Kernel {
+ public:
+  GateKernel(const Gate& op, const KernelSpec& spec, const Environment& env)
+      : env_(env), kind_(op.activation), out_(spec.out) {}
+  std::string_view implementation() const override { return "vector"; }
+
+  void forward(const ForwardArgs& a) override {
+    env_.table->gate(out_.shape.n, half(), is_bf16(out_), kind_, a.in[0].data, a.out.data, env_.threads);
+  }
+  void backward(const BackwardArgs& a) override {
+    if (a.mode[0] == GradMode::skip) return;
+    env_.table->gate_backward(out_.shape.n, half(), is_bf16(out_), kind_, a.in[0].data, a.dout.data,
+                              a.din[0].data, a.mode[0] == GradMode::accumulate, env_.threads);
+  }
+
+ private:
+  std::int64_t half() const { return out_.stored_elements() / out_.shape.n; }
+
+  Environment env_;
+  Activation kind_;
+  TensorDesc out_;
+};
+
 class AddKernel final : public Kernel {
  public:
   AddKernel(const Add& op, const KernelSpec& spec, const Environment& env)
@@ -227,6 +251,13 @@ bool flat(const KernelSpec& spec) {  // one physical form throughout, f32 or bf1
 
 std::unique_ptr<Kernel> make_activate(const Activate& op, const KernelSpec& spec, const Environment& env) {
   return flat(spec) ? std::make_unique<ActivateKernel>(op, spec, env) : nullptr;
+}
+
+std::unique_ptr<Kernel> make_gate(const Gate& op, const KernelSpec& spec, const Environment& env) {
+  if (!is_blocked(spec.out, env) || !(spec.in[0].format == spec.out.format) ||
+      spec.out.shape.c % spec.out.format.channel_block != 0)
+    return nullptr;
+  return std::make_unique<GateKernel>(op, spec, env);
 }
 
 std::unique_ptr<Kernel> make_add(const Add& op, const KernelSpec& spec, const Environment& env) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -42,39 +43,103 @@ class TimestepEmbeddingKernel final : public Kernel {
   std::vector<double> frequencies_;
 };
 
+float load_number(float value) {
+  return value;
+}
+float load_number(std::uint16_t bits) {
+  return from_bf16(bits);
+}
+void store_number(float value, float* to) {
+  *to = value;
+}
+void store_number(float value, std::uint16_t* to) {
+  *to = to_bf16(value);
+}
+
+// visit(number in memory, sample, channel, pixel) for all of a tensor of any f32 or bf16 format.
+template <class Visit>
+void for_each_number(const Tensor& t, Visit visit) {
+  const Shape& s = t.shape();
+  const std::int64_t block = t.desc.format.channel_block;
+  const auto all = [&](auto* data) {
+    for (std::int64_t n = 0; n < s.n; ++n)
+      for (std::int64_t first = 0; first < s.c; first += block)
+        for (std::int64_t p = 0; p < s.pixels(); ++p) {
+          auto* at = data + t.desc.offset(n, first, p);
+          for (std::int64_t c = first; c < std::min(s.c, first + block); ++c) visit(at[c - first], n, c, p);
+        }
+  };
+  is_bf16(t.desc) ? all(t.as<std::uint16_t>()) : all(t.as<float>());
+}
+
+void clear_unless_accumulating(const Tensor& grad, GradMode mode) {
+  if (mode == GradMode::overwrite) std::memset(grad.data, 0, grad.desc.bytes());
+}
+
 class EmbeddingKernel final : public Kernel {
  public:
   explicit EmbeddingKernel(const KernelSpec& spec)
-      : rows_(spec.in[1].shape.n), count_(spec.out.shape.n), dim_(spec.out.shape.c) {}
+      : table_(spec.in[1].shape), pixels_(spec.out.shape.pixels()) {}
   std::string_view implementation() const override { return "table"; }
 
   void forward(const ForwardArgs& a) override {
-    for (std::int64_t n = 0; n < count_; ++n)
-      std::memcpy(a.out.as<float>() + n * dim_, a.in[1].as<float>() + row(a.in[0], n) * dim_,
-                  std::size_t(dim_) * sizeof(float));
+    check(a.in[0]);
+    std::memset(a.out.data, 0, a.out.desc.bytes());  // the channels that only fill a block, too
+    for_each_number(a.out, [&](auto& number, std::int64_t n, std::int64_t c, std::int64_t p) {
+      store_number(a.in[1].as<float>()[row(a.in[0], n, p) * table_.c + c], &number);
+    });
   }
   void backward(const BackwardArgs& a) override {
     if (a.mode[1] == GradMode::skip) return;
-    if (a.mode[1] == GradMode::overwrite)
-      std::memset(a.din[1].data, 0, std::size_t(rows_ * dim_) * sizeof(float));
-    for (std::int64_t n = 0; n < count_; ++n) {
-      const float* from = a.dout.as<float>() + n * dim_;
-      float* to = a.din[1].as<float>() + row(a.in[0], n) * dim_;
-      for (std::int64_t c = 0; c < dim_; ++c) to[c] += from[c];
-    }
+    clear_unless_accumulating(a.din[1], a.mode[1]);
+    for_each_number(a.dout, [&](auto number, std::int64_t n, std::int64_t c, std::int64_t p) {
+      a.din[1].as<float>()[row(a.in[0], n, p) * table_.c + c] += load_number(number);
+    });
   }
 
  private:
-  std::int64_t row(const Tensor& index, std::int64_t n) const {
-    const float value = index.as<float>()[n];
-    if (!(value >= 0 && value < float(rows_)) || value != std::floor(value))
-      throw Error(
-          ErrorKind::usage,
-          fmt::format("embedding: index {} of sample {} is not a whole number in [0, {})", value, n, rows_));
-    return std::int64_t(value);
+  std::int64_t row(const Tensor& index, std::int64_t n, std::int64_t pixel) const {
+    return std::int64_t(index.as<float>()[n * pixels_ + pixel]);
+  }
+  void check(const Tensor& index) const {
+    for (std::int64_t i = 0; i < index.shape().elements(); ++i) {
+      const float value = index.as<float>()[i];
+      if (!(value >= 0 && value < float(table_.n)) || value != std::floor(value))
+        throw Error(ErrorKind::usage,
+                    fmt::format("embedding: index {} of sample {} is not a whole number in [0, {})", value,
+                                i / pixels_, table_.n));
+    }
   }
 
-  std::int64_t rows_, count_, dim_;
+  Shape table_;
+  std::int64_t pixels_;
+};
+
+class AddPositionKernel final : public Kernel {
+ public:
+  AddPositionKernel(const KernelSpec& spec, const Environment& env) : env_(env), desc_(spec.out) {}
+  std::string_view implementation() const override { return "table"; }
+
+  void forward(const ForwardArgs& a) override {
+    std::memcpy(a.out.data, a.in[0].data, desc_.bytes());
+    for_each_number(a.out, [&](auto& number, std::int64_t, std::int64_t c, std::int64_t p) {
+      store_number(load_number(number) + a.in[1].as<float>()[p * desc_.shape.c + c], &number);
+    });
+  }
+  void backward(const BackwardArgs& a) override {
+    if (a.mode[0] != GradMode::skip)
+      env_.table->scale(desc_.stored_elements(), is_bf16(desc_), a.dout.data, 1.f, a.din[0].data,
+                        a.mode[0] == GradMode::accumulate, env_.threads);
+    if (a.mode[1] == GradMode::skip) return;
+    clear_unless_accumulating(a.din[1], a.mode[1]);
+    for_each_number(a.dout, [&](auto number, std::int64_t, std::int64_t c, std::int64_t p) {
+      a.din[1].as<float>()[p * desc_.shape.c + c] += load_number(number);
+    });
+  }
+
+ private:
+  Environment env_;
+  TensorDesc desc_;
 };
 
 }  // namespace
@@ -84,9 +149,15 @@ std::unique_ptr<Kernel> make_timestep_embedding(const TimestepEmbedding& op, con
   return std::make_unique<TimestepEmbeddingKernel>(op, spec);
 }
 
-std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec) {
-  if (!is_plain_f32(spec.in[0]) || !is_plain_f32(spec.in[1]) || !is_plain_f32(spec.out)) return nullptr;
+std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec, const Environment& env) {
+  if (!is_plain_f32(spec.in[0]) || !is_plain_f32(spec.in[1])) return nullptr;
+  if (!is_plain_f32(spec.out) && !is_blocked(spec.out, env)) return nullptr;
   return std::make_unique<EmbeddingKernel>(spec);
+}
+
+std::unique_ptr<Kernel> make_add_position(const KernelSpec& spec, const Environment& env) {
+  if (!(spec.in[0] == spec.out) || !is_plain_f32(spec.in[1]) || !is_blocked(spec.out, env)) return nullptr;
+  return std::make_unique<AddPositionKernel>(spec, env);
 }
 
 }  // namespace diffusion::cpu

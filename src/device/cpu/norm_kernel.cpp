@@ -66,15 +66,18 @@ class ChannelNormKernel final : public Kernel {
   }
 
   void forward(const ForwardArgs& a) override {
-    table_->channel_norm_forward(spec_, a.in[0].data, a.in[1].as<float>(), a.out.data,
+    table_->channel_norm_forward(spec_, a.in[0].data, a.in[1].as<float>(),
+                                 a.in.size() > 2 ? a.in[2].as<float>() : nullptr, a.out.data,
                                  reinterpret_cast<float*>(a.workspace));
   }
 
   void backward(const BackwardArgs& a) override {
+    const auto wanted = [&](std::size_t k) { return k < a.din.size() && a.mode[k] != GradMode::skip; };
     table_->channel_norm_backward(
         spec_, a.in[0].data, a.in[1].as<float>(), a.dout.data,
-        a.mode[0] == GradMode::skip ? nullptr : a.din[0].data, a.mode[0] == GradMode::accumulate,
-        a.mode[1] == GradMode::skip ? nullptr : a.din[1].as<float>(), reinterpret_cast<float*>(a.workspace));
+        {wanted(0) ? a.din[0].data : nullptr, a.mode[0] == GradMode::accumulate,
+         wanted(1) ? a.din[1].as<float>() : nullptr, wanted(2) ? a.din[2].as<float>() : nullptr},
+        reinterpret_cast<float*>(a.workspace));
   }
 
  private:

@@ -8,6 +8,8 @@ namespace diffusion {
 
 namespace {
 
+constexpr double kQuickGelu = 1.702;
+
 double sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
 }
@@ -43,6 +45,8 @@ double activate(Activation activation, double x) {
       return x * normal_distribution(x);
     case Activation::gelu_tanh:
       return 0.5 * x * (1 + std::tanh(gelu_inner(x)));
+    case Activation::quick_gelu:
+      return x * sigmoid(kQuickGelu * x);
     case Activation::mish:
       return x * std::tanh(softplus(x));
     case Activation::relu:
@@ -65,6 +69,10 @@ double activate_derivative(Activation activation, double x) {
       const double t = std::tanh(gelu_inner(x));
       const double slope = std::numbers::sqrt2 * std::numbers::inv_sqrtpi * (1 + 3 * 0.044715 * x * x);
       return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope;
+    }
+    case Activation::quick_gelu: {
+      const double s = sigmoid(kQuickGelu * x);
+      return s * (1 + kQuickGelu * x * (1 - s));
     }
     case Activation::mish: {
       const double t = std::tanh(softplus(x));

@@ -28,6 +28,41 @@ class ActivateKernel final : public ReferenceKernel {
   Activate op_;
 };
 
+class GateKernel final : public ReferenceKernel {
+ public:
+  explicit GateKernel(const Gate& op) : op_(op) {}
+
+  void forward(const ForwardArgs& args) override {
+    const Array x(args.in[0]);
+    Array out(args.out.shape());
+    for_each(out.shape(), [&](std::int64_t n, std::int64_t c, std::int64_t p) {
+      out(n, c, p) = x(n, c, p) * activate(op_.activation, x(n, out.shape().c + c, p));
+    });
+    out.store_to(args.out);
+  }
+
+  void backward(const BackwardArgs& args) override {
+    const Array x(args.in[0]), dout(args.dout);
+    Array dx(x.shape());
+    for_each(dout.shape(), [&](std::int64_t n, std::int64_t c, std::int64_t p) {
+      const std::int64_t gate = dout.shape().c + c;
+      dx(n, c, p) = dout(n, c, p) * activate(op_.activation, x(n, gate, p));
+      dx(n, gate, p) = dout(n, c, p) * x(n, c, p) * activate_derivative(op_.activation, x(n, gate, p));
+    });
+    dx.store_to(args.din[0], args.mode[0]);
+  }
+
+ private:
+  template <class Visit>
+  static void for_each(const Shape& shape, Visit visit) {
+    for (std::int64_t n = 0; n < shape.n; ++n)
+      for (std::int64_t c = 0; c < shape.c; ++c)
+        for (std::int64_t p = 0; p < shape.pixels(); ++p) visit(n, c, p);
+  }
+
+  Gate op_;
+};
+
 class AddKernel final : public ReferenceKernel {
  public:
   explicit AddKernel(const Add& op) : op_(op) {}
@@ -128,6 +163,9 @@ class DropoutKernel final : public ReferenceKernel {
 
 std::unique_ptr<Kernel> make_kernel(const Activate& op, Mode) {
   return std::make_unique<ActivateKernel>(op);
+}
+std::unique_ptr<Kernel> make_kernel(const Gate& op, Mode) {
+  return std::make_unique<GateKernel>(op);
 }
 std::unique_ptr<Kernel> make_kernel(const Add& op, Mode) {
   return std::make_unique<AddKernel>(op);

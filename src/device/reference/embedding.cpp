@@ -22,6 +22,13 @@ void store_sinusoids(const Array& arguments, bool cos_first, const Tensor& tenso
   out.store_to(tensor);
 }
 
+template <class Visit>
+void for_each(const Shape& shape, Visit visit) {
+  for (std::int64_t n = 0; n < shape.n; ++n)
+    for (std::int64_t c = 0; c < shape.c; ++c)
+      for (std::int64_t p = 0; p < shape.pixels(); ++p) visit(n, c, p);
+}
+
 class TimestepEmbeddingKernel final : public ReferenceKernel {
  public:
   explicit TimestepEmbeddingKernel(const TimestepEmbedding& op) : op_(op) {}
@@ -66,29 +73,50 @@ class EmbeddingKernel final : public ReferenceKernel {
   void forward(const ForwardArgs& args) override {
     const Array index(args.in[0]), table(args.in[1]);
     Array out(args.out.shape());
-    for (std::int64_t n = 0; n < out.shape().n; ++n)
-      for (std::int64_t c = 0; c < out.shape().c; ++c) out(n, c) = table(row(index, n, table.shape().n), c);
+    for_each(out.shape(), [&](std::int64_t n, std::int64_t c, std::int64_t p) {
+      out(n, c, p) = table(row(index, n, p, table.shape().n), c);
+    });
     out.store_to(args.out);
   }
 
   void backward(const BackwardArgs& args) override {
     const Array index(args.in[0]), dout(args.dout);
     Array dtable(args.in[1].shape());
-    for (std::int64_t n = 0; n < dout.shape().n; ++n)
-      for (std::int64_t c = 0; c < dout.shape().c; ++c)
-        dtable(row(index, n, dtable.shape().n), c) += dout(n, c);
+    for_each(dout.shape(), [&](std::int64_t n, std::int64_t c, std::int64_t p) {
+      dtable(row(index, n, p, dtable.shape().n), c) += dout(n, c, p);
+    });
     dtable.store_to(args.din[1], args.mode[1]);
   }
 
  private:
-  static std::int64_t row(const Array& index, std::int64_t n, std::int64_t rows) {
-    const double value = index(n, 0);
+  static std::int64_t row(const Array& index, std::int64_t n, std::int64_t pixel, std::int64_t rows) {
+    const double value = index(n, 0, pixel);
     if (!(value >= 0 && value < double(rows) && value == std::floor(value)))
       throw Error(
           ErrorKind::usage,
           fmt::format("embedding: the index of sample {} is {}; it must be a whole number from 0 to {}.", n,
                       value, rows - 1));
     return std::int64_t(value);
+  }
+};
+
+class AddPositionKernel final : public ReferenceKernel {
+ public:
+  void forward(const ForwardArgs& args) override {
+    Array out(args.in[0]);
+    const Array table(args.in[1]);
+    for_each(out.shape(),
+             [&](std::int64_t n, std::int64_t c, std::int64_t p) { out(n, c, p) += table(p, c); });
+    out.store_to(args.out);
+  }
+
+  void backward(const BackwardArgs& args) override {
+    const Array dout(args.dout);
+    Array dtable(args.in[1].shape());
+    for_each(dout.shape(),
+             [&](std::int64_t n, std::int64_t c, std::int64_t p) { dtable(p, c) += dout(n, c, p); });
+    dout.store_to(args.din[0], args.mode[0]);
+    dtable.store_to(args.din[1], args.mode[1]);
   }
 };
 
@@ -102,6 +130,10 @@ std::unique_ptr<Kernel> make_kernel(const FourierEmbedding& op, Mode) {
 }
 std::unique_ptr<Kernel> make_kernel(const Embedding&, Mode) {
   return std::make_unique<EmbeddingKernel>();
+}
+
+std::unique_ptr<Kernel> make_kernel(const AddPosition&, Mode) {
+  return std::make_unique<AddPositionKernel>();
 }
 
 }  // namespace diffusion::reference

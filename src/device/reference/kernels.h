@@ -51,8 +51,10 @@ std::unique_ptr<Kernel> make_kernel(const Linear& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const GroupNorm& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const ChannelNorm& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Attention& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const CrossAttention& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const LinearAttention& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Activate& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const Gate& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Add& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Affine& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const DivideBy& op, Mode mode);
@@ -64,6 +66,7 @@ std::unique_ptr<Kernel> make_kernel(const MaxPool& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const TimestepEmbedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const FourierEmbedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Embedding& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const AddPosition& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Dropout& op, Mode mode);
 std::unique_ptr<UpdateKernel> make_update(const UpdateSpec& spec);
 

@@ -25,71 +25,94 @@ std::int64_t round_up(std::int64_t x) {
 }
 
 struct Sizes {
-  std::int64_t tokens, columns, head_dim, features;  // columns, features: in whole vectors
-  std::int64_t width;                                // channels of q, of k, of v
+  std::int64_t queries, keys, columns;  // columns: keys in whole vectors
+  std::int64_t head_dim, features;      // features: in whole vectors
+  std::int64_t width;                   // channels of q, of k, of v
   float scale;
 };
 
 Sizes sizes_of(const AttentionSpec& spec) {
-  const std::int64_t width = spec.qkv.channels / 3, head_dim = width / spec.heads;
-  return {spec.qkv.pixels, round_up(spec.qkv.pixels),       head_dim, round_up(head_dim),
-          width,           1.f / std::sqrt(float(head_dim))};
+  const std::int64_t width = spec.crosses() ? spec.qkv.channels : spec.qkv.channels / 3;
+  const std::int64_t head_dim = width / spec.heads, keys = spec.keys().pixels;
+  return {spec.qkv.pixels,
+          keys,
+          round_up(keys),
+          head_dim,
+          round_up(head_dim),
+          width,
+          1.f / std::sqrt(float(head_dim))};
+}
+
+// Where the keys start in the channels of their tensor; the values follow.
+std::int64_t first_key(const AttentionSpec& spec, const Sizes& s) {
+  return spec.crosses() ? 0 : s.width;
 }
 
 constexpr std::int64_t kRowBlock = 12;  // queries whose scores are in flight, near enough for the L1 cache
 
 // Scratch of one thread.
 struct Scratch {
-  float *q, *k, *v, *out, *dout;       // [columns][features], zeros in what pads them
+  float* visible;                      // [2 columns], see fill_visible
+  float *k, *v;                        // [columns][features], zeros in what pads them
   float *k_by_feature, *v_by_feature;  // [features][columns]
-  float* result;                       // [tokens][features]
-  float *p, *ds;                       // [tokens][columns]
+  float* key_result;                   // [columns][features]
+  float *q, *out, *dout, *result;      // [queries][features]
+  float *p, *ds;                       // [queries, or a block of them for the forward][columns]
 };
 
-std::int64_t scratch_floats(const Sizes& s) {
-  return 8 * s.columns * s.features + 2 * s.tokens * s.columns;
+std::int64_t score_rows(const Sizes& s, bool backward) {
+  return backward ? s.queries : kRowBlock;
 }
 
-Scratch scratch_of(const Sizes& s, float* base) {
-  const auto take = [&](std::int64_t rows, std::int64_t row) {
-    return std::exchange(base, base + rows * row);
-  };
+std::int64_t scratch_floats(const Sizes& s, bool backward) {
+  return 2 * s.columns + 5 * s.columns * s.features + 4 * round_up(s.queries) * s.features +
+         2 * score_rows(s, backward) * s.columns;
+}
+
+Scratch scratch_of(const Sizes& s, bool backward, float* base) {
+  const auto take = [&](std::int64_t floats) { return std::exchange(base, base + floats); };
   Scratch w{};
-  for (float** rows : {&w.q, &w.k, &w.v, &w.out, &w.dout, &w.k_by_feature, &w.v_by_feature, &w.result})
-    *rows = take(s.columns, s.features);
-  w.p = take(s.tokens, s.columns);
-  w.ds = take(s.tokens, s.columns);
+  w.visible = take(2 * s.columns);
+  for (float** rows : {&w.k, &w.v, &w.k_by_feature, &w.v_by_feature, &w.key_result})
+    *rows = take(s.columns * s.features);
+  for (float** rows : {&w.q, &w.out, &w.dout, &w.result}) *rows = take(round_up(s.queries) * s.features);
+  w.p = take(score_rows(s, backward) * s.columns);
+  w.ds = take(score_rows(s, backward) * s.columns);
   return w;
 }
 
-// Channels from number `first` of a sample, times `factor`.
+// Channels from number `first` of a sample, times `factor`, and zeros up to whole vectors of pixels.
 template <class T>
 void gather(const BlockedShape& shape, const Sizes& s, const T* sample, std::int64_t first, float factor,
             float* rows) {
   gather_head<T>({shape, first, s.head_dim, s.features}, sample, factor, rows);
-  std::fill(rows + s.tokens * s.features, rows + s.columns * s.features, 0.f);
+  std::fill(rows + shape.pixels * s.features, rows + round_up(shape.pixels) * s.features, 0.f);
 }
 
 // Queries such that 2^(q k) is what the softmax sums up; keys and values.
 template <class T>
-void gather_qkv(const AttentionSpec& spec, const Sizes& s, const T* sample, std::int64_t first,
+void gather_qkv(const AttentionSpec& spec, const Sizes& s, const T* q, const T* kv, std::int64_t first,
                 const Scratch& w) {
-  gather(spec.qkv, s, sample, first, s.scale * kLog2E, w.q);
-  gather(spec.qkv, s, sample, s.width + first, 1.f, w.k);
-  gather(spec.qkv, s, sample, 2 * s.width + first, 1.f, w.v);
+  gather(spec.qkv, s, q, first, s.scale * kLog2E, w.q);
+  gather(spec.keys(), s, kv, first_key(spec, s) + first, 1.f, w.k);
+  gather(spec.keys(), s, kv, first_key(spec, s) + s.width + first, 1.f, w.v);
 }
 
-// 1 in the lanes of the last vector of a row of scores that hold tokens, else 0.
-Vec tail_mask(const Sizes& s) {
-  float mask[kLanes];
-  for (int i = 0; i < kLanes; ++i) mask[i] = s.columns - kLanes + i < s.tokens ? 1.f : 0.f;
-  return load(mask);
+// 1 for the keys that may be seen and 0 for others and for what pads a row; causal: 1 for the first half.
+void fill_visible(const AttentionSpec& spec, const Sizes& s, const float* mask, float* visible) {
+  for (std::int64_t j = 0; j < 2 * s.columns; ++j)
+    visible[j] = spec.causal ? float(j < s.columns) : float(j < s.keys && (mask == nullptr || mask[j] != 0));
 }
 
-// scores[token][token'] = rows[token] . other[token'] for so many tokens.
-void all_pairs(const Sizes& s, std::int64_t tokens, const float* rows, const float* other_by_feature,
+// What query i sees, [columns].
+const float* visible_to(const AttentionSpec& spec, const Sizes& s, const float* visible, std::int64_t i) {
+  return spec.causal ? visible + s.columns - 1 - i : visible;
+}
+
+// scores[query][key] = rows[query] . other[key] for so many queries.
+void all_pairs(const Sizes& s, std::int64_t queries, const float* rows, const float* other_by_feature,
                float* scores) {
-  gemm(tokens, s.columns,
+  gemm(queries, s.columns,
        {rows, s.features, 1, other_by_feature, s.columns, scores, s.columns, s.head_dim, false});
 }
 
@@ -98,36 +121,36 @@ struct Powers {
   float normalizer, offset;
 };
 
-Powers softmax_row(const Sizes& s, Vec mask, float* row) {
-  const std::int64_t last = s.columns - kLanes;
-  Vec top = mask != Vec{} ? load(row + last) : splat(-1e30f);
-  for (std::int64_t t = 0; t < last; t += kLanes) top = max(top, load(row + t));
+Powers softmax_row(const Sizes& s, const float* visible, float* row) {
+  Vec top = splat(-1e30f);
+  for (std::int64_t t = 0; t < s.columns; t += kLanes)
+    top = max(top, load(visible + t) != Vec{} ? load(row + t) : splat(-1e30f));
   const float highest = largest(top);
   const Vec offset = splat(highest);
   Vec total{};
-  for (std::int64_t t = 0; t < last; t += kLanes) {
-    const Vec p = exp2(load(row + t) - offset);
+  for (std::int64_t t = 0; t < s.columns; t += kLanes) {
+    const Vec p = load(visible + t) != Vec{} ? exp2(load(row + t) - offset) : Vec{};
     total += p;
     store(row + t, p);
   }
-  const Vec p = exp2(load(row + last) - offset) * mask;
-  store(row + last, p);
-  return {sum(total + p), highest};
+  return {sum(total), highest};
 }
 
-void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp) {
+// A query that sees nothing: its probabilities and output are 0.
+void forward_head(const AttentionSpec& spec, const Sizes& s, const Scratch& w, float* log_sum_exp) {
   transpose(s.columns, s.features, w.k, s.features, w.k_by_feature, s.columns);
-  for (std::int64_t first = 0; first < s.tokens; first += kRowBlock) {
-    const std::int64_t rows = first + kRowBlock < s.tokens ? kRowBlock : s.tokens - first;
+  for (std::int64_t first = 0; first < s.queries; first += kRowBlock) {
+    const std::int64_t rows = first + kRowBlock < s.queries ? kRowBlock : s.queries - first;
     all_pairs(s, rows, w.q + first * s.features, w.k_by_feature, w.p);
     float inverse[kRowBlock];
     for (std::int64_t r = 0; r < rows; ++r) {
-      const Powers row = softmax_row(s, mask, w.p + r * s.columns);
-      inverse[r] = 1.f / row.normalizer;
-      if (log_sum_exp) log_sum_exp[first + r] = row.offset + std::log2(row.normalizer);
+      const Powers row = softmax_row(s, visible_to(spec, s, w.visible, first + r), w.p + r * s.columns);
+      inverse[r] = row.normalizer > 0 ? 1.f / row.normalizer : 0.f;
+      if (log_sum_exp)
+        log_sum_exp[first + r] = row.normalizer > 0 ? row.offset + std::log2(row.normalizer) : 0.f;
     }
     float* result = w.result + first * s.features;
-    gemm(rows, s.features, {w.p, s.columns, 1, w.v, s.features, result, s.features, s.tokens, false});
+    gemm(rows, s.features, {w.p, s.columns, 1, w.v, s.features, result, s.features, s.keys, false});
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t d = 0; d < s.features; d += kLanes)
         store(result + r * s.features + d, load(result + r * s.features + d) * splat(inverse[r]));
@@ -135,41 +158,42 @@ void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp
 }
 
 template <class T>
-void forward(const AttentionSpec& spec, const T* qkv, T* out, float* log_sum_exp, float* workspace) {
+void forward(const AttentionSpec& spec, const AttentionInput& in, T* out, float* log_sum_exp,
+             float* workspace) {
   const Sizes s = sizes_of(spec);
-  const Vec mask = tail_mask(s);
+  const auto *q = static_cast<const T*>(in.q), *kv = static_cast<const T*>(in.kv);
   BlockedShape out_shape = spec.qkv;
   out_shape.channels = s.width;
 #pragma omp parallel for schedule(static) num_threads(spec.threads)
   for (std::int64_t job = 0; job < spec.qkv.n * spec.heads; ++job) {
     const std::int64_t n = job / spec.heads, first = job % spec.heads * s.head_dim;
-    const Scratch w = scratch_of(s, workspace + omp_get_thread_num() * scratch_floats(s));
+    const Scratch w = scratch_of(s, false, workspace + omp_get_thread_num() * scratch_floats(s, false));
     T* out_sample = out + n * out_shape.sample_elements();
-    gather_qkv(spec, s, qkv + n * spec.qkv.sample_elements(), first, w);
-    forward_head(s, mask, w, log_sum_exp ? log_sum_exp + job * s.tokens : nullptr);
+    fill_visible(spec, s, in.mask ? in.mask + n * s.keys : nullptr, w.visible);
+    gather_qkv(spec, s, q + n * spec.qkv.sample_elements(), kv + n * spec.keys().sample_elements(), first, w);
+    forward_head(spec, s, w, log_sum_exp ? log_sum_exp + job * s.queries : nullptr);
     scatter_head<T>({out_shape, first, s.head_dim, s.features}, w.result, 1.f, false, out_sample);
     if (job % spec.heads == spec.heads - 1) clear_tail(out_shape, out_sample);
   }
 }
 
 // p from scores, and ds = p (dp - dot) from dp.
-void softmax_backward_row(const Sizes& s, Vec mask, float log_sum_exp, float dot, float* p, float* ds) {
-  const std::int64_t last = s.columns - kLanes;
+void softmax_backward_row(const Sizes& s, const float* visible, float log_sum_exp, float dot, float* p,
+                          float* ds) {
   const Vec offset = splat(log_sum_exp), total = splat(dot);
-  for (std::int64_t t = 0; t <= last; t += kLanes) {
-    Vec e = exp2(load(p + t) - offset);
-    if (t == last) e *= mask;
+  for (std::int64_t t = 0; t < s.columns; t += kLanes) {
+    const Vec e = load(visible + t) != Vec{} ? exp2(load(p + t) - offset) : Vec{};
     store(p + t, e);
     store(ds + t, e * (load(ds + t) - total));
   }
 }
 
 // The probabilities, and the gradients of scores.
-void backward_scores(const Sizes& s, Vec mask, const Scratch& w, const float* log_sum_exp) {
+void backward_scores(const AttentionSpec& spec, const Sizes& s, const Scratch& w, const float* log_sum_exp) {
   transpose(s.columns, s.features, w.k, s.features, w.k_by_feature, s.columns);
   transpose(s.columns, s.features, w.v, s.features, w.v_by_feature, s.columns);
-  for (std::int64_t first = 0; first < s.tokens; first += kRowBlock) {
-    const std::int64_t rows = first + kRowBlock < s.tokens ? kRowBlock : s.tokens - first;
+  for (std::int64_t first = 0; first < s.queries; first += kRowBlock) {
+    const std::int64_t rows = first + kRowBlock < s.queries ? kRowBlock : s.queries - first;
     float *p = w.p + first * s.columns, *ds = w.ds + first * s.columns;
     all_pairs(s, rows, w.q + first * s.features, w.k_by_feature, p);
     all_pairs(s, rows, w.dout + first * s.features, w.v_by_feature, ds);
@@ -178,71 +202,87 @@ void backward_scores(const Sizes& s, Vec mask, const Scratch& w, const float* lo
       Vec dot{};
       for (std::int64_t d = (first + r) * s.features; d < (first + r + 1) * s.features; d += kLanes)
         dot += load(w.out + d) * load(w.dout + d);
-      softmax_backward_row(s, mask, log_sum_exp[first + r], sum(dot), p + r * s.columns, ds + r * s.columns);
+      softmax_backward_row(s, visible_to(spec, s, w.visible, first + r), log_sum_exp[first + r], sum(dot),
+                           p + r * s.columns, ds + r * s.columns);
     }
   }
 }
 
 template <class T>
-void backward(const AttentionSpec& spec, const T* qkv, const T* out, const float* log_sum_exp, const T* dout,
-              T* dqkv, bool accumulate, float* workspace) {
+void backward(const AttentionSpec& spec, const AttentionInput& in, const T* out, const float* log_sum_exp,
+              const T* dout, const AttentionGrad& grad, float* workspace) {
   const Sizes s = sizes_of(spec);
-  const Vec mask = tail_mask(s);
+  const auto *q = static_cast<const T*>(in.q), *kv = static_cast<const T*>(in.kv);
   BlockedShape out_shape = spec.qkv;
   out_shape.channels = s.width;
 #pragma omp parallel for schedule(static) num_threads(spec.threads)
   for (std::int64_t job = 0; job < spec.qkv.n * spec.heads; ++job) {
     const std::int64_t n = job / spec.heads, first = job % spec.heads * s.head_dim;
-    const Scratch w = scratch_of(s, workspace + omp_get_thread_num() * scratch_floats(s));
-    T* dsample = dqkv + n * spec.qkv.sample_elements();
-    gather_qkv(spec, s, qkv + n * spec.qkv.sample_elements(), first, w);
+    const Scratch w = scratch_of(s, true, workspace + omp_get_thread_num() * scratch_floats(s, true));
+    fill_visible(spec, s, in.mask ? in.mask + n * s.keys : nullptr, w.visible);
+    gather_qkv(spec, s, q + n * spec.qkv.sample_elements(), kv + n * spec.keys().sample_elements(), first, w);
     gather(out_shape, s, out + n * out_shape.sample_elements(), first, 1.f, w.out);
     gather(out_shape, s, dout + n * out_shape.sample_elements(), first, 1.f, w.dout);
-    backward_scores(s, mask, w, log_sum_exp + job * s.tokens);
+    backward_scores(spec, s, w, log_sum_exp + job * s.queries);
 
-    const auto part = [&](const float* weights, std::int64_t row_stride, std::int64_t column_stride,
-                          const float* rows, std::int64_t channel, float factor) {
-      gemm(s.tokens, s.features,
-           {weights, row_stride, column_stride, rows, s.features, w.result, s.features, s.tokens, false});
-      scatter_head<T>({spec.qkv, channel + first, s.head_dim, s.features}, w.result, factor, accumulate,
-                      dsample);
+    const bool last_head = job % spec.heads == spec.heads - 1;
+    const std::int64_t keys_from = first_key(spec, s) + first;
+    if (grad.dq) {
+      T* dq = static_cast<T*>(grad.dq) + n * spec.qkv.sample_elements();
+      gemm(s.queries, s.features, {w.ds, s.columns, 1, w.k, s.features, w.result, s.features, s.keys, false});
+      scatter_head<T>({spec.qkv, first, s.head_dim, s.features}, w.result, s.scale, grad.accumulate_dq, dq);
+      if (!grad.accumulate_dq && last_head) clear_tail(spec.qkv, dq);
+    }
+    if (!grad.dkv) continue;
+    T* dkv = static_cast<T*>(grad.dkv) + n * spec.keys().sample_elements();
+    const auto part = [&](const float* weights, const float* rows, std::int64_t channel, float factor) {
+      gemm(s.keys, s.features,
+           {weights, 1, s.columns, rows, s.features, w.key_result, s.features, s.queries, false});
+      scatter_head<T>({spec.keys(), channel, s.head_dim, s.features}, w.key_result, factor,
+                      grad.accumulate_dkv, dkv);
     };
-    part(w.ds, s.columns, 1, w.k, 0, s.scale);
-    part(w.ds, 1, s.columns, w.q, s.width, kLn2);  // q has the scale, for powers of 2
-    part(w.p, 1, s.columns, w.dout, 2 * s.width, 1.f);
-    if (!accumulate && job % spec.heads == spec.heads - 1) clear_tail(spec.qkv, dsample);
+    part(w.ds, w.q, keys_from, kLn2);  // q has the scale, for powers of 2
+    part(w.p, w.dout, keys_from + s.width, 1.f);
+    if (!grad.accumulate_dkv && last_head) clear_tail(spec.keys(), dkv);
   }
+}
+
+// Whether the loops for pairs of bf16 are to do it: self-attention of everything to everything.
+bool in_pairs(const AttentionSpec& spec) {
+  return kPairAttention && spec.bf16 && !spec.crosses() && !spec.causal;
 }
 
 }  // namespace
 
-std::size_t attention_workspace(const AttentionSpec& spec) {
+std::size_t attention_workspace(const AttentionSpec& spec, bool backward) {
   if constexpr (kPairAttention)
-    if (spec.bf16) return pair_attention_workspace(spec) * std::size_t(spec.threads);
-  return std::size_t(scratch_floats(sizes_of(spec)) * spec.threads);
+    if (in_pairs(spec)) return pair_attention_workspace(spec) * std::size_t(spec.threads);
+  return std::size_t(scratch_floats(sizes_of(spec), backward) * spec.threads);
 }
 
-void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
+void attention_forward(const AttentionSpec& spec, const AttentionInput& in, void* out, float* log_sum_exp,
                        float* workspace) {
   if constexpr (kPairAttention)
-    if (spec.bf16) return pair_attention_forward(spec, qkv, out, log_sum_exp, workspace);
+    if (in_pairs(spec)) return pair_attention_forward(spec, in.q, out, log_sum_exp, workspace);
   if (spec.bf16)
-    forward(spec, static_cast<const bf16*>(qkv), static_cast<bf16*>(out), log_sum_exp, workspace);
+    forward(spec, in, static_cast<bf16*>(out), log_sum_exp, workspace);
   else
-    forward(spec, static_cast<const float*>(qkv), static_cast<float*>(out), log_sum_exp, workspace);
+    forward(spec, in, static_cast<float*>(out), log_sum_exp, workspace);
 }
 
-void attention_backward(const AttentionSpec& spec, const void* qkv, const void* out, const float* log_sum_exp,
-                        const void* dout, void* dqkv, bool accumulate, float* workspace) {
+void attention_backward(const AttentionSpec& spec, const AttentionInput& in, const void* out,
+                        const float* log_sum_exp, const void* dout, const AttentionGrad& grad,
+                        float* workspace) {
   if constexpr (kPairAttention)
-    if (spec.bf16)
-      return pair_attention_backward(spec, qkv, out, log_sum_exp, dout, dqkv, accumulate, workspace);
+    if (in_pairs(spec))
+      return pair_attention_backward(spec, in.q, out, log_sum_exp, dout, grad.dq, grad.accumulate_dq,
+                                     workspace);
   if (spec.bf16)
-    backward(spec, static_cast<const bf16*>(qkv), static_cast<const bf16*>(out), log_sum_exp,
-             static_cast<const bf16*>(dout), static_cast<bf16*>(dqkv), accumulate, workspace);
+    backward(spec, in, static_cast<const bf16*>(out), log_sum_exp, static_cast<const bf16*>(dout), grad,
+             workspace);
   else
-    backward(spec, static_cast<const float*>(qkv), static_cast<const float*>(out), log_sum_exp,
-             static_cast<const float*>(dout), static_cast<float*>(dqkv), accumulate, workspace);
+    backward(spec, in, static_cast<const float*>(out), log_sum_exp, static_cast<const float*>(dout), grad,
+             workspace);
 }
 
 }  // namespace diffusion::DIFFUSION_ISA

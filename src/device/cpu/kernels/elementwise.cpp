@@ -23,6 +23,17 @@ void for_chunks(std::int64_t count, int threads, Body body) {
   }
 }
 
+// body(sample, first, count) for chunks of every sample's `size` elements.
+template <class Body>
+void for_runs(std::int64_t samples, std::int64_t size, int threads, Body body) {
+  const std::int64_t chunks = (size + kChunk - 1) / kChunk;
+#pragma omp parallel for schedule(static) num_threads(threads) if (samples * chunks > 1)
+  for (std::int64_t job = 0; job < samples * chunks; ++job) {
+    const std::int64_t n = job / chunks, first = job % chunks * kChunk;
+    body(n, first, first + kChunk < size ? kChunk : size - first);
+  }
+}
+
 // out[i] = f(a[i], b[i]) over [first, end).
 template <class T, class F>
 void map(std::int64_t first, std::int64_t end, const T* a, const T* b, T* out, F f) {
@@ -91,6 +102,26 @@ void downsample_planes(std::int64_t planes, std::int64_t height, std::int64_t wi
   }
 }
 
+// y = a act(g).
+template <Activation kind, class T>
+void gate_run(std::int64_t count, const T* a, const T* g, T* y) {
+  map(0, count, a, g, y, [](Vec x, Vec z) { return x * activate<kind, T>(z); });
+}
+
+// da = dy act(g), dg = dy a act'(g).
+template <Activation kind, class T>
+void gate_backward_run(std::int64_t count, std::int64_t half, const T* a, const T* dy, T* da,
+                       bool accumulate) {
+  const T* g = a + half;
+  T* dg = da + half;
+  const auto put = [&](T* to, Vec v) { store(to, accumulate ? load(to) + v : v); };
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    const Vec d = load(dy + i), z = load(g + i);
+    put(da + i, d * activate<kind, T>(z));
+    put(dg + i, d * load(a + i) * activate_slope<kind, T>(z));
+  }
+}
+
 }  // namespace
 
 void add(std::int64_t count, bool is_bf16, const void* a, const void* b, float factor, void* out,
@@ -130,6 +161,34 @@ void activate_backward_flat(std::int64_t count, bool is_bf16, Activation kind, c
         if (accumulate)
           map(0, end - first, static_cast<const T*>(product), static_cast<const T*>(to), to,
               [](Vec p, Vec old) { return old + p; });
+      });
+    };
+    is_bf16 ? body.template operator()<bf16>() : body.template operator()<float>();
+  });
+}
+
+void gate(std::int64_t samples, std::int64_t half, bool is_bf16, Activation kind, const void* x, void* y,
+          int threads) {
+  with_activation(kind, [&]<Activation k>() {
+    const auto body = [&]<class T>() {
+      for_runs(samples, half, threads, [&](std::int64_t n, std::int64_t first, std::int64_t count) {
+        const T* a = static_cast<const T*>(x) + 2 * n * half + first;
+        gate_run<k, T>(count, a, a + half, static_cast<T*>(y) + n * half + first);
+      });
+    };
+    is_bf16 ? body.template operator()<bf16>() : body.template operator()<float>();
+  });
+}
+
+void gate_backward(std::int64_t samples, std::int64_t half, bool is_bf16, Activation kind, const void* x,
+                   const void* dy, void* dx, bool accumulate, int threads) {
+  with_activation(kind, [&]<Activation k>() {
+    const auto body = [&]<class T>() {
+      for_runs(samples, half, threads, [&](std::int64_t n, std::int64_t first, std::int64_t count) {
+        const std::int64_t at = 2 * n * half + first;
+        gate_backward_run<k, T>(count, half, static_cast<const T*>(x) + at,
+                                static_cast<const T*>(dy) + n * half + first, static_cast<T*>(dx) + at,
+                                accumulate);
       });
     };
     is_bf16 ? body.template operator()<bf16>() : body.template operator()<float>();

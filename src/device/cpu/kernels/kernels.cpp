@@ -74,6 +74,8 @@ const KernelTable& kernel_table() {
       .scale = scale,
       .activate = activate_flat,
       .activate_backward = activate_backward_flat,
+      .gate = gate,
+      .gate_backward = gate_backward,
       .upsample = upsample,
       .downsample_sum = downsample_sum,
       .to_bf16 = round_to_bf16,

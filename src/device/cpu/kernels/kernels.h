@@ -11,11 +11,12 @@ std::size_t group_norm_backward_workspace(const GroupNormSpec& spec);
 void group_norm_forward(const GroupNormSpec& spec, const GroupNormForward& f);
 void group_norm_backward(const GroupNormSpec& spec, const GroupNormBackward& b);
 
-std::size_t attention_workspace(const AttentionSpec& spec);
-void attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
+std::size_t attention_workspace(const AttentionSpec& spec, bool backward);
+void attention_forward(const AttentionSpec& spec, const AttentionInput& in, void* out, float* log_sum_exp,
                        float* workspace);
-void attention_backward(const AttentionSpec& spec, const void* qkv, const void* out, const float* log_sum_exp,
-                        const void* dout, void* dqkv, bool accumulate, float* workspace);
+void attention_backward(const AttentionSpec& spec, const AttentionInput& in, const void* out,
+                        const float* log_sum_exp, const void* dout, const AttentionGrad& grad,
+                        float* workspace);
 
 std::size_t linear_attention_workspace(const AttentionSpec& spec);
 void linear_attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* workspace);
@@ -23,10 +24,10 @@ void linear_attention_backward(const AttentionSpec& spec, const void* qkv, const
                                bool accumulate, float* workspace);
 
 std::size_t channel_norm_workspace(const ChannelNormSpec& spec);
-void channel_norm_forward(const ChannelNormSpec& spec, const void* x, const float* gain, void* y,
-                          float* workspace);
+void channel_norm_forward(const ChannelNormSpec& spec, const void* x, const float* gain, const float* bias,
+                          void* y, float* workspace);
 void channel_norm_backward(const ChannelNormSpec& spec, const void* x, const float* gain, const void* dy,
-                           void* dx, bool accumulate_dx, float* dgain, float* workspace);
+                           const ChannelNormGrad& grad, float* workspace);
 
 std::size_t narrow_workspace(const NarrowConvSpec& spec);
 void narrow_to_wide(const NarrowConvSpec& spec, const float* narrow, const float* packed, const float* bias,
@@ -82,6 +83,10 @@ void scale(std::int64_t count, bool is_bf16, const void* from, float factor, voi
 void activate_flat(std::int64_t count, bool is_bf16, Activation kind, const void* x, void* y, int threads);
 void activate_backward_flat(std::int64_t count, bool is_bf16, Activation kind, const void* x, const void* dy,
                             void* dx, bool accumulate, int threads);
+void gate(std::int64_t samples, std::int64_t half, bool is_bf16, Activation kind, const void* x, void* y,
+          int threads);
+void gate_backward(std::int64_t samples, std::int64_t half, bool is_bf16, Activation kind, const void* x,
+                   const void* dy, void* dx, bool accumulate, int threads);
 void upsample(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool is_bf16,
               const void* small, void* large, float factor, bool accumulate, int threads);
 void downsample_sum(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool is_bf16,

@@ -240,6 +240,8 @@ inline Vec gelu_tanh_factor(Vec z) {
   return sigmoid_for<T>(z * (splat(kGeluLinear) + splat(kGeluCubic) * z * z));
 }
 
+inline constexpr float kQuickGelu = 1.702f;
+
 // tanh(softplus(z)), with e = exp(z): (e^2 + 2e) / (e^2 + 2e + 2).
 inline Vec tanh_softplus(Vec z) {
   const Vec e = exp(min(z, splat(20.f)));
@@ -253,6 +255,7 @@ inline Vec activate(Vec z) {
   if constexpr (kind == Activation::silu) return z * sigmoid_for<T>(z);
   if constexpr (kind == Activation::gelu) return z * normal_cdf(z);
   if constexpr (kind == Activation::gelu_tanh) return z * gelu_tanh_factor<T>(z);
+  if constexpr (kind == Activation::quick_gelu) return z * sigmoid_for<T>(splat(kQuickGelu) * z);
   if constexpr (kind == Activation::mish) return z * tanh_softplus(z);
   if constexpr (kind == Activation::relu) return max(z, splat(0.f));
   return z;
@@ -268,6 +271,10 @@ inline Vec activate_slope(Vec z) {
   if constexpr (kind == Activation::gelu_tanh) {
     const Vec s = gelu_tanh_factor<T>(z);
     return s + s * (splat(1.f) - s) * z * (splat(kGeluLinear) + splat(3.f * kGeluCubic) * z * z);
+  }
+  if constexpr (kind == Activation::quick_gelu) {
+    const Vec s = sigmoid_for<T>(splat(kQuickGelu) * z);
+    return s * (splat(1.f) + splat(kQuickGelu) * z * (splat(1.f) - s));
   }
   if constexpr (kind == Activation::mish) {
     const Vec t = tanh_softplus(z);
@@ -289,6 +296,8 @@ inline void with_activation(Activation kind, Body body) {
       return body.template operator()<Activation::gelu>();
     case Activation::gelu_tanh:
       return body.template operator()<Activation::gelu_tanh>();
+    case Activation::quick_gelu:
+      return body.template operator()<Activation::quick_gelu>();
     case Activation::mish:
       return body.template operator()<Activation::mish>();
     case Activation::relu:

@@ -60,13 +60,33 @@ struct ChannelNormSpec {
   bool bf16 = false;
   int threads = 1;
 };
+struct ChannelNormGrad {
+  void* dx;  // may be null
+  bool accumulate_dx;
+  float *dgain, *dbias;  // added to; may be null. Same bits for the same number of threads
+};
 
-// graph/ops.h, Attention and LinearAttention.
+// graph/ops.h, Attention, CrossAttention and LinearAttention.
 struct AttentionSpec {
-  BlockedShape qkv;  // channels = 3 heads head_dim
+  BlockedShape qkv;  // channels = 3 heads head_dim; CrossAttention: of q alone
   int heads = 1;
   bool bf16 = false;
   int threads = 1;
+  bool causal = false;   // Attention
+  BlockedShape kv = {};  // CrossAttention, else n = 0
+
+  bool crosses() const { return kv.n != 0; }
+  const BlockedShape& keys() const { return crosses() ? kv : qkv; }  // where keys and values are
+};
+// Self-attention: both are qkv. mask: [N, tokens], 0 for what is not seen; may be null.
+struct AttentionInput {
+  const void *q, *kv;
+  const float* mask = nullptr;
+};
+// Of the tensors of AttentionInput, so for self-attention both are the same; either may be null.
+struct AttentionGrad {
+  void *dq, *dkv;
+  bool accumulate_dq, accumulate_dkv;
 };
 
 // A convolution with stride 1 between a plain f32 tensor of few channels ("narrow") and a blocked one
@@ -126,12 +146,13 @@ struct KernelTable {
   // dgamma and dbeta: same bits for the same number of threads.
   void (*group_norm_backward)(const GroupNormSpec&, const GroupNormBackward&);
 
-  std::size_t (*attention_workspace)(const AttentionSpec&);  // floats, either direction
-  // log_sum_exp [N, heads, tokens], for the backward alone (its base is the function's own); may be null.
-  void (*attention_forward)(const AttentionSpec&, const void* qkv, void* out, float* log_sum_exp,
+  std::size_t (*attention_workspace)(const AttentionSpec&, bool backward);  // floats
+  // log_sum_exp [N, heads, queries], for the backward alone (its base is the function's own); may be null.
+  void (*attention_forward)(const AttentionSpec&, const AttentionInput&, void* out, float* log_sum_exp,
                             float* workspace);
-  void (*attention_backward)(const AttentionSpec&, const void* qkv, const void* out, const float* log_sum_exp,
-                             const void* dout, void* dqkv, bool accumulate, float* workspace);
+  void (*attention_backward)(const AttentionSpec&, const AttentionInput&, const void* out,
+                             const float* log_sum_exp, const void* dout, const AttentionGrad&,
+                             float* workspace);
 
   std::size_t (*linear_attention_workspace)(const AttentionSpec&);  // floats, either direction
   void (*linear_attention_forward)(const AttentionSpec&, const void* qkv, void* out, float* workspace);
@@ -139,11 +160,11 @@ struct KernelTable {
                                     bool accumulate, float* workspace);
 
   std::size_t (*channel_norm_workspace)(const ChannelNormSpec&);  // floats, either direction
-  void (*channel_norm_forward)(const ChannelNormSpec&, const void* x, const float* gain, void* y,
-                               float* workspace);
-  // dx may be null. dgain is added to and may be null: same bits for the same number of threads.
+  // bias may be null.
+  void (*channel_norm_forward)(const ChannelNormSpec&, const void* x, const float* gain, const float* bias,
+                               void* y, float* workspace);
   void (*channel_norm_backward)(const ChannelNormSpec&, const void* x, const float* gain, const void* dy,
-                                void* dx, bool accumulate_dx, float* dgain, float* workspace);
+                                const ChannelNormGrad&, float* workspace);
 
   // wide[o] (+)= bias + sum over narrow channels and taps.
   void (*narrow_to_wide)(const NarrowConvSpec&, const float* narrow, const float* packed, const float* bias,
@@ -221,6 +242,11 @@ struct KernelTable {
   void (*activate)(std::int64_t count, bool bf16, Activation, const void* x, void* y, int threads);
   void (*activate_backward)(std::int64_t count, bool bf16, Activation, const void* x, const void* dy,
                             void* dx, bool accumulate, int threads);
+  // graph/ops.h, Gate: samples of 2 `half` elements become samples of `half`, a multiple of `lanes`.
+  void (*gate)(std::int64_t samples, std::int64_t half, bool bf16, Activation, const void* x, void* y,
+               int threads);
+  void (*gate_backward)(std::int64_t samples, std::int64_t half, bool bf16, Activation, const void* x,
+                        const void* dy, void* dx, bool accumulate, int threads);
 
   // `planes` images of [height, width, block]; small is half the size of large in each direction.
   void (*upsample)(std::int64_t planes, std::int64_t height, std::int64_t width, int block, bool bf16,
