@@ -74,14 +74,21 @@ set(DIFFUSION_CORE_SOURCES
     plan/param_store.cpp
     plan/plan.cpp
     plan/plan_step.cpp
+    nn/conditional_unet.cpp
+    nn/conditional_unet_config.cpp
     nn/convnext_config.cpp
     nn/convnext_unet.cpp
     nn/describe.cpp
     nn/layers.cpp
     nn/network.cpp
     nn/network_graph.cpp
+    nn/text_encoder.cpp
+    nn/text_encoder_config.cpp
+    nn/transformer_blocks.cpp
     nn/unet.cpp
+    nn/unet_blocks.cpp
     nn/unet_config.cpp
+    nn/unet_fields.cpp
     diffusion/conditions.cpp
     diffusion/default_recipe.cpp
     diffusion/evaluator.cpp

@@ -79,6 +79,11 @@ Value pointwise(Graph& g, const std::string& name, Value x, int out_channels) {
   return g.add(Conv2d{}, {x, w, bias(g, name, out, in)}, name);
 }
 
+Value plain_pointwise(Graph& g, const std::string& name, Value x, int out_channels) {
+  const std::int64_t in = g.shape(x).c, out = out_channels;
+  return g.add(Conv2d{}, {x, weight(g, name, {out, in}, {out, in, 1, 1})}, name);
+}
+
 Value linear(Graph& g, const std::string& name, Value x, int out_features) {
   const std::int64_t in = g.shape(x).c, out = out_features;
   const Value w = weight(g, name, {out, in}, {out, in, 1, 1});
@@ -102,16 +107,26 @@ Value channel_norm(Graph& g, const std::string& name, Value x, double eps) {
   return g.add(ChannelNorm{eps}, {x, gain}, name);
 }
 
-Value project_qkv(Graph& g, const std::string& name, Value x, int inner) {
-  const std::int64_t in = g.shape(x).c, d = inner;
+Value layer_norm(Graph& g, const std::string& name, Value x, double eps) {
+  const auto [gamma, beta] = norm_params(g, name, g.shape(x).c);
+  return g.add(ChannelNorm{eps}, {x, gamma, beta}, name);
+}
+
+Value stacked_pointwise(Graph& g, const std::string& name, std::initializer_list<const char*> parts, Value x,
+                        int out_channels, bool bias) {
+  const std::int64_t in = g.shape(x).c, d = out_channels, out = d * std::int64_t(parts.size());
   Param weights{{}, uniform_by_fan_in(in)}, biases{{}, uniform_by_fan_in(in)};
-  for (const char* part : {".to_q", ".to_k", ".to_v"}) {
+  for (const char* part : parts) {
     weights.parts.push_back({name + part + ".weight", {d, in}});
     biases.parts.push_back({name + part + ".bias", {d}});
   }
-  const Value w = g.param(std::move(weights), {3 * d, in, 1, 1});
-  const Value b = g.param(std::move(biases), {1, 3 * d, 1, 1});
-  return g.add(Conv2d{}, {x, w, b}, name + ".to_qkv");
+  const Value w = g.param(std::move(weights), {out, in, 1, 1});
+  if (!bias) return g.add(Conv2d{}, {x, w}, name + ".stacked");
+  return g.add(Conv2d{}, {x, w, g.param(std::move(biases), {1, out, 1, 1})}, name + ".stacked");
+}
+
+Value project_qkv(Graph& g, const std::string& name, Value x, int inner) {
+  return stacked_pointwise(g, name, {".to_q", ".to_k", ".to_v"}, x, inner, true);
 }
 
 }  // namespace diffusion

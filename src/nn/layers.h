@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 
 #include "graph/graph.h"
@@ -20,6 +21,8 @@ Value conv_transpose(Graph& g, const std::string& name, Value x, int out_channel
                      const ConvTranspose2d& geometry);
 // A linear layer on feature maps: weight [out, in] in files.
 Value pointwise(Graph& g, const std::string& name, Value x, int out_channels);
+// The same without a bias.
+Value plain_pointwise(Graph& g, const std::string& name, Value x, int out_channels);
 Value conv1x1(Graph& g, const std::string& name, Value x, int out_channels);
 Value linear(Graph& g, const std::string& name, Value x, int out_features);
 
@@ -35,7 +38,15 @@ Value group_norm(Graph& g, const std::string& name, Value x, const NormSpec& spe
 // The gain is called `name`.g, and is [1, C, 1, 1] in files.
 Value channel_norm(Graph& g, const std::string& name, Value x, double eps);
 
-// to_q, to_k and to_v of the same input as one matrix product: [N, 3 inner, H, W].
+// Layer normalization over the channels of each pixel, with gain and bias.
+Value layer_norm(Graph& g, const std::string& name, Value x, double eps);
+
+// Linear layers `name`.PART of one input as one matrix product, their outputs one after the other along the
+// channels: [N, parts out_channels, H, W].
+Value stacked_pointwise(Graph& g, const std::string& name, std::initializer_list<const char*> parts, Value x,
+                        int out_channels, bool bias);
+
+// to_q, to_k and to_v of the same input: [N, 3 inner, H, W].
 Value project_qkv(Graph& g, const std::string& name, Value x, int inner);
 
 }  // namespace diffusion

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nn/layers.h"
+#include "nn/unet_blocks.h"
 
 namespace diffusion {
 
@@ -16,63 +17,32 @@ namespace {
 // Writes the blocks of one network into its graph.
 class UNetBuilder {
  public:
-  UNetBuilder(const UNetConfig& config, Graph& graph) : c_(config), g_(graph) {}
+  UNetBuilder(const UNetConfig& config, Graph& graph)
+      : c_(config),
+        g_(graph),
+        blocks_(graph, {c_.norm_num_groups, c_.norm_eps, c_.act_fn, c_.scale_shift, c_.dropout}) {}
 
   // --- embeddings
   // --------------------------------------------------------------------------------------------
 
   Value embed_time(Value t) {
-    const Value features = time_features(t);
-    const Value hidden = linear(g_, "time_embedding.linear_1", features, c_.time_embedding_width());
-    const Value active = g_.add(Activate{Activation::silu}, {hidden}, "time_embedding.act");
-    return linear(g_, "time_embedding.linear_2", active, c_.time_embedding_width());
+    return embedding_mlp(g_, "time_embedding", time_features(t), c_.time_embedding_width(), Activation::silu);
   }
 
   Value embed_class(Value labels) {
     const std::int64_t width = c_.time_embedding_width(), rows = c_.num_class_embeds;
     if (c_.class_embed_type == ClassEmbedding::identity) return labels;
-    if (c_.class_embed_type == ClassEmbedding::timestep) {
-      const Value hidden = linear(g_, "class_embedding.linear_1", time_features(labels), int(width));
-      const Value active = g_.add(Activate{Activation::silu}, {hidden}, "class_embedding.act");
-      return linear(g_, "class_embedding.linear_2", active, int(width));
-    }
+    if (c_.class_embed_type == ClassEmbedding::timestep)
+      return embedding_mlp(g_, "class_embedding", time_features(labels), int(width), Activation::silu);
     const Value table =
         g_.param({{{"class_embedding.weight", {rows, width}}}, {Init::Kind::normal}}, {rows, width, 1, 1});
     return g_.add(Embedding{}, {labels, table}, "class_embedding");
   }
 
-  // What every residual block sees of time and class.
-  void set_embedding(Value embedding) {
-    embedding_ = g_.add(Activate{c_.act_fn}, {embedding}, "embedding.act");
-  }
+  void set_embedding(Value embedding) { blocks_.set_embedding(embedding); }
 
   // --- blocks
   // ------------------------------------------------------------------------------------------------
-
-  enum class Resize { none, down, up };
-
-  // norm - act - (resize) - conv - time - norm - act - conv, plus the shortcut.
-  Value resnet(const std::string& name, Value x, int out_channels, double output_scale,
-               Resize resize = Resize::none) {
-    const NormSpec norm{c_.norm_num_groups, c_.norm_eps, c_.act_fn};
-    Value h = group_norm(g_, name + ".norm1", x, norm);
-    if (resize == Resize::down) {
-      x = g_.add(AvgPool{}, {x}, name + ".pool_x");
-      h = g_.add(AvgPool{}, {h}, name + ".pool_h");
-    } else if (resize == Resize::up) {
-      x = g_.add(Upsample{}, {x}, name + ".up_x");
-      h = g_.add(Upsample{}, {h}, name + ".up_h");
-    }
-    h = conv3x3(g_, name + ".conv1", h, out_channels);
-    const Value time =
-        linear(g_, name + ".time_emb_proj", embedding_, c_.scale_shift ? 2 * out_channels : out_channels);
-    h = group_norm(g_, name + ".norm2", h, norm,
-                   c_.scale_shift ? Modulation::scale_shift_after : Modulation::shift_before, time);
-    if (c_.dropout > 0) h = g_.add(Dropout{c_.dropout, dropouts_++}, {h}, name + ".dropout");
-    h = conv3x3(g_, name + ".conv2", h, out_channels);
-    if (g_.shape(x).c != out_channels) x = conv1x1(g_, name + ".conv_shortcut", x, out_channels);
-    return g_.add(Add{1 / output_scale}, {x, h}, name);
-  }
 
   // norm_groups == 0: no normalization.
   Value attention(const std::string& name, Value x, int norm_groups, double output_scale) {
@@ -89,31 +59,28 @@ class UNetBuilder {
   Value middle(Value x) {
     const int channels = int(g_.shape(x).c);
     const double scale = c_.mid_block_scale_factor;
-    x = resnet("mid_block.resnets.0", x, channels, scale);
+    x = blocks_.resnet("mid_block.resnets.0", x, channels, scale);
     if (c_.add_attention) {
       const int groups = c_.attn_norm_num_groups.value_or(c_.scale_shift ? 0 : c_.norm_num_groups);
       x = attention("mid_block.attentions.0", x, groups, scale);
     }
-    return resnet("mid_block.resnets.1", x, channels, scale);
+    return blocks_.resnet("mid_block.resnets.1", x, channels, scale);
   }
 
   Value downsample(const std::string& name, Value x, bool block_has_attention) {
-    const int channels = int(g_.shape(x).c);
     if (block_has_attention && c_.downsample_type == Resampling::resnet)
-      return resnet(name, x, channels, 1, Resize::down);
-    const int low = c_.downsample_padding;  // 0: the border is at the bottom and right alone
-    return conv(g_, name + ".conv", x, channels, 3, {2, low, low, 1, 1});
+      return blocks_.resnet(name, x, int(g_.shape(x).c), 1, UNetBlocks::Resize::down);
+    return blocks_.downsample(name, x, c_.downsample_padding);
   }
 
   Value upsample(const std::string& name, Value x, bool block_has_attention) {
-    const int channels = int(g_.shape(x).c);
     if (block_has_attention && c_.upsample_type == Resampling::resnet)
-      return resnet(name, x, channels, 1, Resize::up);
-    return upsample_conv3x3(g_, name + ".conv", x, channels);
+      return blocks_.resnet(name, x, int(g_.shape(x).c), 1, UNetBlocks::Resize::up);
+    return blocks_.upsample(name, x);
   }
 
   Value layer(const std::string& block, int m, Value x, int out_channels, bool with_attention) {
-    x = resnet(fmt::format("{}.resnets.{}", block, m), x, out_channels, 1);
+    x = blocks_.resnet(fmt::format("{}.resnets.{}", block, m), x, out_channels, 1);
     if (with_attention) x = attention(fmt::format("{}.attentions.{}", block, m), x, c_.norm_num_groups, 1);
     return x;
   }
@@ -148,9 +115,8 @@ class UNetBuilder {
 
   const UNetConfig& c_;
   Graph& g_;
-  Value embedding_;
+  UNetBlocks blocks_;
   std::optional<Value> time_table_;
-  int dropouts_ = 0;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "formats/json_fields.h"
+#include "nn/unet_fields.h"
 
 namespace diffusion {
 
@@ -19,11 +20,6 @@ struct Name {
   T value;
 };
 
-constexpr Name<Activation> kActivations[] = {{"silu", Activation::silu},
-                                             {"swish", Activation::silu},
-                                             {"mish", Activation::mish},
-                                             {"gelu", Activation::gelu},
-                                             {"relu", Activation::relu}};
 constexpr Name<TimeEmbedding> kTimeEmbeddings[] = {{"positional", TimeEmbedding::positional},
                                                    {"fourier", TimeEmbedding::fourier},
                                                    {"learned", TimeEmbedding::learned}};
@@ -39,42 +35,6 @@ T choose(const JsonFields& f, std::string_view field, const Name<T> (&names)[N],
   std::array<std::string_view, N> texts;
   std::ranges::transform(names, texts.begin(), &Name<T>::text);
   return names[f.choice(field, name_of(names, otherwise), texts)].value;
-}
-
-constexpr int kMost = 1'000'000;  // of any whole number
-
-// Which blocks are the one with attention and not the plain one.
-std::vector<bool> blocks(const JsonFields& f, std::string_view field, std::string_view plain,
-                         std::string_view attention, std::vector<bool> otherwise) {
-  const Json* types = f.find(field);
-  if (!types) return otherwise;
-  std::vector<bool> found;
-  for (const Json& item : to_array(*types, f.where(field))) {
-    std::string_view type = to_string(item, f.where(field));
-    constexpr std::string_view kOldPrefix = "UNetRes";
-    if (type.starts_with(kOldPrefix)) type.remove_prefix(kOldPrefix.size());
-    if (type != plain && type != attention)
-      throw Error(ErrorKind::bad_input,
-                  fmt::format("{} has a block \"{}\", which is not supported; accepted are: {}, {}",
-                              f.where(field), type, plain, attention));
-    found.push_back(type == attention);
-  }
-  return found;
-}
-
-// One number for both sides, or [height, width]; absent or null: not given.
-std::array<int, 2> sample_size(const JsonFields& f) {
-  const Json* size = f.find("sample_size");
-  if (!size || size->is_null()) return {0, 0};
-  if (!std::holds_alternative<Json::Array>(size->value())) {
-    const int side = f.whole_number("sample_size", 0, 0, kMost);
-    return {side, side};
-  }
-  const std::vector<int> sides = f.whole_numbers("sample_size", {}, 0, kMost);
-  if (sides.size() != 2)
-    throw Error(ErrorKind::bad_input, fmt::format("{} has {} numbers, expected [height, width]",
-                                                  f.where("sample_size"), sides.size()));
-  return {sides[0], sides[1]};
 }
 
 // Revisions of 2022, before the format of today.
@@ -93,16 +53,6 @@ Json whole_or_null(const std::optional<int>& v) {
   return v ? Json(*v) : Json(nullptr);
 }
 
-Json::Array block_names(const std::vector<bool>& attention, const char* plain, const char* with_attention) {
-  Json::Array names;
-  for (bool a : attention) names.emplace_back(a ? with_attention : plain);
-  return names;
-}
-
-[[noreturn]] void impossible(std::string_view field, const std::string& why) {
-  throw Error(ErrorKind::usage, fmt::format("the network's {} cannot be used: {}", field, why));
-}
-
 }  // namespace
 
 UNetConfig parse_unet_config(const Json& json, std::string_view source, std::vector<std::string>* ignored) {
@@ -111,17 +61,17 @@ UNetConfig parse_unet_config(const Json& json, std::string_view source, std::vec
   UNetConfig c;
   refuse_other_class(f.text("_class_name", "UNet2DModel"), f.where("_class_name"));
   const auto whole = [&](std::string_view field, int& value) {
-    value = f.whole_number(field, value, 0, kMost);
+    value = f.whole_number(field, value, 0, kMostInConfig);
   };
   const auto whole_or_none = [&](std::string_view field, std::optional<int>& value) {
-    value = f.whole_number_or_null(field, value, 0, kMost);
+    value = f.whole_number_or_null(field, value, 0, kMostInConfig);
   };
   const auto number = [&](std::string_view field, double& value) {
     value = f.number(field, value, -kMostDouble, kMostDouble);
   };
   const auto flag = [&](std::string_view field, bool& value) { value = f.flag(field, value); };
 
-  c.sample_size = sample_size(f);
+  c.sample_size = sample_size_field(f);
   whole("in_channels", c.in_channels);
   whole("out_channels", c.out_channels);
   flag("center_input_sample", c.center_input_sample);
@@ -130,31 +80,30 @@ UNetConfig parse_unet_config(const Json& json, std::string_view source, std::vec
   number("freq_shift", c.freq_shift);
   flag("flip_sin_to_cos", c.flip_sin_to_cos);
   c.down_block_attention =
-      blocks(f, "down_block_types", "DownBlock2D", "AttnDownBlock2D", c.down_block_attention);
-  c.up_block_attention = blocks(f, "up_block_types", "UpBlock2D", "AttnUpBlock2D", c.up_block_attention);
+      block_types(f, "down_block_types", "DownBlock2D", "AttnDownBlock2D", c.down_block_attention);
+  c.up_block_attention = block_types(f, "up_block_types", "UpBlock2D", "AttnUpBlock2D", c.up_block_attention);
   if (const Json* mid = f.find("mid_block_type")) {
     c.mid_block = !mid->is_null();
     if (c.mid_block && f.text("mid_block_type", "") != "UNetMidBlock2D")
       throw Error(ErrorKind::bad_input, fmt::format("{} is \"{}\"; accepted are: UNetMidBlock2D, null",
                                                     f.where("mid_block_type"), f.text("mid_block_type", "")));
   }
-  c.block_out_channels = f.whole_numbers("block_out_channels", c.block_out_channels, 0, kMost);
+  c.block_out_channels = f.whole_numbers("block_out_channels", c.block_out_channels, 0, kMostInConfig);
   whole("layers_per_block", c.layers_per_block);
   number("mid_block_scale_factor", c.mid_block_scale_factor);
   whole("downsample_padding", c.downsample_padding);
   c.downsample_type = choose(f, "downsample_type", kResamplings, c.downsample_type);
   c.upsample_type = choose(f, "upsample_type", kResamplings, c.upsample_type);
   number("dropout", c.dropout);
-  c.act_fn = choose(f, "act_fn", kActivations, c.act_fn);
+  c.act_fn = activation_field(f, "act_fn", c.act_fn);
   whole_or_none("attention_head_dim", c.attention_head_dim);
   whole("norm_num_groups", c.norm_num_groups);
   whole_or_none("attn_norm_num_groups", c.attn_norm_num_groups);
   number("norm_eps", c.norm_eps);
-  constexpr Name<bool> kTimeScaleShifts[] = {{"default", false}, {"scale_shift", true}};
-  c.scale_shift = choose(f, "resnet_time_scale_shift", kTimeScaleShifts, c.scale_shift);
+  c.scale_shift = time_scale_shift_field(f, c.scale_shift);
   flag("add_attention", c.add_attention);
-  c.num_class_embeds = f.whole_number_or_null("num_class_embeds", {}, 0, kMost).value_or(0);
-  c.num_train_timesteps = f.whole_number_or_null("num_train_timesteps", {}, 0, kMost).value_or(0);
+  c.num_class_embeds = f.whole_number_or_null("num_class_embeds", {}, 0, kMostInConfig).value_or(0);
+  c.num_train_timesteps = f.whole_number_or_null("num_train_timesteps", {}, 0, kMostInConfig).value_or(0);
   if (const Json* embed = f.find("class_embed_type"); embed && !embed->is_null()) {
     constexpr Name<ClassEmbedding> kTypes[] = {{"timestep", ClassEmbedding::timestep},
                                                {"identity", ClassEmbedding::identity}};
@@ -175,12 +124,7 @@ Json to_json(const UNetConfig& c) {
   Json::Object o;
   o["_class_name"] = "UNet2DModel";
   o["_diffusers_version"] = "0.30.3";
-  if (c.sample_size[0] == 0)
-    o["sample_size"] = nullptr;
-  else if (c.sample_size[0] == c.sample_size[1])
-    o["sample_size"] = c.sample_size[0];
-  else
-    o["sample_size"] = Json::Array{c.sample_size[0], c.sample_size[1]};
+  o["sample_size"] = sample_size_to_json(c.sample_size);
   o["in_channels"] = c.in_channels;
   o["out_channels"] = c.out_channels;
   o["center_input_sample"] = c.center_input_sample;
@@ -200,7 +144,7 @@ Json to_json(const UNetConfig& c) {
   o["downsample_type"] = name_of(kResamplings, c.downsample_type);
   o["upsample_type"] = name_of(kResamplings, c.upsample_type);
   o["dropout"] = c.dropout;
-  o["act_fn"] = name_of(kActivations, c.act_fn);
+  o["act_fn"] = activation_name(c.act_fn);
   o["attention_head_dim"] = whole_or_null(c.attention_head_dim);
   o["norm_num_groups"] = c.norm_num_groups;
   o["attn_norm_num_groups"] = whole_or_null(c.attn_norm_num_groups);
@@ -218,54 +162,58 @@ Json to_json(const UNetConfig& c) {
 void validate(const UNetConfig& c) {
   const std::size_t levels = c.block_out_channels.size();
   if (levels < 1 || levels > 12)
-    impossible("block_out_channels", fmt::format("{} levels, accepted are 1 to 12", levels));
+    impossible_field("block_out_channels", fmt::format("{} levels, accepted are 1 to 12", levels));
   if (c.down_block_attention.size() != levels)
-    impossible("down_block_types",
-               fmt::format("{} blocks for {} levels", c.down_block_attention.size(), levels));
+    impossible_field("down_block_types",
+                     fmt::format("{} blocks for {} levels", c.down_block_attention.size(), levels));
   if (c.up_block_attention.size() != levels)
-    impossible("up_block_types", fmt::format("{} blocks for {} levels", c.up_block_attention.size(), levels));
-  if (c.in_channels < 1) impossible("in_channels", "it is 0");
-  if (c.out_channels < 1) impossible("out_channels", "it is 0");
+    impossible_field("up_block_types",
+                     fmt::format("{} blocks for {} levels", c.up_block_attention.size(), levels));
+  if (c.in_channels < 1) impossible_field("in_channels", "it is 0");
+  if (c.out_channels < 1) impossible_field("out_channels", "it is 0");
   constexpr int kMostLayers = 64;  // or a hostile file could ask for a graph without end
   if (c.layers_per_block < 1 || c.layers_per_block > kMostLayers)
-    impossible("layers_per_block",
-               fmt::format("it is {}, accepted are 1 to {}", c.layers_per_block, kMostLayers));
-  if (c.norm_num_groups < 1) impossible("norm_num_groups", "it is 0");
-  if (c.time_embedding_width() < 1) impossible("time_embedding_dim", "it is 0");
+    impossible_field("layers_per_block",
+                     fmt::format("it is {}, accepted are 1 to {}", c.layers_per_block, kMostLayers));
+  if (c.norm_num_groups < 1) impossible_field("norm_num_groups", "it is 0");
+  if (c.time_embedding_width() < 1) impossible_field("time_embedding_dim", "it is 0");
   if (!(c.norm_eps > 0))
-    impossible("norm_eps", fmt::format("it is {}, accepted is a positive number", c.norm_eps));
+    impossible_field("norm_eps", fmt::format("it is {}, accepted is a positive number", c.norm_eps));
   if (!(c.dropout >= 0 && c.dropout < 1))
-    impossible("dropout", fmt::format("it is {}, accepted is [0, 1)", c.dropout));
+    impossible_field("dropout", fmt::format("it is {}, accepted is [0, 1)", c.dropout));
   if (!(c.mid_block_scale_factor > 0))
-    impossible("mid_block_scale_factor",
-               fmt::format("it is {}, accepted is a positive number", c.mid_block_scale_factor));
+    impossible_field("mid_block_scale_factor",
+                     fmt::format("it is {}, accepted is a positive number", c.mid_block_scale_factor));
   if (c.downsample_padding > 1)
-    impossible("downsample_padding", fmt::format("it is {}, accepted are 0 and 1", c.downsample_padding));
+    impossible_field("downsample_padding",
+                     fmt::format("it is {}, accepted are 0 and 1", c.downsample_padding));
   if (c.time_embedding_type == TimeEmbedding::learned && c.num_train_timesteps < 1)
-    impossible("num_train_timesteps", "a learned time embedding needs it");
+    impossible_field("num_train_timesteps", "a learned time embedding needs it");
   if (c.time_embedding_type == TimeEmbedding::positional &&
       c.freq_shift == double(c.block_out_channels[0] / 2))  // the frequencies divide by the difference
-    impossible("freq_shift", fmt::format("it is {}, accepted is any other number", c.freq_shift));
+    impossible_field("freq_shift", fmt::format("it is {}, accepted is any other number", c.freq_shift));
   for (int width : c.block_out_channels) {
     if (width < 1 || width % c.norm_num_groups != 0)
-      impossible("block_out_channels",
-                 fmt::format("{} channels cannot be cut into norm_num_groups = {} groups", width,
-                             c.norm_num_groups));
+      impossible_field("block_out_channels",
+                       fmt::format("{} channels cannot be cut into norm_num_groups = {} groups", width,
+                                   c.norm_num_groups));
   }
   for (std::size_t level = 0; level < levels; ++level) {
     const int width = c.block_out_channels[level];
     const bool attends = c.down_block_attention[level] || c.up_block_attention[levels - 1 - level] ||
                          (level == levels - 1 && c.mid_block && c.add_attention);
     if (attends && c.attention_head_dim && (*c.attention_head_dim < 1 || width < *c.attention_head_dim))
-      impossible("attention_head_dim",
-                 fmt::format(
-                     "{} gives no head in a block of {} channels; accepted are 1 to {}, or null for one head",
-                     *c.attention_head_dim, width, width));
+      impossible_field(
+          "attention_head_dim",
+          fmt::format(
+              "{} gives no head in a block of {} channels; accepted are 1 to {}, or null for one head",
+              *c.attention_head_dim, width, width));
   }
   if (c.attn_norm_num_groups &&
       (*c.attn_norm_num_groups < 1 || c.block_out_channels.back() % *c.attn_norm_num_groups != 0))
-    impossible("attn_norm_num_groups", fmt::format("{} channels cannot be cut into {} groups",
-                                                   c.block_out_channels.back(), *c.attn_norm_num_groups));
+    impossible_field("attn_norm_num_groups",
+                     fmt::format("{} channels cannot be cut into {} groups", c.block_out_channels.back(),
+                                 *c.attn_norm_num_groups));
 }
 
 }  // namespace diffusion
