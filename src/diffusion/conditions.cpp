@@ -41,7 +41,7 @@ void check_numbers(const ConditionTraits& condition, std::span<const float> numb
       throw Error(
           ErrorKind::usage,
           fmt::format("the condition \"{}\" of sample {} is {}; accepted are whole numbers from 0 to {}",
-                      condition.name, k, numbers[k], condition.rows - 1));
+                      condition.name, k / std::size_t(condition.size), numbers[k], condition.rows - 1));
 }
 
 }  // namespace

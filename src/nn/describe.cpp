@@ -35,6 +35,18 @@ Json::Object json_of(const ConvNextConfig& c) {
           {"head_dim", c.head_dim}};
 }
 
+Json::Object json_of(const WordsConfig& c) {
+  return {
+      {"block_out_channels", to_json_array(c.unet.block_out_channels)},
+      {"layers_per_block", to_json_array(c.unet.layers_per_block)},
+      {"down_blocks", attending_blocks(c.unet.down_block_attention, "DownBlock2D", "CrossAttnDownBlock2D")},
+      {"up_blocks", attending_blocks(c.unet.up_block_attention, "UpBlock2D", "CrossAttnUpBlock2D")},
+      {"text_encoder", Json::Object{{"vocab_size", c.text_encoder.vocab_size},
+                                    {"hidden_size", c.text_encoder.hidden_size},
+                                    {"num_hidden_layers", c.text_encoder.num_hidden_layers},
+                                    {"tokens", c.text_encoder.max_position_embeddings}}}};
+}
+
 std::string text_of(const UNetConfig& c) {
   std::vector<std::string> levels;
   for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
@@ -48,6 +60,17 @@ std::string text_of(const ConvNextConfig& c) {
   std::vector<int> widths;
   for (const int mult : c.dim_mults) widths.push_back(c.dim * mult);
   return fmt::format("{} channels, 2 ConvNeXt blocks and linear attention each", fmt::join(widths, ", "));
+}
+
+std::string text_of(const WordsConfig& c) {
+  std::vector<std::string> levels;
+  for (std::size_t i = 0; i < c.unet.levels(); ++i)
+    levels.push_back(fmt::format("{}{}", c.unet.block_out_channels[i],
+                                 c.unet.down_block_attention[i] ? " (attention to words)" : ""));
+  return fmt::format("{} channels, {} blocks each; words: {} layers of {} channels, {} tokens of {}",
+                     fmt::join(levels, ", "), fmt::join(c.unet.layers_per_block, ", "),
+                     c.text_encoder.num_hidden_layers, c.text_encoder.hidden_size,
+                     c.text_encoder.max_position_embeddings, c.text_encoder.vocab_size);
 }
 
 }  // namespace

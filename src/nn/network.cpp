@@ -7,12 +7,18 @@
 #include <utility>
 
 #include "base/error.h"
+#include "formats/json_fields.h"
+#include "nn/conditional_unet.h"
 #include "nn/convnext_unet.h"
+#include "nn/text_encoder.h"
 #include "nn/unet.h"
 
 namespace diffusion {
 
 namespace {
+
+constexpr const char* kWordsType =
+    "WordsUNet";  // in a run's own configuration; files have each part by itself
 
 NetworkTraits traits(const UNetConfig& c) {
   return {.type = "UNet2DModel",
@@ -41,12 +47,50 @@ NetworkTraits traits(const ConvNextConfig& c) {
           .takes_dropout = false};
 }
 
+ConditionTraits tokens_condition(const TextEncoderConfig& c) {
+  return {kTokensCondition, ConditionTraits::Kind::row, c.max_position_embeddings, c.vocab_size};
+}
+
+NetworkTraits traits(const WordsConfig& c) {
+  NetworkTraits t{.type = "UNet2DConditionModel",
+                  .title = "U-Net with words",
+                  .in_diffusers = true,
+                  .sample_size = c.unet.sample_size,
+                  .in_channels = c.unet.in_channels,
+                  .out_channels = c.unet.out_channels,
+                  .size_multiple = c.unet.size_multiple(),
+                  .time = {},
+                  .conditions = {tokens_condition(c.text_encoder)},
+                  .takes_dropout = true};
+  if (const auto classes = class_condition(c.unet)) t.conditions.push_back(*classes);
+  return t;
+}
+
 Network make(const UNetConfig& c, int n, int height, int width) {
   return make_unet(c, n, height, width);
 }
 
 Network make(const ConvNextConfig& c, int n, int height, int width) {
   return make_convnext_unet(c, n, height, width);
+}
+
+Network make(const WordsConfig& c, int n, int height, int width) {
+  validate(c);
+  validate_image_size(c.unet.size_multiple(), height, width);
+  Network net;
+  Graph& g = net.graph;
+  ConditionalUNetInputs in;
+  in.sample = net.sample = g.input("sample", {n, c.unet.in_channels, height, width});
+  in.timestep = net.timestep = g.input("timestep", {n, 1, 1, 1});
+  const ConditionTraits tokens = tokens_condition(c.text_encoder);
+  net.conditions.push_back({tokens, g.input("tokens", {n, 1, tokens.size, 1})});
+  if (const auto classes = class_condition(c.unet)) {
+    in.class_label = g.input("class_labels", {n, classes->size, 1, 1});
+    net.conditions.push_back({*classes, *in.class_label});
+  }
+  in.words.states = text_encoder(g, c.text_encoder, net.conditions.front().value);
+  net.output = conditional_unet(g, c.unet, in);
+  return net;
 }
 
 }  // namespace
@@ -100,12 +144,28 @@ NetworkTraits traits_of(const NetworkConfig& config) {
   return std::visit([](const auto& c) { return traits(c); }, config);
 }
 
+NetworkConfig with_vocabulary(NetworkConfig config, int tokens) {
+  auto* words = std::get_if<WordsConfig>(&config);
+  if (!words)
+    throw Error(ErrorKind::usage, fmt::format("the network {} knows no words", traits_of(config).type));
+  words->text_encoder.vocab_size = tokens;
+  return config;
+}
+
 NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows) {
   if (auto* unet = std::get_if<UNetConfig>(&config)) {
     unet->sample_size = sample_size;
     unet->in_channels = unet->out_channels = channels;
     unet->class_embed_type = class_rows > 0 ? ClassEmbedding::table : ClassEmbedding::none;
     unet->num_class_embeds = class_rows;
+    return config;
+  }
+  if (auto* words = std::get_if<WordsConfig>(&config)) {
+    words->unet.sample_size = sample_size;
+    words->unet.in_channels = words->unet.out_channels = channels;
+    words->unet.class_embed_type = class_rows > 0 ? ConditionalUNetConfig::ClassEmbedding::table
+                                                  : ConditionalUNetConfig::ClassEmbedding::none;
+    words->unet.num_class_embeds = class_rows;
     return config;
   }
   auto& convnext = std::get<ConvNextConfig>(config);
@@ -116,18 +176,41 @@ NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, in
 }
 
 NetworkConfig with_dropout(NetworkConfig config, double probability) {
-  auto* unet = std::get_if<UNetConfig>(&config);
-  if (!unet)
+  if (auto* unet = std::get_if<UNetConfig>(&config))
+    unet->dropout = probability;
+  else if (auto* words = std::get_if<WordsConfig>(&config))
+    words->unet.dropout = probability;
+  else
     throw Error(ErrorKind::usage, fmt::format("the network {} has no dropout", traits_of(config).type));
-  unet->dropout = probability;
   return config;
 }
 
 NetworkConfig parse_network_config(const Json& json, std::string_view source) {
   const Json* name = json.find("_class_name");
-  if (name && to_string(*name, fmt::format("{}: field _class_name", source)) == "ConvNextUNet")
-    return parse_convnext_config(json, source);
+  const std::string type = name ? to_string(*name, fmt::format("{}: field _class_name", source)) : "";
+  if (type == "ConvNextUNet") return parse_convnext_config(json, source);
+  if (type == kWordsType) {
+    const JsonFields f(json, source);
+    return WordsConfig{parse_text_encoder_config(f.need("text_encoder"), f.where("text_encoder")),
+                       parse_conditional_unet_config(f.need("unet"), f.where("unet"))};
+  }
   return parse_unet_config(json, source);
+}
+
+Json to_json(const WordsConfig& config) {
+  return Json::Object{{"_class_name", kWordsType},
+                      {"text_encoder", to_json(config.text_encoder)},
+                      {"unet", to_json(config.unet)}};
+}
+
+void validate(const WordsConfig& config) {
+  validate(config.text_encoder);
+  validate(config.unet);
+  if (config.unet.words_width() != config.text_encoder.hidden_size)
+    throw Error(ErrorKind::usage,
+                fmt::format("the U-Net sees words of {} numbers (cross_attention_dim), but the text encoder "
+                            "makes {} (hidden_size)",
+                            config.unet.words_width(), config.text_encoder.hidden_size));
 }
 
 Json to_json(const NetworkConfig& config) {

@@ -7,13 +7,22 @@
 #include <variant>
 #include <vector>
 
+#include "nn/conditional_unet_config.h"
 #include "nn/convnext_config.h"
 #include "nn/network_graph.h"
+#include "nn/text_encoder_config.h"
 #include "nn/unet_config.h"
 
 namespace diffusion {
 
-using NetworkConfig = std::variant<UNetConfig, ConvNextConfig>;
+// A U-Net that attends to words, and the encoder that makes numbers of them. As one network it is told
+// tokens.
+struct WordsConfig {
+  TextEncoderConfig text_encoder;
+  ConditionalUNetConfig unet;
+};
+
+using NetworkConfig = std::variant<UNetConfig, ConvNextConfig, WordsConfig>;
 
 // What a network is told for a timestep. It is the timestep itself, unless the embedding is learned: then it
 // is the nearest row of the table (halves go up), so a timestep below the first row is told as 0, and one
@@ -45,12 +54,18 @@ struct NetworkTraits {
 };
 NetworkTraits traits_of(const NetworkConfig& config);
 
+// The config with tokens of a vocabulary of so many. Error(usage) if it knows no words.
+NetworkConfig with_vocabulary(NetworkConfig config, int tokens);
+
 // The config for other images, and for `class_rows` rows of a class table, 0 for none. Error(usage) if it
 // knows no classes and class_rows is not 0.
 NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows);
 
 // The config with dropout of this probability. Error(usage) unless its traits say takes_dropout.
 NetworkConfig with_dropout(NetworkConfig config, double probability);
+
+Json to_json(const WordsConfig& config);
+void validate(const WordsConfig& config);
 
 // By the file's _class_name, UNet2DModel if there is none. Errors as parse_unet_config.
 NetworkConfig parse_network_config(const Json& json, std::string_view source);

@@ -12,7 +12,7 @@ namespace diffusion {
 // Something that a network is told of each sample besides its noisy numbers and its timestep.
 struct ConditionTraits {
   enum class Kind {
-    row,     // of a learned table: one whole number from 0 to rows - 1
+    row,     // of a learned table: whole numbers from 0 to rows - 1
     number,  // any number, embedded as timesteps are
     vector,  // `size` numbers, taken as they are
   };
@@ -25,6 +25,9 @@ struct ConditionTraits {
 // The condition "class": the class of the picture to make.
 inline constexpr std::string_view kClassCondition = "class";
 
+// The condition "tokens": a text, as a tokenizer has it.
+inline constexpr std::string_view kTokensCondition = "tokens";
+
 // The timesteps that a network can be told.
 struct TimeTraits {
   int rows = 0;           // of a learned embedding, which takes whole timesteps; 0: not learned
@@ -35,7 +38,7 @@ struct TimeTraits {
 struct Network {
   struct Condition {
     ConditionTraits traits;
-    Value value;  // [N, size, 1, 1]
+    Value value;  // [N, size, 1, 1]; tokens: [N, 1, size, 1]
   };
 
   Graph graph;

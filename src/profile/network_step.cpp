@@ -30,8 +30,9 @@ StepData random_step_data(const Network& net, int batch) {
   fill_normal({1, Stream::train_noise, 0, 0}, d.sample);
   fill_normal({1, Stream::train_noise, 1, 0}, d.target);
   for (int i = 0; i < batch; ++i) d.timestep.push_back(float(i * 37 % 1000));
-  if (const Network::Condition* classes = net.condition(kClassCondition))
-    d.labels.resize(std::size_t(net.graph.shape(classes->value).elements()));
+  for (const Network::Condition& condition : net.conditions)
+    d.conditions[std::string(condition.traits.name)].resize(
+        std::size_t(net.graph.shape(condition.value).elements()));
   return d;
 }
 
@@ -48,12 +49,10 @@ void FixedTask::set_data(StepData data) {
   if (data_.target.size() != output_.size())
     throw Error(ErrorKind::bad_input, fmt::format("the target has {} numbers, the network's output has {}",
                                                   data_.target.size(), output_.size()));
-  conditions_.clear();
-  if (!data_.labels.empty()) conditions_.emplace(kClassCondition, data_.labels);
 }
 
 double FixedTask::loss(const SampleRange& /*whole*/, const RunContext& context) {
-  evaluator_.evaluate(data_.sample, data_.timestep, conditions_, output_, context);
+  evaluator_.evaluate(data_.sample, data_.timestep, data_.conditions, output_, context);
   return loss_and_grad(LossKind::huber, output_, data_.target, weights_, grad_);
 }
 

@@ -16,10 +16,11 @@ namespace diffusion {
 
 // The numbers of one step, plain NCHW.
 struct StepData {
-  std::vector<float> sample, timestep, labels, target;
+  std::vector<float> sample, timestep, target;
+  Conditions conditions;
 };
 
-// Random ones for a network of this many images.
+// Random ones for a network of this many images; its conditions are all 0.
 StepData random_step_data(const Network& net, int batch);
 
 // Always the same numbers, and the smooth L1 loss.
@@ -38,7 +39,6 @@ class FixedTask final : public Task {
  private:
   Evaluator& evaluator_;
   StepData data_;
-  Conditions conditions_;
   std::vector<float> output_, grad_;
   std::vector<double> weights_;
 };

@@ -66,6 +66,31 @@ void folder_64(TrainConfig& c) {
   c.learning_rate = 4e-3;
 }
 
+// 64x64 pictures with captions. Words meet pictures at 16x16 and 8x8, where attention is cheap.
+void words_64(TrainConfig& c) {
+  WordsConfig words;
+  words.text_encoder = {.hidden_size = 192,
+                        .intermediate_size = 768,
+                        .num_hidden_layers = 3,
+                        .num_attention_heads = 6,
+                        .max_position_embeddings = 24};
+  ConditionalUNetConfig& unet = words.unet;
+  unet.block_out_channels = {32, 64, 128, 192};
+  unet.down_block_attention = {false, false, true, true};
+  unet.up_block_attention = {true, true, false, false};
+  unet.layers_per_block = {1, 1, 1, 1};
+  unet.heads = {1, 2, 4, 6};
+  unet.cross_attention_dim.assign(4, words.text_encoder.hidden_size);
+  unet.norm_num_groups = 8;
+  c.network = words;
+  c.data.clear();
+  c.form.size = {64, 64};
+  c.batch = 64;
+  c.optimizer = OptimizerKind::muon;
+  c.learning_rate = 4e-3;
+  c.ema_exponent = 16.97;  // relative width 0.05
+}
+
 // The reference network of the benchmarks: 6.5 million parameters.
 void base64(TrainConfig& c) {
   UNetConfig unet;
@@ -149,12 +174,13 @@ void annotated(TrainConfig& c) {
   c.report_every = 100;
 }
 
-constexpr std::array<Preset, 10> kPresets{{
+constexpr std::array<Preset, 11> kPresets{{
     {"fashion-mnist", "28x28 gray images in minutes", fashion_mnist},
     {"fashion-mnist-unconditional", "the same without the labels", fashion_mnist_unconditional},
     {"mnist", "the same for MNIST", mnist},
     {"cifar10", "32x32 color images in hours", cifar10, {32, 32}, 3},
     {"folder-64", "images of a folder, scaled to 64x64", folder_64, {64, 64}, 3},
+    {"words-64", "pictures with captions, scaled to 64x64: made from words", words_64, {64, 64}, 3},
     {"base64", "the 6.5 M network of the benchmarks", base64},
     {"tiny", "a few thousand parameters, for trying things out", tiny},
     {"tutorial", "the DDPM tutorial as it is: ConvNeXt U-Net, T = 200, 10 epochs", tutorial},
