@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 #include "diffusion/model.h"
 #include "files/fs.h"

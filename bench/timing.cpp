@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

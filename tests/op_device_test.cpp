@@ -6,7 +6,7 @@
 #include <memory>
 #include <tuple>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 #include "op_case_plan.h"
 

@@ -1,4 +1,4 @@
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/commands/commands.h"

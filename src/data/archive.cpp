@@ -10,7 +10,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -10,7 +10,7 @@
 #include <set>
 #include <thread>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

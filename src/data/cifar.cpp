@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/archive.h"
 #include "files/fs.h"
 

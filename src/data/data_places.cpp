@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/cache_folder.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <set>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 namespace {

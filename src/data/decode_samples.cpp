@@ -13,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/content_hash.h"
 #include "data/sample_records.h"
 #include "files/fs.h"

@@ -15,7 +15,7 @@
 #include <mutex>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/fixtures.h"
 
 namespace diffusion {

@@ -7,7 +7,7 @@
 #include <array>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/byte_source.h"
 
 namespace diffusion {

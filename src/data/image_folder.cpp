@@ -11,7 +11,7 @@
 #include <set>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/content_hash.h"
 #include "files/file_descriptor.h"
 #include "files/folders.h"

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/fixtures.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <exception>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "pictures/resize.h"
 
 namespace diffusion {

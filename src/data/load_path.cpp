@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/cifar.h"
 #include "data/data_places.h"
 #include "data/dataset_table.h"

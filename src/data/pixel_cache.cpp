@@ -10,7 +10,7 @@
 #include <limits>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/byte_fields.h"
 #include "data/content_hash.h"
 #include "files/file_descriptor.h"

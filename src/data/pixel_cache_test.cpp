@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/content_hash.h"
 #include "files/fs.h"
 #include "support/fixtures.h"

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

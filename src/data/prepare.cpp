@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/cache_folder.h"
 #include "data/content_hash.h"
 #include "data/decode_samples.h"

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/image_folder.h"
 #include "files/fs.h"
 #include "pictures/png.h"

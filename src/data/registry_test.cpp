@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/fixtures.h"
 
 namespace diffusion {

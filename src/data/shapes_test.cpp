@@ -9,7 +9,7 @@
 #include <numeric>
 #include <set>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/archive.h"
 #include "data/content_hash.h"
 #include "data/image_folder.h"

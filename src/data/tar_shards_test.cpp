@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/archive.h"
 #include "pictures/image.h"
 #include "pictures/png.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <map>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "pictures/exif.h"
 #include "pictures/resize.h"
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {

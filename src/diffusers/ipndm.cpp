@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusers/pipeline_index.h"
 #include "diffusers/scheduler_config.h"
 #include "diffusers/weights.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/folders.h"
 #include "files/fs.h"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/tensor.h"
 #include "files/fs.h"
 #include "formats/safetensors.h"

@@ -6,7 +6,7 @@
 #include <limits>
 #include <span>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {

@@ -8,7 +8,7 @@
 #include <limits>
 #include <span>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusers/scheduler_config_names.h"
 
 namespace diffusion::scheduler {

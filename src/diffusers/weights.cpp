@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/folders.h"
 #include "files/fs.h"
 #include "formats/json.h"

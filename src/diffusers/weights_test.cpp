@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusion/model.h"
 #include "files/fs.h"
 #include "formats/json.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "nn/unet.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
 #include "device/host_numbers.h"

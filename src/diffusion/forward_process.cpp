@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 
 namespace diffusion {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusion/image_sampling.h"
 
 namespace diffusion {

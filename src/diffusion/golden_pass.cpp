@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "diffusion/evaluator.h"
 #include "nn/network.h"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

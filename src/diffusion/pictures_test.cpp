@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 
 namespace diffusion {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/exact_gaussian.h"
 
 namespace diffusion {

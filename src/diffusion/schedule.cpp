@@ -9,7 +9,7 @@
 #include <numbers>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/names.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/names.h"
 #include "diffusion/spacing_beta.h"
 #include "diffusion/spacing_flow.h"

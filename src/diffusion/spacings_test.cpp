@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusion/spacing_beta.h"
 #include "support/scratch.h"
 

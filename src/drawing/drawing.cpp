@@ -9,7 +9,7 @@
 #include <memory>
 #include <new>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/utf8.h"
 #include "files/fs.h"
 #include "pictures/png.h"

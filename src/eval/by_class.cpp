@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/frechet.h"
 #include "eval/prdc.h"
 

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <span>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/feature_maps.h"
 #include "nn/layers.h"
 #include "plan/plan.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 #include "files/sha256.h"
 #include "formats/json_fields.h"

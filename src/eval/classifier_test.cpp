@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 #include "device/host_numbers.h"
 #include "eval/classifier_files.h"

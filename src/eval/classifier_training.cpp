@@ -8,7 +8,7 @@
 #include <span>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/cross_entropy.h"
 #include "eval/feature_maps.h"
 #include "train/learner.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/image_sets.h"
 
 namespace diffusion {

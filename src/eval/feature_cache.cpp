@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/folders.h"
 #include "files/fs.h"
 #include "files/sha256.h"

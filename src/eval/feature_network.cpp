@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/cache_folder.h"
 #include "device/cpu/cpu_device.h"
 #include "eval/feature_cache.h"

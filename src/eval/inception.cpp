@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/inception_graph.h"
 #include "plan/plan.h"
 

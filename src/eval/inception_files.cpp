@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/inception_graph.h"
 #include "files/sha256.h"
 #include "formats/safetensors.h"

@@ -7,7 +7,7 @@
 #include <span>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 
 namespace diffusion {

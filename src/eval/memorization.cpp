@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/bootstrap.h"
 
 namespace diffusion {

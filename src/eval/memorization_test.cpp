@@ -6,7 +6,7 @@
 #include <numeric>
 #include <set>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "support/fixtures.h"
 

@@ -8,7 +8,7 @@
 #include <limits>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/neighbors.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/kernel_table.h"
 

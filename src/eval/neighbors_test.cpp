@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
 #include "eval/kid.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

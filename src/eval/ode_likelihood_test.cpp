@@ -10,7 +10,7 @@
 #include <numbers>
 #include <string>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "support/scratch.h"
 

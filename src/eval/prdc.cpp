@@ -7,7 +7,7 @@
 #include <atomic>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/neighbors.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "eval/class_parts.h"
 #include "eval/image_sets.h"
 #include "eval/nearest.h"

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/file_descriptor.h"
 #include "files/folders.h"
 #include "files/fs.h"

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

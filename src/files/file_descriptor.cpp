@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

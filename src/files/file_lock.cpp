@@ -7,7 +7,7 @@
 #include <array>
 #include <cerrno>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/file_descriptor.h"
 #include "files/fs.h"
 

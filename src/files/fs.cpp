@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/atomic_file.h"
 #include "files/file_descriptor.h"
 

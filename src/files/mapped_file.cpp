@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/file_descriptor.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <array>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 
 namespace diffusion {

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/folders.h"
 #include "files/mapped_file.h"
 #include "files/sha256.h"

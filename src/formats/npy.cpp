@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 #include "formats/npy_format.h"
 

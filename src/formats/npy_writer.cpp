@@ -5,7 +5,7 @@
 #include <bit>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "formats/npy.h"
 #include "formats/npy_format.h"
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <optional>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/tensor.h"
 #include "formats/float16.h"
 #include "formats/json.h"

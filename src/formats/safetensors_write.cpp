@@ -5,7 +5,7 @@
 #include <cmath>
 #include <set>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/tensor.h"
 #include "files/file_descriptor.h"
 #include "formats/float16.h"

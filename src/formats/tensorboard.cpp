@@ -11,7 +11,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/folders.h"
 
 namespace diffusion {

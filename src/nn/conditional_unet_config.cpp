@@ -1,11 +1,11 @@
 #include "nn/conditional_unet_config.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 
-#include "base/error.h"
 #include "formats/json_fields.h"
 #include "nn/unet_fields.h"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "nn/network.h"
 #include "plan/param_store.h"
 

@@ -6,7 +6,8 @@
 #include <cmath>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
+
 #include "formats/json_fields.h"
 #include "nn/conditional_unet.h"
 #include "nn/convnext_unet.h"

@@ -1,11 +1,11 @@
 #include "nn/text_encoder_config.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
 #include "formats/json_fields.h"
 
 namespace diffusion {

@@ -6,7 +6,7 @@
 #include <array>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "formats/json_fields.h"
 #include "nn/unet_fields.h"
 

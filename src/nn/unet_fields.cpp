@@ -1,10 +1,9 @@
 #include "nn/unet_fields.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "base/error.h"
 
 namespace diffusion {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "plan/param_store.h"
 
 namespace diffusion {

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "pictures/resize.h"
 
 namespace diffusion {

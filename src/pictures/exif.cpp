@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 #include "pictures/palette.h"
 

@@ -13,7 +13,7 @@
 
 #include <jerror.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 #include "pictures/exif.h"
 

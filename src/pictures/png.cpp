@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 #include "pictures/exif.h"
 

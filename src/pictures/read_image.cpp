@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/fs.h"
 #include "pictures/jpeg.h"
 #include "pictures/png.h"

@@ -7,7 +7,7 @@
 #include <deque>
 #include <span>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -14,7 +14,7 @@
 #include "pictures/tiff_memory.h"
 #endif
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -6,7 +6,7 @@
 #include <array>
 #include <chrono>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "plan/analysis.h"
 #include "plan/gradient_sharing.h"
 #include "plan/lifetimes.h"

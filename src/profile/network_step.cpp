@@ -6,7 +6,7 @@
 #include <chrono>
 #include <numeric>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "diffusion/loss.h"
 #include "graph/flops.h"

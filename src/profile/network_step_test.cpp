@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 #include "diffusion/model.h"
 #include "graph/flops.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/host_numbers.h"
 #include "diffusers/pipeline.h"
 #include "files/folders.h"

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -8,7 +8,7 @@
 #include <limits>
 #include <set>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/scratch.h"
 #include "train/config_checks.h"
 #include "train/presets.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "support/scratch.h"
 #include "train/config.h"
 #include "train/consistency_batch.h"

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "data/dataset_table.h"
 #include "data/load_path.h"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "files/folders.h"
 #include "files/fs.h"
 #include "formats/json.h"

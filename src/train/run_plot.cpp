@@ -6,7 +6,7 @@
 #include <cmath>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/version.h"
 #include "diffusion/default_recipe.h"
 #include "train/config_checks.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusers/pipeline.h"
 #include "diffusion/default_recipe.h"
 #include "files/sha256.h"

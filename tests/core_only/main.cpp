@@ -1,8 +1,8 @@
 // Makes two pictures with the model at argv[1], and prints how bright they are.
+#include <diffusion/error.h>
 #include <cstdio>
 #include <numeric>
 
-#include "base/error.h"
 #include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
 #include "diffusion/generate.h"

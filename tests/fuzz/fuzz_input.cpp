@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion::fuzz {
 

@@ -1,7 +1,7 @@
 #include <string_view>
 #include "fuzz_input.h"
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "formats/json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

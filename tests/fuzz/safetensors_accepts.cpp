@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "formats/safetensors.h"
 
 namespace {

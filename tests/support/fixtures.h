@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 // Helpers of the tests in this folder; implemented in fixtures_test.cpp, not part of the library.
 namespace diffusion::fixtures {

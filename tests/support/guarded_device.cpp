@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <diffusion/error.h>
 #include "base/buffer.h"
-#include "base/error.h"
 
 namespace diffusion {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "formats/json.h"
 #include "pictures/image.h"
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "base/utf8.h"
 #include "cli/commands/commands.h"

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/progress.h"
 #include "cli/options/model_path.h"
 #include "cli/output/picture_stream.h"

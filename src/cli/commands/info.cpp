@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/progress.h"
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"

@@ -9,7 +9,7 @@
 #include <optional>
 #include <sstream>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/options/options.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/progress.h"
 #include "cli/commands/commands.h"
 #include "cli/options/options.h"

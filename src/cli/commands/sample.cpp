@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands/commands.h"

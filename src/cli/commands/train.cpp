@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <memory>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/progress.h"
 #include "base/version.h"
 #include "cli/commands/commands.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"

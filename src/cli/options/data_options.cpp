@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/options/options.h"
 

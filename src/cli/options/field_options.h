@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "train/config_fields.h"
 
 namespace diffusion {

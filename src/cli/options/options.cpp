@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/utf8.h"
 
 namespace diffusion {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "cli/options/options.h"
 #include "formats/npy.h"
 

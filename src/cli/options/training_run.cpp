@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <limits>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/options/options.h"

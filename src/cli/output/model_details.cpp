@@ -7,7 +7,7 @@
 #include <numeric>
 #include <string>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
 #include "files/folders.h"
 #include "graph/flops.h"

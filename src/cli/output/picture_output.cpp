@@ -9,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/options/options.h"
 #include "cli/output/show.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/log.h"
 #include "files/file_descriptor.h"
 #include "files/folders.h"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_kernels.h"
 #include "device/cpu/instruction_set.h"
 #include "device/cpu/kernel_table.h"

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 
 namespace diffusion {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/cpu/cpu_kernels.h"
 
 namespace diffusion::cpu {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "device/reference/kernels.h"
 
 namespace diffusion::reference {

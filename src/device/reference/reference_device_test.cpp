@@ -7,7 +7,7 @@
 #include <limits>
 #include <numbers>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/rng.h"
 #include "device/device.h"
 #include "device/reference/activation.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "base/names.h"
 
 namespace diffusion {

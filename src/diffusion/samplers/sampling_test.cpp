@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "base/error.h"
+#include <diffusion/error.h>
 #include "diffusion/samplers.h"
 #include "support/exact_gaussian.h"
 

@@ -20,8 +20,6 @@ enum class ErrorKind {
 // The documented exit codes of the program (docs/exit-codes.md).
 int exit_code(ErrorKind kind);
 
-inline constexpr int kExitInterrupted = 75;  // stopped by a signal, saved, resumable
-
 // The one exception type of the library. The message is a full sentence for a person: it names the file,
 // the field, what was found and what is accepted.
 class Error : public std::runtime_error {
