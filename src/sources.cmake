@@ -1,6 +1,10 @@
 # The sources of every target, one by one. A file of src/ that is in none of these lists stops the configuration.
 # A target is some rooms, see docs/design.md; the few files that stand in another target than their neighbours say why.
 
+# The headers that are installed, of all targets; docs/design.md has the table of them.
+set(DIFFUSION_PUBLIC_HEADERS
+    error.h)
+
 set(DIFFUSION_CORE_SOURCES
     base/buffer.cpp
     base/error.cpp
@@ -325,6 +329,10 @@ list(FILTER unlisted EXCLUDE REGEX "_test\\.cpp$")
 foreach(part CORE X86_64 PORTABLE KERNEL PICTURES TIFF DATA TRAINING EVALUATION CLI)
   list(REMOVE_ITEM unlisted ${DIFFUSION_${part}_SOURCES})
 endforeach()
+file(GLOB unlisted_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include/diffusion
+     ${PROJECT_SOURCE_DIR}/include/diffusion/*)
+list(REMOVE_ITEM unlisted_headers ${DIFFUSION_PUBLIC_HEADERS})
+list(APPEND unlisted ${unlisted_headers})
 if(unlisted)
   message(FATAL_ERROR "In no list of src/sources.cmake: ${unlisted}")
 endif()

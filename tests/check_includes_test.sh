@@ -11,8 +11,10 @@ set - euo pipefail check = $1 / scripts / check_includes tree = $(mktemp - d) tr
 make_clean_tree() {
   rm - rf "${tree:?}"/*
   write docs/design.md '| folder | is | may use |' '| --- | --- | --- |' '| `src/cli` | the program | all below |' \
-    '| `src/cli/options` | its options | all below |' '| `src/data` | data | base |' '| `src/nn` | nets | base |' \
-    '| `src/base` | the rest | nothing |'
+    '| `src/cli/options` | its options | all below |' '| `src/data` | data | base |' \
+    '| `src/diffusion` | maths | nn, base |' '| `src/nn` | nets | base |' \
+    '| `src/base` | the rest | nothing |' '' '| header | room |' '| --- | --- |' '| `<diffusion/error.h>` | base | errors |' \
+    '| `<diffusion/net.h>` | nn | nets |'
   write src/cli/main.cpp '#include "cli/options/options.h"' '#include "data/set.h"'
   write src/cli/options/options.h '#include "nn/net.h"'
   write src/data/set.h '#include "base/error.h"'
@@ -20,6 +22,9 @@ make_clean_tree() {
   write src/data/set_test.cpp '#include "data/set.h"' '#include "cli/options/options.h"' '#include "support/scratch.h"'
   write src/nn/net.h '#include <vector>'
   write src/base/error.h ''
+  write include/diffusion/error.h '#include <string>'
+  write include/diffusion/net.h '#include <diffusion/error.h>'
+  write src/diffusion/net_of.h '#include <diffusion/net.h>' '#include <fmt/format.h>'
   write tests/support/scratch.h '#include "base/error.h"'
   write bench/step.cpp '#include "nn/net.h"'
 }
@@ -62,3 +67,23 @@ write bench/step.cpp ''
 expect '^docs/design\.md: the row of src/nn'
 write src/base/error.h '#include "gone.h"'
 expect '^src/base/error\.h:1: "gone\.h" is in neither'
+# A public header belongs to a room; it includes what users have, and nobody can take another for it.
+write src/base/error.h '#include <diffusion/net.h>'
+expect '^src/base/error\.h:1: src/base may not use src/nn, of which this is "diffusion/net\.h"'
+write include/diffusion/error.h '#include <diffusion/net.h>'
+expect '^include/diffusion/error\.h:1: src/base may not use src/nn'
+write include/diffusion/net.h '' '#include "nn/net.h"'
+expect '^include/diffusion/net\.h:2: a public header may include .* not "nn/net\.h"'
+write include/diffusion/net.h '#include <fmt/format.h>'
+expect '^include/diffusion/net\.h:1: a public header may include .* not <fmt/format\.h>'
+write src/nn/net.h '#include "diffusion/error.h"'
+expect '^src/nn/net\.h:1: "diffusion/error\.h" is in neither'
+write src/nn/net.h '#include <diffusion/gone.h>'
+expect '^src/nn/net\.h:1: <diffusion/gone\.h> is not in include/'
+write src/diffusion/net.h ''
+expect '^include/diffusion/net\.h: src/diffusion/net\.h is of the same name'
+write include/diffusion/new.h ''
+expect '^include/diffusion/new\.h: has no row in the table of public headers'
+rm "$tree/include/diffusion/net.h"
+write src/diffusion/net_of.h ''
+expect '^docs/design\.md: the row of include/diffusion/net\.h'
