@@ -3,7 +3,9 @@
 
 # The headers that are installed, of all targets; docs/design.md has the table of them.
 set(DIFFUSION_PUBLIC_HEADERS
-    error.h)
+    error.h
+    image.h
+    picture_files.h)
 
 set(DIFFUSION_CORE_SOURCES
     base/buffer.cpp

@@ -10,12 +10,11 @@
 #include <tuple>
 #include <vector>
 
+#include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "cli_program.h"
 #include "files/fs.h"
 #include "formats/npy.h"
-#include "pictures/image.h"
-#include "pictures/png.h"
-#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

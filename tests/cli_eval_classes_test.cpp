@@ -10,13 +10,12 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "base/rng.h"
 #include "cli_program.h"
 #include "eval/classifier_files.h"
 #include "formats/npy.h"
-#include "pictures/image.h"
-#include "pictures/png.h"
-#include "pictures/read_image.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
 

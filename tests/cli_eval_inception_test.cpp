@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "cli_program.h"
 #include "files/sha256.h"
 #include "formats/npy.h"
 #include "inception_tensors.h"
-#include "pictures/image.h"
-#include "pictures/png.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
 

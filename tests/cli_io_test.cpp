@@ -16,10 +16,10 @@
 #include <string>
 #include <thread>
 
+#include <diffusion/image.h>
 #include "cli_program.h"
 #include "files/fs.h"
 #include "formats/npy.h"
-#include "pictures/image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

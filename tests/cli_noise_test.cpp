@@ -11,14 +11,13 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "base/rng.h"
 #include "cli_program.h"
 #include "diffusion/schedule.h"
 #include "files/fs.h"
 #include "formats/npy.h"
-#include "pictures/image.h"
-#include "pictures/png.h"
-#include "pictures/read_image.h"
 #include "pictures/resize.h"
 #include "support/scratch.h"
 

@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "cli_program.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
 #include "formats/npy.h"
-#include "pictures/image.h"
-#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <diffusion/image.h>
 #include "data/dataset.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

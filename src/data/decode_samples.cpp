@@ -14,10 +14,10 @@
 #include <utility>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "data/content_hash.h"
 #include "data/sample_records.h"
 #include "files/fs.h"
-#include "pictures/read_image.h"
 
 namespace diffusion {
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include <diffusion/image.h>
 #include "data/sample_source.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

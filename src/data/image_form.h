@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include <diffusion/image.h>
 #include "data/dataset.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

@@ -8,9 +8,9 @@
 #include <chrono>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "data/image_folder.h"
 #include "files/fs.h"
-#include "pictures/png.h"
 #include "support/fixtures.h"
 
 namespace diffusion {

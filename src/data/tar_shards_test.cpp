@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include <diffusion/error.h>
+#include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "data/archive.h"
-#include "pictures/image.h"
-#include "pictures/png.h"
 #include "support/fixtures.h"
 
 namespace diffusion {

@@ -3,8 +3,8 @@
 #include <span>
 #include <variant>
 
+#include <diffusion/image.h>
 #include "base/rng.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 
@@ -12,7 +12,7 @@ namespace diffusion {
 //
 //   const Transform transforms[] = {ResizeShorterSide{128}, RandomHorizontalFlip{}, CenterCrop{128, 128}};
 //   const Image picture = apply(transforms, read_image("cat.png"), {seed, Stream::transform, index, epoch});
-//   const std::vector<float> x0 = scale_to_signed(to_tensor(picture));  // pictures/image_tensor.h, which has
+//   const std::vector<float> x0 = scale_to_signed(to_tensor(picture));  // diffusion/image.h, which has
 //                                                                       the way back
 //
 // See pictures/resize.h for what each size means exactly.

@@ -5,11 +5,11 @@
 #include <optional>
 #include <vector>
 
+#include <diffusion/image.h>
 #include "device/device.h"
 #include "diffusion/default_recipe.h"
 #include "diffusion/model.h"
 #include "diffusion/sampling_recipe.h"
-#include "pictures/image_tensor.h"
 
 namespace diffusion {
 

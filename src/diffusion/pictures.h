@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
+#include <diffusion/image.h>
 #include "diffusion/generate.h"
 #include "diffusion/model.h"
 #include "diffusion/schedule.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

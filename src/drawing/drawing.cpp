@@ -10,9 +10,9 @@
 #include <new>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "base/utf8.h"
 #include "files/fs.h"
-#include "pictures/png.h"
 
 namespace diffusion {
 

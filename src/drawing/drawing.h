@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

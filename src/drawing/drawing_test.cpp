@@ -7,9 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include <diffusion/picture_files.h>
 #include "files/fs.h"
-#include "pictures/png.h"
-#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

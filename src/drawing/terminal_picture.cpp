@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
+#include <diffusion/picture_files.h>
 #include "pictures/palette.h"
-#include "pictures/png.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

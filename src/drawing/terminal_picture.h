@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

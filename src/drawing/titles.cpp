@@ -7,6 +7,7 @@
 
 #include <diffusion/error.h>
 #include "drawing/drawing.h"
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

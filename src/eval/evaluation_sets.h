@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
 #include "data/registry.h"
 #include "diffusion/model.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

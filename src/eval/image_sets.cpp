@@ -12,6 +12,7 @@
 #include <diffusion/error.h>
 #include "base/rng.h"
 #include "formats/npy.h"
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

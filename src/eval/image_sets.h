@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
 #include "data/dataset.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <diffusion/error.h>
+#include "pictures/image_checks.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "pictures/jpeg.h"
-#include "pictures/png.h"
-#include "pictures/read_image.h"
+#include <diffusion/picture_files.h>
 #include "support/scratch.h"
 
 namespace diffusion {

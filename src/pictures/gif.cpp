@@ -1,4 +1,4 @@
-#include "pictures/gif.h"
+#include <diffusion/picture_files.h>
 
 #include <fmt/format.h>
 #include <gif_lib.h>
@@ -11,6 +11,7 @@
 
 #include <diffusion/error.h>
 #include "files/fs.h"
+#include "pictures/image_checks.h"
 #include "pictures/palette.h"
 
 namespace diffusion {

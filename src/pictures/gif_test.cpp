@@ -1,4 +1,4 @@
-#include "pictures/gif.h"
+#include <diffusion/picture_files.h>
 
 #include <gif_lib.h>
 #include <gtest/gtest.h>

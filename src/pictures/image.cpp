@@ -1,10 +1,11 @@
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include <diffusion/error.h>
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

@@ -1,4 +1,4 @@
-#include "pictures/image_tensor.h"
+#include <diffusion/image.h>
 
 #include <fmt/format.h>
 
@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include <diffusion/error.h>
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

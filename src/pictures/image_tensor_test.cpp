@@ -1,4 +1,4 @@
-#include "pictures/image_tensor.h"
+#include <diffusion/image.h>
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,9 @@
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 #include <gtest/gtest.h>
 
-#include "pictures/png.h"
+#include <diffusion/picture_files.h>
+#include "pictures/image_checks.h"
 #include "support/scratch.h"
 
 namespace diffusion {

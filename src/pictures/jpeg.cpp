@@ -1,4 +1,5 @@
 #include "pictures/jpeg.h"
+#include <diffusion/picture_files.h>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@
 #include <diffusion/error.h>
 #include "files/fs.h"
 #include "pictures/exif.h"
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

@@ -1,4 +1,5 @@
 #include "pictures/jpeg.h"
+#include <diffusion/picture_files.h>
 
 #include <gtest/gtest.h>
 
@@ -9,7 +10,6 @@
 #include <jpeglib.h>
 
 #include "files/fs.h"
-#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

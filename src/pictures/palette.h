@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

@@ -1,4 +1,5 @@
 #include "pictures/png.h"
+#include <diffusion/picture_files.h>
 
 #include <fmt/format.h>
 #include <png.h>
@@ -12,6 +13,7 @@
 #include <diffusion/error.h>
 #include "files/fs.h"
 #include "pictures/exif.h"
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

@@ -1,4 +1,5 @@
 #include "pictures/png.h"
+#include <diffusion/picture_files.h>
 
 #include <gtest/gtest.h>
 #include <png.h>

@@ -1,4 +1,4 @@
-#include "pictures/read_image.h"
+#include <diffusion/picture_files.h>
 
 #include <fmt/format.h>
 

@@ -1,9 +1,8 @@
-#include "pictures/read_image.h"
+#include <diffusion/picture_files.h>
 
 #include <gtest/gtest.h>
 
 #include "files/fs.h"
-#include "pictures/png.h"
 #include "support/scratch.h"
 
 namespace diffusion {

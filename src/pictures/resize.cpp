@@ -8,6 +8,7 @@
 #include <span>
 
 #include <diffusion/error.h>
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

@@ -15,6 +15,7 @@
 #endif
 
 #include <diffusion/error.h>
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 
@@ -15,7 +15,7 @@ bool is_tiff(std::span<const std::byte> bytes);  // BigTIFF too
 // compressed or by LZW, Deflate, PackBits, JPEG or CCITT. 16 bits are rounded to 8. Alpha is kept,
 // premultiplied alpha undone; other extra channels are dropped. The tag Orientation is honored.
 // Error(bad_input) that names the file, what was found and what is accepted for everything else. Like
-// read_image() (pictures/read_image.h) in the rest; without the build option DIFFUSION_TIFF always
+// read_image() (diffusion/picture_files.h) in the rest; without the build option DIFFUSION_TIFF always
 // Error(bad_input).
 Image decode_tiff(std::span<const std::byte> bytes, const std::string& source_name);
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include <diffusion/picture_files.h>
 #include "pictures/exif.h"
-#include "pictures/read_image.h"
 #include "support/scratch.h"
 
 namespace diffusion {

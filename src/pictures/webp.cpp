@@ -13,6 +13,7 @@
 
 #include <diffusion/error.h>
 #include "pictures/exif.h"
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 

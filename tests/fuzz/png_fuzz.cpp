@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "fuzz_input.h"
+#include "pictures/image_checks.h"
 #include "pictures/png.h"
 
 namespace {

@@ -1,4 +1,5 @@
 #include "fuzz_input.h"
+#include "pictures/image_checks.h"
 #include "pictures/tiff.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include <diffusion/image.h>
 #include "formats/json.h"
-#include "pictures/image.h"
 
 // What the tests of src/io share; not part of the library.
 namespace diffusion::scratch {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "files/fs.h"
+#include "pictures/image_checks.h"
 
 namespace diffusion::scratch {
 

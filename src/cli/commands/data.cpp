@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "base/log.h"
 #include "base/utf8.h"
 #include "cli/commands/commands.h"
@@ -14,7 +15,6 @@
 #include "cli/options/options.h"
 #include "cli/output/picture_output.h"
 #include "data/data_report.h"
-#include "pictures/png.h"
 
 namespace diffusion {
 

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/options/options.h"
@@ -20,7 +21,6 @@
 #include "diffusion/schedule_plot.h"
 #include "drawing/titles.h"
 #include "formats/npy.h"
-#include "pictures/read_image.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

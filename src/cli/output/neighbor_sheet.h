@@ -4,10 +4,10 @@
 
 #include <string>
 
+#include <diffusion/image.h>
 #include "data/dataset.h"
 #include "eval/memorization.h"
 #include "eval/nearest.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

@@ -10,12 +10,10 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "base/log.h"
 #include "cli/options/options.h"
 #include "cli/output/show.h"
-#include "pictures/gif.h"
-#include "pictures/jpeg.h"
-#include "pictures/png.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

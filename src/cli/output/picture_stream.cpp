@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <diffusion/error.h>
+#include <diffusion/picture_files.h>
 #include "base/log.h"
 #include "files/file_descriptor.h"
 #include "files/folders.h"
-#include "pictures/png.h"
 
 namespace diffusion {
 

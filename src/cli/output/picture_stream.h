@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/image.h>
 #include "cli/output/picture_output.h"
 #include "files/fs.h"
 #include "formats/npy_writer.h"
-#include "pictures/image.h"
 
 namespace diffusion {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pictures/image.h"
+#include <diffusion/image.h>
 
 namespace diffusion {
 

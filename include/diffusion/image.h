@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstddef>
+// Pictures as pixels, and the way between them and the numbers that networks compute with.
+
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace diffusion {
@@ -28,10 +28,15 @@ inline constexpr std::int64_t kMaxPixels = 178'956'970;
 // as for none.
 Image make_grid(std::span<const Image> images, int columns, int gap, std::uint8_t background);
 
-// Throws Error(usage) unless sizes are positive, channels 1 to 4, and `pixels` of the right size.
-void check_image(const Image& image);
+// pixel / 255: [C, H, W] in [0, 1].
+std::vector<float> to_tensor(const Image& image);
 
-// For decoders: throws Error(bad_input) if a picture of that size has more than kMaxPixels.
-void check_pixel_count(std::int64_t width, std::int64_t height, const std::string& source_name);
+// 2 t - 1, [0, 1] to [-1, 1].
+std::vector<float> scale_to_signed(std::vector<float> tensor);
+
+// The way back: x [C, H, W], [-1, 1] to pixels, rounded, and clamped to [0, 255] because x of a noisy picture
+// goes beyond. Any number of channels. Error(usage) if x has another size, Error(non_finite) for NaN.
+Image to_image(std::span<const double> x, int channels, int height, int width);
+Image to_image(std::span<const float> x, int channels, int height, int width);
 
 }  // namespace diffusion
