@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "graph/flops.h"
 #include "op_cases.h"
 #include "profile/kernel_timing.h"

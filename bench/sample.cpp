@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string>
 
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
 #include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
 #include "formats/npy.h"

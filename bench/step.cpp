@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
 #include "formats/safetensors.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
 
 namespace diffusion {
 

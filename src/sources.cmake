@@ -3,6 +3,7 @@
 
 # The headers that are installed, of all targets; docs/design.md has the table of them.
 set(DIFFUSION_PUBLIC_HEADERS
+    device.h
     error.h
     image.h
     picture_files.h)

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
 #include "cli_program.h"
-#include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
 #include "diffusion/generate.h"
 #include "diffusion/samplers.h"

@@ -5,8 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "device/host_numbers.h"
 #include "diffusion/generate.h"
 #include "diffusion/loss.h"
@@ -17,7 +18,7 @@
 namespace diffusion {
 namespace {
 
-std::unique_ptr<Device> guarded(Precision precision = Precision::f32) {
+std::shared_ptr<const Device> guarded(Precision precision = Precision::f32) {
   return make_guarded_device(make_cpu_device(precision));
 }
 

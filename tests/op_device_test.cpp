@@ -6,8 +6,9 @@
 #include <memory>
 #include <tuple>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "op_case_plan.h"
 
 namespace diffusion {
@@ -84,8 +85,8 @@ class OpOnCpu : public testing::TestWithParam<Param> {
     }
   }
 
-  std::unique_ptr<Device> cpu_;
-  std::unique_ptr<Device> reference_ = make_reference_device();
+  std::shared_ptr<const Device> cpu_;
+  std::shared_ptr<const Device> reference_ = make_reference_device();
 };
 
 class OpGradientOnCpu : public OpOnCpu {};

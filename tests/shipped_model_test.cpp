@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include <diffusion/device.h>
 #include "cli_program.h"
-#include "device/cpu/cpu_device.h"
 #include "eval/classifier_files.h"
 #include "eval/image_sets.h"
 #include "support/scratch.h"

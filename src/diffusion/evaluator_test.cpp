@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "device/host_numbers.h"
 #include "support/scratch.h"
 
@@ -85,7 +87,7 @@ TEST(Evaluator, ASampleDoesNotDependOnTheOthersOfItsCall) {
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     if (precision == Precision::bf16 && !multiplies_bf16()) continue;
     SCOPED_TRACE(to_string(precision));
-    const std::unique_ptr<Device> device = make_cpu_device(precision);
+    const auto device = make_cpu_device(precision);
     Evaluator one(model, *device, 1, kSide, kSide), several(model, *device, 5, kSide, kSide);
     std::vector<double> alone;
     for (std::size_t k = 0; k < 5; ++k)
@@ -102,7 +104,7 @@ TEST(Evaluator, ASampleDoesNotDependOnTheOthersOfItsCall) {
 
 TEST(Evaluator, DIsMadeOfF) {
   const Model model = model_of(small_unet(), cosine(Objective::epsilon));
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator evaluator(model, *device, 5, kSide, kSide);
   const std::vector<double> x = states();
   std::vector<float> input(x.size()), times, output(x.size());
@@ -124,7 +126,7 @@ TEST(Evaluator, DIsMadeOfF) {
 
 TEST(Evaluator, PlansComeAndGo) {
   const Model model = model_of(small_unet());
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator one_plan(model, *device, 5, kSide, kSide),
       two_plans(model, *device, 5, kSide, kSide, Evaluator::Use::values, 2);
   EXPECT_EQ(one_plan.network().graph.shape(one_plan.network().sample).n, 5);
@@ -148,7 +150,7 @@ TEST(Evaluator, PlansComeAndGo) {
 // Two on one model, with the halves of the work.
 TEST(Evaluator, SeveralThreadsShareAModel) {
   const Model model = model_of(small_unet());
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator one(model, *device, 1, kSide, kSide);
   std::vector<std::vector<double>> expected, found(5);
   for (std::size_t k = 0; k < 5; ++k) expected.push_back(denoised(one, model, k, 1));
@@ -165,7 +167,7 @@ TEST(Evaluator, SeveralThreadsShareAModel) {
 
 TEST(Evaluator, SeesChangedWeights) {
   Model model = model_of(small_unet());
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator evaluator(model, *device, 2, kSide, kSide);
   const std::vector<double> before = denoised(evaluator, model, 0, 2);
   model.params.initialize(4);
@@ -213,7 +215,7 @@ TEST(Evaluator, ProductsAreThoseOfDifferences) {
 TEST(Evaluator, TrainsAsAPlanDoes) {
   UNetConfig network = small_unet();
   network.dropout = 0.5;
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   const RunContext context{7, 3};
   std::vector<float> input(2 * kSize), dy(2 * kSize), f(2 * kSize), expected_f(2 * kSize);
   fill_normal({1, Stream::init, 4, 0}, input);
@@ -250,7 +252,7 @@ TEST(Evaluator, ALearnedEmbeddingIsToldTheNearestRow) {
   network.time_embedding_type = TimeEmbedding::learned;
   network.num_train_timesteps = 100;
   const Model model = model_of(network);
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator evaluator(model, *device, 1, kSide, kSide);
   const std::vector<double> x = numbers(kSize, 1);
   const auto d_at = [&](double timestep) {
@@ -282,7 +284,7 @@ TEST(Evaluator, ALearnedEmbeddingIsToldTheNearestRow) {
 
 TEST(Evaluator, ConditionsMustBeThoseOfTheNetwork) {
   const Model model = model_of(small_unet());
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator evaluator(model, *device, 2, kSide, kSide);
   const std::vector<double> x(2 * kSize);
   const auto error_with = [&](const Conditions& conditions) {
@@ -313,7 +315,7 @@ TEST(Evaluator, ConditionsThatAreNoTable) {
   const Model plain = model_of(config);
   config.class_embed_type = ClassEmbedding::identity;
   const Model vector = model_of(config);
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator of_plain(plain, *device, 1, kSide, kSide), of_vector(vector, *device, 1, kSide, kSide);
   const std::vector<double> x = numbers(kSize, 1);
   const std::vector<SampleLevel> level{{1}};
@@ -343,7 +345,7 @@ TEST(Evaluator, RefusesWhatDoesNotFit) {
   Model model = model_of(network);
   network.out_channels = 4;  // a network that also says a variance
   const Model two = model_of(network);
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   Evaluator evaluator(model, *device, 2, kSide, kSide), of_two(two, *device, 1, kSide, kSide);
   const std::vector<double> x(3 * kSize);
   std::vector<double> d(3 * kSize);

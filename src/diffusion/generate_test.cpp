@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include <diffusion/device.h>
 #include "device/cpu/cpu_device.h"
 #include "train/presets.h"
 

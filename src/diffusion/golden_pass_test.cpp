@@ -4,7 +4,8 @@
 
 #include <limits>
 
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
+#include "device/device.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -31,7 +32,7 @@ Model model_of(const UNetConfig& config) {
 
 TEST(GoldenPass, SurvivesItsJsonAndIsReproduced) {
   Model model = model_of(golden_config());
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   const GoldenPass pass = make_golden_pass(model, *device);
   EXPECT_EQ(pass.size, (std::array<int, 2>{32, 16}));  // 64 is more than needed
   ASSERT_EQ(pass.levels.size(), 3u);

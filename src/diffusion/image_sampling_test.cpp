@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
 #include "diffusion/generate.h"

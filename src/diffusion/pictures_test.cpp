@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 
 namespace diffusion {
 namespace {
@@ -115,7 +115,7 @@ class DenoisingFramesOf : public ::testing::TestWithParam<Objective> {
     o.first = 3;
     return o;
   }();
-  std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  std::shared_ptr<const Device> device = make_cpu_device(Precision::f32);
 
   std::vector<std::vector<Image>> frames(int max_frames, std::vector<Image>* result = nullptr) {
     DenoisingFrames recorder(model, options, max_frames);

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 
 namespace diffusion {
 
@@ -50,7 +50,7 @@ ClassificationScore classification_score(const ClassifierConfig& config, const D
     score.steps = step.steps;
     if (on_step) on_step(step);
   });
-  const std::unique_ptr<Device> exact = make_cpu_device(Precision::f32);
+  const auto exact = make_cpu_device(Precision::f32);
   const std::vector<int> predicted = extract_features(classifier, test, *exact).predicted;
   std::vector<double> right;
   for (std::size_t i = 0; i < predicted.size(); ++i) right.push_back(predicted[i] == test.labels[i] ? 1 : 0);

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
 #include "support/fixtures.h"
 
 namespace diffusion {

@@ -6,8 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "device/host_numbers.h"
 #include "eval/classifier_files.h"
 #include "eval/cross_entropy.h"

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <utility>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "data/cache_folder.h"
-#include "device/cpu/cpu_device.h"
 #include "eval/feature_cache.h"
 #include "eval/inception.h"
 #include "files/folders.h"

@@ -39,7 +39,7 @@ class Extractor {
  private:
   EvalNetwork& net_;
   EvaluationWatch watch_;
-  std::unique_ptr<Device> device_;
+  std::shared_ptr<const Device> device_;
 };
 
 }  // namespace diffusion

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 
 namespace diffusion {
 

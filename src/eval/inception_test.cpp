@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 #include "eval/frechet.h"
 #include "eval/inception_graph.h"
 #include "formats/safetensors.h"

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -67,8 +67,8 @@ double normal_bits(const Dataset& data, double variance) {
   return nats / std::numbers::ln2 - std::log2(kLevelWidth);
 }
 
-const std::unique_ptr<Device>& device() {
-  static const std::unique_ptr<Device> cpu = make_cpu_device(Precision::f32);
+const std::shared_ptr<const Device>& device() {
+  static const auto cpu = make_cpu_device(Precision::f32);
   return cpu;
 }
 

@@ -7,8 +7,8 @@
 #include <span>
 #include <utility>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 
 namespace diffusion {
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
 #include "support/fixtures.h"
 
 namespace diffusion {

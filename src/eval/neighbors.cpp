@@ -6,8 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 #include "device/cpu/kernel_table.h"
 
 namespace diffusion {

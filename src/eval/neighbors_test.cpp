@@ -6,9 +6,9 @@
 #include <array>
 #include <cmath>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
 #include "eval/kid.h"
 #include "eval/prdc.h"
 

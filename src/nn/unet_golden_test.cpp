@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
+#include "device/device.h"
 #include "device/host_numbers.h"
 #include "files/fs.h"
 #include "formats/safetensors.h"

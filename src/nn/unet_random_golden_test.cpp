@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
 #include "files/fs.h"
 #include "golden_uniform.h"
 #include "nn/network.h"
@@ -100,7 +100,7 @@ std::vector<double> compute(const Json& golden, std::uint32_t first, const Devic
 
 TEST(RandomUNets, AgreeWithDiffusersTo1e5) {
   constexpr double kTolerance = 1e-5;  // absolute; outputs have a standard deviation of about 0.5
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   const Json file = goldens();
   const Json::Array& cases = to_array(member(file, "cases", "goldens"), "goldens");
   ASSERT_GE(cases.size(), 40u);

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
 #include "plan/plan.h"
 
 namespace {

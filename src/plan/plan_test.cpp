@@ -7,8 +7,9 @@
 #include <thread>
 #include <vector>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "device/host_numbers.h"
 #include "nn/unet.h"
 #include "plan/gradient_sharing.h"
@@ -37,7 +38,7 @@ std::vector<float> noise(std::int64_t count, std::uint32_t sample) {
   return values;
 }
 
-std::unique_ptr<Device> make_device(bool guarded) {
+std::shared_ptr<const Device> make_device(bool guarded) {
   auto device = make_cpu_device(Precision::f32);
   return guarded ? make_guarded_device(std::move(device)) : std::move(device);
 }
@@ -45,7 +46,7 @@ std::unique_ptr<Device> make_device(bool guarded) {
 struct SmallUNet {
   Network net = small_unet(2);
   ParamStore params{ParamLayout(net.graph)};
-  std::unique_ptr<Device> device;
+  std::shared_ptr<const Device> device;
   std::optional<LearnedParams> learned;
 
   explicit SmallUNet(bool guarded = false) : device(make_device(guarded)) {

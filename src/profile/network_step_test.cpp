@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "diffusion/model.h"
 #include "graph/flops.h"
 #include "profile/convolution_limit.h"

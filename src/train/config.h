@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <diffusion/device.h>
 #include "data/image_form.h"
-#include "device/cpu/cpu_device.h"
 #include "diffusion/loss.h"
 #include "diffusion/precondition.h"
 #include "diffusion/spacings.h"

@@ -7,8 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include <diffusion/device.h>
 #include "data/shapes.h"
-#include "device/cpu/cpu_device.h"
 #include "support/scratch.h"
 #include "train/presets.h"
 #include "train/run.h"
@@ -45,7 +45,7 @@ struct Fresh {
 
   TrainConfig config;
   std::optional<Model> model;
-  std::unique_ptr<Device> device;
+  std::shared_ptr<const Device> device;
 };
 
 TEST(HeldOut, IsTheSameNumberEveryTime) {

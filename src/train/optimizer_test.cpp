@@ -8,8 +8,9 @@
 #include <memory>
 #include <vector>
 
+#include <diffusion/device.h>
 #include "base/rng.h"
-#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 #include "device/host_numbers.h"
 #include "nn/layers.h"
 #include "train/muon.h"
@@ -34,13 +35,13 @@ std::vector<float> random_numbers(std::size_t size, std::uint32_t sample) {
 
 // An optimizer of layered(), with a gradient.
 struct Fixture {
-  std::unique_ptr<Device> device;
+  std::shared_ptr<const Device> device;
   ParamStore params{ParamLayout(layered())};
   LearnedParams learned;
   Optimizer optimizer;
   std::vector<float> gradient;
 
-  explicit Fixture(const OptimizerOptions& options, std::unique_ptr<Device> on = make_cpu_device())
+  explicit Fixture(const OptimizerOptions& options, std::shared_ptr<const Device> on = make_cpu_device())
       : device(std::move(on)),
         learned((params.initialize(0), params), *device),
         optimizer(learned, *device, options),

@@ -74,7 +74,7 @@ class TrainingRun {
   Report report_;
   std::unique_ptr<FileLock> lock_;
   Model model_;
-  std::unique_ptr<Device> device_;
+  std::shared_ptr<const Device> device_;
   LearnedParams params_;  // those of model_ are as they were at the last download()
   Learner learner_;
   std::unique_ptr<Task> task_;

@@ -139,7 +139,7 @@ class GuardedMemory final : public DeviceMemory {
 
 class GuardedDevice final : public Device {
  public:
-  explicit GuardedDevice(std::unique_ptr<Device> inner)
+  explicit GuardedDevice(std::shared_ptr<const Device> inner)
       : inner_(std::move(inner)), queue_(std::make_shared<GuardedQueue>(inner_->queue())) {}
 
   std::string_view name() const override { return "guarded"; }
@@ -159,14 +159,14 @@ class GuardedDevice final : public Device {
   }
 
  private:
-  std::unique_ptr<Device> inner_;
+  std::shared_ptr<const Device> inner_;
   std::shared_ptr<GuardedQueue> queue_;
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_guarded_device(std::unique_ptr<Device> inner) {
-  return std::make_unique<GuardedDevice>(std::move(inner));
+std::shared_ptr<const Device> make_guarded_device(std::shared_ptr<const Device> inner) {
+  return std::make_shared<GuardedDevice>(std::move(inner));
 }
 
 }  // namespace diffusion

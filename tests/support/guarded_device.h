@@ -11,6 +11,6 @@ namespace diffusion {
 // waits; only then are the memory open and the kernels run. So a host that reads or writes what is the
 // device's, or a result that is taken before it is there, is a segmentation fault. Results are `inner`'s to
 // the bit.
-std::unique_ptr<Device> make_guarded_device(std::unique_ptr<Device> inner);
+std::shared_ptr<const Device> make_guarded_device(std::shared_ptr<const Device> inner);
 
 }  // namespace diffusion

@@ -11,6 +11,7 @@
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
+#include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
 #include "diffusion/model.h"
 #include "files/folders.h"

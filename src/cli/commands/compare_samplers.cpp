@@ -218,7 +218,7 @@ int run(const CompareOptions& o) {
   trials.push_back(
       make_trial(o, model, guide ? &*guide : nullptr, reference_sampler(model), o.reference_steps));
 
-  const std::unique_ptr<Device> device = make_device(o.machine);
+  const auto device = make_device(o.machine);
   Runner runner(model, *device, trials, o.quiet);
   Outcome reference = runner.run(trials.back());
   std::vector<Outcome> outcomes;

@@ -6,11 +6,11 @@
 #include <memory>
 #include <utility>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
-#include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
 #include "diffusers/weights.h"
 #include "diffusion/golden_pass.h"

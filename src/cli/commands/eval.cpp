@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "base/progress.h"
 #include "cli/commands/commands.h"
@@ -16,7 +17,6 @@
 #include "cli/output/eval_report.h"
 #include "cli/output/neighbor_sheet.h"
 #include "cli/output/picture_output.h"
-#include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
 #include "eval/protocol.h"
 
@@ -98,7 +98,7 @@ int run(const CLI::App& app, const EvalOptions& o) {
   std::optional<Model> model;
   if (!o.model.empty()) model = read_pipeline(chosen_pipeline(o.model));
   if (o.classification_score) check_classification(net, sets, model ? &*model : nullptr);
-  const std::unique_ptr<Device> device = make_device(o.machine);
+  const auto device = make_device(o.machine);
   PartProgress progress(o.quiet);
   const auto watch = [&](const EvaluationProgress& now) { progress.show(now); };
   std::optional<BitsPerDimension> bits;  // first, because it says at once if the model is not for such images

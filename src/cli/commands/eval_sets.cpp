@@ -36,7 +36,7 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
     check_disk_space(std::array{PlannedFile{o.save_samples, npy_bytes(NpyType::uint8, dims)}});
     saved.emplace(o.save_samples, NpyType::uint8, dims);
   }
-  const std::unique_ptr<Device> device = make_device(o.machine);
+  const auto device = make_device(o.machine);
   Progress progress("sample", g.count, o.quiet, "images");
   const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
     const double share = double(step.step + 1) / step.steps;

@@ -126,7 +126,7 @@ int run(const CLI::App& app, const SampleOptions& o) {
   check_room(files, model, g.count);
   if (const NoiseSchedule* schedule = model.preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
-  const std::unique_ptr<Device> device = make_device(o.machine);
+  const auto device = make_device(o.machine);
 
   const std::atomic<bool>& stop = stop_on_signal();
   SampleSink sink(files, model, g);

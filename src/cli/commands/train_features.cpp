@@ -40,7 +40,7 @@ int run(const FeatureOptions& o) {
                                               "accepted are folders with train/ and test/, and named sets",
                                               o.data));
   ClassifierConfig config{{data.height, data.width}, data.channels, data.class_names};
-  const std::unique_ptr<Device> device = make_device(o.machine);
+  const auto device = make_device(o.machine);
   Classifier classifier = make_classifier(config, o.training.seed);
 
   const auto start = std::chrono::steady_clock::now();
@@ -56,7 +56,7 @@ int run(const FeatureOptions& o) {
   });
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::unique_ptr<Device> exact = make_cpu_device(Precision::f32);
+  const auto exact = make_cpu_device(Precision::f32);
   const double share = accuracy(extract_features(classifier, test, *exact).predicted, test);
 
   Json::Object origin{

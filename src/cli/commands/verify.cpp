@@ -7,11 +7,11 @@
 #include <optional>
 #include <vector>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
-#include "device/cpu/cpu_device.h"
 #include "diffusers/pipeline.h"
 #include "diffusers/weights.h"
 #include "diffusion/golden_pass.h"
@@ -83,7 +83,7 @@ void check_numbers(Model& model, std::vector<Check>& checks) {
 }
 
 void check_forward(Model& model, const fs::path& pipeline, std::vector<Check>& checks) {
-  const std::unique_ptr<Device> device = make_cpu_device(Precision::f32);
+  const auto device = make_cpu_device(Precision::f32);
   const fs::path path = pipeline / "diffusion.json";
   const std::optional<Json> extras = read_if_there(path);
   const Json* golden = extras ? extras->find("golden") : nullptr;

@@ -36,7 +36,7 @@ void add_machine_options(CLI::App& app, MachineOptions& options) {
       ->group("Machine");
 }
 
-std::unique_ptr<Device> make_device(const MachineOptions& options) {
+std::shared_ptr<const Device> make_device(const MachineOptions& options) {
   const Precision precision = parse_precision(options.precision);
   set_threads(options.threads);
   return make_cpu_device(precision);

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
 #include "formats/json.h"
 
 namespace diffusion {
@@ -26,7 +26,7 @@ struct MachineOptions {
 };
 void add_machine_options(CLI::App& app, MachineOptions& options);
 // Sets the number of threads and makes the device.
-std::unique_ptr<Device> make_device(const MachineOptions& options);
+std::shared_ptr<const Device> make_device(const MachineOptions& options);
 
 // Adds --json, and --quiet.
 void add_json_flag(CLI::App& app, bool& json);

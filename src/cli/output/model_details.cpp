@@ -7,8 +7,8 @@
 #include <numeric>
 #include <string>
 
+#include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "device/cpu/cpu_device.h"
 #include "files/folders.h"
 #include "graph/flops.h"
 #include "nn/network.h"
@@ -52,7 +52,7 @@ double mean_loss(const auto& lines) {
 std::optional<NetworkCost> network_cost(Model& model) {
   const NetworkTraits traits = model.traits();
   if (traits.sample_size[0] == 0) return std::nullopt;
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const auto device = make_cpu_device();
   return NetworkCost{
       forward_flops(make_network(model.network, 1, traits.sample_size[0], traits.sample_size[1]).graph),
       std::size_t(model.params.layout().parameter_count()) * sizeof(float),

@@ -8,6 +8,7 @@
 #include "device/cpu/instruction_set.h"
 #include "device/cpu/kernel_table.h"
 #include "device/cpu/onednn.h"
+#include "device/device.h"
 #include "device/host_queue.h"
 
 namespace diffusion {
@@ -124,22 +125,22 @@ bool multiplies_bf16() {
 
 namespace {
 
-std::unique_ptr<Device> make(Precision precision, bool winograd) {
+std::shared_ptr<const Device> make(Precision precision, bool winograd) {
   if (precision == Precision::automatic) precision = fastest_precision();
   if (precision == Precision::bf16 && !multiplies_bf16())
     throw Error(ErrorKind::usage,
                 fmt::format("precision bf16 needs a CPU with AVX512-BF16; this one has {}. Use f32 or auto",
                             cpu_description()));
-  return std::make_unique<CpuDevice>(precision, winograd);
+  return std::make_shared<CpuDevice>(precision, winograd);
 }
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device(Precision precision) {
+std::shared_ptr<const Device> make_cpu_device(Precision precision) {
   return make(precision, true);
 }
 
-std::unique_ptr<Device> make_direct_cpu_device(Precision precision) {
+std::shared_ptr<const Device> make_direct_cpu_device(Precision precision) {
   return make(precision, false);
 }
 

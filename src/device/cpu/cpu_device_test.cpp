@@ -1,10 +1,12 @@
-#include "device/cpu/cpu_device.h"
+#include <diffusion/device.h>
 
 #include <gtest/gtest.h>
 
 #include <array>
 
 #include <diffusion/error.h>
+#include "device/cpu/cpu_device.h"
+#include "device/device.h"
 
 namespace diffusion {
 namespace {
