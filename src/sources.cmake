@@ -6,7 +6,9 @@ set(DIFFUSION_PUBLIC_HEADERS
     device.h
     error.h
     image.h
-    picture_files.h)
+    picture_files.h
+    sampler.h
+    sampling.h)
 
 set(DIFFUSION_CORE_SOURCES
     base/buffer.cpp
@@ -123,6 +125,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/samplers/exponential.cpp
     diffusion/samplers/flow_heun.cpp
     diffusion/samplers/history.cpp
+    diffusion/samplers/image_noise.cpp
     diffusion/samplers/ipndm.cpp
     diffusion/samplers/lms.cpp
     diffusion/samplers/pndm.cpp

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "diffusion/samplers/level_grid.h"
+#include <diffusion/sampler.h>
 
 namespace diffusion {
 

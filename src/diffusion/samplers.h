@@ -1,19 +1,16 @@
 #pragma once
 
-// From noise to pictures. A sampler (samplers/sampler.h) knows the denoiser D(x; sigma), a list of noise
-// levels and a source of noise: neither network nor schedule. Its state is the VE form x = y + sigma n in
-// double; the VP state of a discrete model is x / sqrt(1 + sigma^2), and that of a rectified flow is
-// (1 - t) x with t = sigma / (1 + sigma). All are one ODE, dx/dsigma = (x - D(x; sigma)) / sigma.
-//
-// samplers/sampling.h is a sampling that stops between evaluations; here is what drives one.
+// From noise to pictures. A sampler (diffusion/sampler.h) knows the denoiser D(x; sigma), a list of noise
+// levels and a source of noise: neither network nor schedule. diffusion/sampling.h is a sampling that stops
+// between evaluations; here is what drives one.
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
 
-#include "diffusion/samplers/sampler.h"
-#include "diffusion/samplers/sampling.h"
+#include <diffusion/sampler.h>
+#include <diffusion/sampling.h>
 #include "diffusion/spacings.h"
 
 namespace diffusion {
@@ -21,11 +18,6 @@ namespace diffusion {
 // Writes the estimate of the clean image at noise level sigma > 0. Both spans have the same size; denoised is
 // not x.
 using Denoiser = std::function<void(std::span<const double> x, double sigma, std::span<double> denoised)>;
-
-// Noise in which image k of a seed is the same bytes alone and in any batch: sample = first_image + place in
-// the batch, step = draw, Stream::sample_noise. Throws Error(usage) when filling something other than whole
-// images.
-NoiseSource image_noise(std::uint64_t seed, std::uint32_t first_image, std::size_t elements_per_image);
 
 // Runs a sampler: x comes in at sigmas.front() and goes out at sigmas.back(), if nothing is thrown. Arguments
 // and errors are those of Sampling.

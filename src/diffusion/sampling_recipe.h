@@ -4,9 +4,9 @@
 
 #include <functional>
 
+#include <diffusion/sampler.h>
 #include "diffusion/guidance.h"
 #include "diffusion/precondition.h"
-#include "diffusion/samplers/sampler.h"
 #include "diffusion/spacings.h"
 
 namespace diffusion {

@@ -1,9 +1,7 @@
-#include "diffusion/samplers/ancestral.h"
+#include "diffusion/samplers/walks.h"
 
 #include <cmath>
 #include <utility>
-
-#include "diffusion/samplers/coroutine.h"
 
 namespace diffusion {
 

@@ -1,4 +1,4 @@
-#include "diffusion/samplers/coroutine.h"
+#include <diffusion/sampling.h>
 
 namespace diffusion {
 

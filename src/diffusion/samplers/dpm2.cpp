@@ -1,9 +1,7 @@
-#include "diffusion/samplers/dpm2.h"
+#include "diffusion/samplers/walks.h"
 
 #include <algorithm>
 #include <cmath>
-
-#include "diffusion/samplers/coroutine.h"
 
 namespace diffusion {
 

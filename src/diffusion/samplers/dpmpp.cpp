@@ -1,8 +1,7 @@
-#include "diffusion/samplers/dpmpp.h"
+#include "diffusion/samplers/walks.h"
 
 #include <cmath>
 
-#include "diffusion/samplers/coroutine.h"
 #include "diffusion/samplers/exponential.h"
 #include "diffusion/samplers/history.h"
 

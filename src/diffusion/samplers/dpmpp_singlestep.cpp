@@ -1,10 +1,9 @@
-#include "diffusion/samplers/dpmpp_singlestep.h"
+#include "diffusion/samplers/walks.h"
 
 #include <array>
 #include <cmath>
 #include <vector>
 
-#include "diffusion/samplers/coroutine.h"
 #include "diffusion/samplers/exponential.h"
 
 namespace diffusion {

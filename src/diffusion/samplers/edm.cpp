@@ -1,9 +1,7 @@
-#include "diffusion/samplers/edm.h"
+#include "diffusion/samplers/walks.h"
 
 #include <algorithm>
 #include <cmath>
-
-#include "diffusion/samplers/coroutine.h"
 
 namespace diffusion {
 

@@ -1,6 +1,4 @@
-#include "diffusion/samplers/euler.h"
-
-#include "diffusion/samplers/coroutine.h"
+#include "diffusion/samplers/walks.h"
 
 namespace diffusion {
 

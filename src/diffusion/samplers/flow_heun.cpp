@@ -1,8 +1,6 @@
-#include "diffusion/samplers/flow_heun.h"
+#include "diffusion/samplers/walks.h"
 
 #include <algorithm>
-
-#include "diffusion/samplers/coroutine.h"
 
 namespace diffusion {
 

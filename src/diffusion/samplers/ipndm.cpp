@@ -1,9 +1,8 @@
-#include "diffusion/samplers/ipndm.h"
+#include "diffusion/samplers/walks.h"
 
 #include <algorithm>
 
 #include "diffusion/samplers/adams.h"
-#include "diffusion/samplers/coroutine.h"
 #include "diffusion/samplers/history.h"
 
 namespace diffusion {

@@ -1,9 +1,8 @@
-#include "diffusion/samplers/pndm.h"
+#include "diffusion/samplers/walks.h"
 
 #include <array>
 
 #include "diffusion/samplers/adams.h"
-#include "diffusion/samplers/coroutine.h"
 #include "diffusion/samplers/history.h"
 
 namespace diffusion {

@@ -1,11 +1,10 @@
-#include "diffusion/samplers/sa_solver.h"
+#include "diffusion/samplers/walks.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "diffusion/samplers/adams.h"
-#include "diffusion/samplers/coroutine.h"
 #include "diffusion/samplers/exponential.h"
 #include "diffusion/samplers/history.h"
 

@@ -1,4 +1,4 @@
-#include "diffusion/samplers/sampler.h"
+#include <diffusion/sampler.h>
 
 #include <fmt/format.h>
 
@@ -108,6 +108,7 @@ SamplerFacts facts_of(const Sampler& sampler) {
 }
 
 std::string_view name_of(const Sampler& sampler) {
+  if (const auto* own = std::get_if<OwnSampler>(&sampler)) return own->name;
   const int values = facts_of(sampler).values;
   std::vector<const SamplerEntry*> rows;
   for (const SamplerEntry& entry : samplers())

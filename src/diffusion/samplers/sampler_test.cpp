@@ -1,4 +1,4 @@
-#include "diffusion/samplers/sampler.h"
+#include <diffusion/sampler.h>
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "diffusion/samplers/sampling.h"
+#include <diffusion/sampling.h>
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include <diffusion/error.h>
-#include "diffusion/samplers/coroutine.h"
+#include "diffusion/samplers/walks.h"
 
 namespace diffusion {
 
@@ -77,6 +77,9 @@ void check_orders(const SaSolver& solver) {
 }
 
 void check(const Sampler& sampler, const SamplerState& state) {
+  const auto* own = std::get_if<OwnSampler>(&sampler);
+  if (own && !own->walk)
+    throw Error(ErrorKind::usage, fmt::format("The sampler \"{}\" of one's own has no walk.", own->name));
   check_sigmas(state.sigmas, facts_of(sampler).ascends);
   check_options(sampler);
   if (!state.noise && facts_of(sampler).stochastic)
@@ -91,14 +94,18 @@ void check(const Sampler& sampler, const SamplerState& state) {
 
 }  // namespace
 
-struct Sampling::Parts {
-  SamplerState state;
-  std::string_view name;
-  SamplerCoroutine steps;  // refers to `state`
+SamplerCoroutine walk(const OwnSampler& own, SamplerState& state) {
+  return own.walk(state);
+}
 
-  Parts(const Sampler& sampler, SamplerState given)
-      : state(std::move(given)),
-        name(name_of(sampler)),
+struct Sampling::Parts {
+  Sampler sampler;
+  SamplerState state;
+  SamplerCoroutine steps;  // refers to both
+
+  Parts(Sampler chosen, SamplerState given)
+      : sampler(std::move(chosen)),
+        state(std::move(given)),
         steps(std::visit([this](const auto& s) { return walk(s, state); }, sampler)) {}
 
   void resume() {
@@ -108,7 +115,7 @@ struct Sampling::Parts {
           ErrorKind::non_finite,
           fmt::format("The sampler {} ended with NaN or infinity; the network's weights or its input are not "
                       "usable.",
-                      name));
+                      name_of(sampler)));
   }
 };
 
@@ -116,7 +123,7 @@ Sampling::Sampling(Sampler sampler, std::vector<double> sigmas, std::vector<doub
                    StepCallback on_step) {
   SamplerState state{std::move(sigmas), std::move(x), std::move(noise), std::move(on_step)};
   check(sampler, state);
-  parts_ = std::make_unique<Parts>(sampler, std::move(state));
+  parts_ = std::make_unique<Parts>(std::move(sampler), std::move(state));
   parts_->resume();
 }
 

@@ -1,4 +1,4 @@
-#include "diffusion/samplers/sampling.h"
+#include <diffusion/sampling.h>
 
 #include <gtest/gtest.h>
 

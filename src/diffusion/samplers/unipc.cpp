@@ -1,10 +1,9 @@
-#include "diffusion/samplers/unipc.h"
+#include "diffusion/samplers/walks.h"
 
 #include <array>
 #include <cmath>
 #include <utility>
 
-#include "diffusion/samplers/coroutine.h"
 #include "diffusion/samplers/history.h"
 
 namespace diffusion {
