@@ -8,8 +8,10 @@
 #include <string>
 
 #include <diffusion/device.h>
+#include <diffusion/generate.h>
 #include "diffusers/pipeline.h"
-#include "diffusion/generate.h"
+#include "diffusion/default_recipe.h"
+#include "diffusion/model.h"
 #include "formats/npy.h"
 #include "profile/network_step.h"
 #include "timing.h"

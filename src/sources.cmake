@@ -3,10 +3,14 @@
 
 # The headers that are installed, of all targets; docs/design.md has the table of them.
 set(DIFFUSION_PUBLIC_HEADERS
+    conditions.h
     device.h
     error.h
+    generate.h
     image.h
+    levels.h
     picture_files.h
+    recipe.h
     sampler.h
     sampling.h)
 

@@ -10,10 +10,11 @@
 #include <vector>
 
 #include <diffusion/device.h>
+#include <diffusion/generate.h>
 #include "base/rng.h"
 #include "cli_program.h"
 #include "diffusers/pipeline.h"
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
 #include "diffusion/samplers.h"
 #include "files/fs.h"
 #include "formats/npy.h"

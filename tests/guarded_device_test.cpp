@@ -6,11 +6,12 @@
 #include <vector>
 
 #include <diffusion/device.h>
+#include <diffusion/generate.h>
 #include "base/rng.h"
 #include "device/device.h"
 #include "device/host_numbers.h"
-#include "diffusion/generate.h"
 #include "diffusion/loss.h"
+#include "diffusion/model.h"
 #include "nn/unet.h"
 #include "op_case_plan.h"
 #include "train/optimizer.h"

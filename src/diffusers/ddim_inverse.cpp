@@ -9,6 +9,7 @@
 
 #include <diffusion/error.h>
 #include "diffusers/scheduler_config_parts.h"
+#include "diffusion/spacings.h"
 
 namespace diffusion::scheduler {
 

@@ -16,7 +16,9 @@
 #include "diffusion/guidance.h"
 #include "diffusion/precondition.h"
 #include "diffusion/samplers.h"
+#include "diffusion/sampling_recipe.h"
 #include "diffusion/schedule.h"
+#include "diffusion/spacings.h"
 #include "formats/json.h"
 
 namespace diffusion {

@@ -4,6 +4,7 @@
 
 #include <diffusion/error.h>
 #include "base/tensor.h"
+#include "diffusion/sampling_recipe.h"
 #include "files/fs.h"
 #include "formats/safetensors.h"
 #include "support/scratch.h"

@@ -10,6 +10,7 @@
 
 #include <diffusion/error.h>
 #include "diffusers/scheduler_config_names.h"
+#include "diffusion/sampling_recipe.h"
 
 namespace diffusion::scheduler {
 

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "diffusion/default_recipe.h"
+#include "diffusion/sampling_recipe.h"
+#include "diffusion/spacings.h"
 #include "support/scratch.h"
 
 namespace diffusion {

@@ -1,4 +1,4 @@
-#include "diffusion/conditions.h"
+#include <diffusion/conditions.h>
 
 #include <fmt/format.h>
 
@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include <diffusion/error.h>
+#include "diffusion/check_conditions.h"
+#include "diffusion/model.h"
 
 namespace diffusion {
 

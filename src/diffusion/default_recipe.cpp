@@ -1,5 +1,9 @@
 #include "diffusion/default_recipe.h"
 
+#include <utility>
+
+#include "diffusion/sampling_recipe.h"
+
 namespace diffusion {
 
 SamplingRecipe usual_recipe(const Preconditioner& preconditioner) {
@@ -17,6 +21,8 @@ SamplingRecipe usual_recipe(const Preconditioner& preconditioner) {
   return recipe;
 }
 
+// Model::sampling, and for models without files usual_recipe(), with estimates limited as Model::clip_x0
+// says.
 SamplingRecipe scheduler_recipe(const Model& model) {
   if (model.sampling) return *model.sampling;
   SamplingRecipe recipe = usual_recipe(model.preconditioner);
@@ -28,6 +34,14 @@ SamplingRecipe default_recipe(const Model& model) {
   const SamplingRecipe own = scheduler_recipe(model);
   if (!std::holds_alternative<Ddpm>(own.sampler)) return own;
   return with_sampler(own, find_sampler(kSamplerInsteadOfDdpm), model.preconditioner);
+}
+
+SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler, const Model& model) {
+  return with_sampler(std::move(recipe), sampler, model.preconditioner);
+}
+
+NoiseLevels levels_of(const SamplingRecipe& recipe, const Model& model) {
+  return sampler_on_levels(recipe, model.preconditioner).levels;
 }
 
 SamplingRecipe consistency_sampling(const SamplingRecipe& scheduler, const Preconditioner& preconditioner) {

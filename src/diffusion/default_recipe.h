@@ -9,19 +9,13 @@
 
 namespace diffusion {
 
-// ddpm would need every timestep of a model, so its scheduler says where to step, but not how.
+// In default_recipe(): ddpm would need every timestep of a model, so its scheduler says where to step, but
+// not how.
 inline constexpr std::string_view kSamplerInsteadOfDdpm = "dpmpp_3m_sde";
 
 // How models like this one are sampled: ddpm from the last timestep, and Euler's method for edm and flow. It
 // is what we write into the files of a model (scheduler_to_json), and how those are read.
 SamplingRecipe usual_recipe(const Preconditioner& preconditioner);
-
-// What the model's own scheduler does: Model::sampling, and for models without files usual_recipe(), with
-// estimates limited as Model::clip_x0 says.
-SamplingRecipe scheduler_recipe(const Model& model);
-
-// That, but with kSamplerInsteadOfDdpm for ddpm: what `diffusion sample` does without options.
-SamplingRecipe default_recipe(const Model& model);
 
 // The sampler of models whose D is a consistency function (`diffusion distill`), and its noise levels.
 // diffusion.json names it, because scheduler_config.json cannot for every objective; diffusers ignores that.

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <diffusion/error.h>
+#include "diffusion/guidance.h"
+#include "diffusion/sampling_recipe.h"
 #include "nn/unet.h"
 
 namespace diffusion {

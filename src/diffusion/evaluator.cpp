@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <diffusion/error.h>
+#include "diffusion/check_conditions.h"
 
 namespace diffusion {
 

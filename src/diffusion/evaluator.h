@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include <diffusion/conditions.h>
 #include "device/device.h"
-#include "diffusion/conditions.h"
 #include "diffusion/model.h"
 #include "nn/network.h"
 #include "plan/plan.h"

@@ -1,4 +1,4 @@
-#include "diffusion/generate.h"
+#include <diffusion/generate.h>
 
 #include <fmt/format.h>
 
@@ -9,6 +9,7 @@
 
 #include <diffusion/error.h>
 #include "diffusion/image_sampling.h"
+#include "diffusion/model.h"
 
 namespace diffusion {
 

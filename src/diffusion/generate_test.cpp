@@ -1,4 +1,4 @@
-#include "diffusion/generate.h"
+#include <diffusion/generate.h>
 
 #include <gtest/gtest.h>
 
@@ -6,6 +6,7 @@
 
 #include <diffusion/device.h>
 #include "device/cpu/cpu_device.h"
+#include "diffusion/model.h"
 #include "train/presets.h"
 
 namespace diffusion {

@@ -6,8 +6,8 @@
 // a time.
 
 #include <cstddef>
-#include <limits>
 
+#include <diffusion/recipe.h>
 #include "diffusion/samplers.h"
 
 namespace diffusion {
@@ -22,31 +22,13 @@ DenoisedLimit clip_limit(double low = -1, double high = 1);
 DenoisedLimit dynamic_threshold_limit(std::size_t elements_per_image, double ratio = 0.995,
                                       double max_value = 1);
 
-// Which of the two, if any.
-struct EstimateLimit {
-  enum class Kind { none, clip, dynamic_threshold };
-  Kind kind = Kind::none;
-  double range = 1;                     // clip: to [-range, range]
-  double ratio = 0.995, max_value = 1;  // dynamic_threshold
-  bool spares_noise = false;            // only for ddim: it is Ddim::limit, not one of the denoiser
-};
+// What EstimateLimit says.
 DenoisedLimit denoised_limit(const EstimateLimit& limit, std::size_t elements_per_image);  // empty for none
 
 // D, limited. The step then uses the noise that the limited estimate implies (diffusers' ddpm, or ddim with
 // use_clipped_model_output).
 Denoiser limit_denoised(Denoiser denoise, DenoisedLimit limit);
 Denoiser clip_denoised(Denoiser denoise, double low = -1, double high = 1);
-
-// How far, and where, to go beyond one denoiser in the direction away from another.
-struct Guidance {
-  double scale = 1;  // w of D_1 = D_weak + w (D - D_weak); 1 is D and 0 is D_weak
-  // Only for sigma_low < sigma <= sigma_high, elsewhere D alone (Kynkaanniemi et al. 2024, arXiv 2404.07724).
-  double sigma_low = 0, sigma_high = std::numeric_limits<double>::infinity();
-  // phi of (phi std(D) / std(D_1) + 1 - phi) D_1, std over an image, which takes back how much contrast grew
-  // (Lin et al. 2023, arXiv 2305.08891, section 3.4; they say it of the network's output, here it is D). 0
-  // does nothing.
-  double rescale = 0;
-};
 
 // Throws Error(usage) unless scale is finite, 0 <= sigma_low < sigma_high, 0 <= rescale <= 1, and
 // elements_per_image > 0 if rescale is used.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "diffusion/guidance.h"
+#include "diffusion/sampling_recipe.h"
+
 namespace diffusion {
 
 namespace {

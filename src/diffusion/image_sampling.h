@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "diffusion/conditions.h"
+#include <diffusion/conditions.h>
 #include "diffusion/model.h"
 #include "diffusion/rows.h"
 #include "diffusion/samplers.h"

@@ -7,9 +7,10 @@
 #include <utility>
 
 #include <diffusion/device.h>
+#include <diffusion/generate.h>
 #include "base/rng.h"
 #include "device/cpu/cpu_device.h"
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
 #include "train/presets.h"
 
 namespace diffusion {

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "diffusion/forward_process.h"
 #include "diffusion/samplers.h"
+#include "diffusion/sampling_recipe.h"
 #include "pictures/image_checks.h"
 
 namespace diffusion {

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include <diffusion/generate.h>
 #include <diffusion/image.h>
-#include "diffusion/generate.h"
 #include "diffusion/model.h"
 #include "diffusion/schedule.h"
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "diffusion/conditions.h"
+#include <diffusion/conditions.h>
 #include "diffusion/evaluator.h"
 
 namespace diffusion {

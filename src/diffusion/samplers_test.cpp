@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include "diffusion/spacings.h"
 #include "support/exact_gaussian.h"
 
 namespace diffusion {

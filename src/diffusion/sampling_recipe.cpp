@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <diffusion/error.h>
+#include "diffusion/spacings.h"
 
 namespace diffusion {
 

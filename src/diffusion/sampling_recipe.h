@@ -1,43 +1,20 @@
 #pragma once
 
-// How to sample, as data: everything but which images.
+// What a recipe (diffusion/recipe.h) comes to on a model.
 
-#include <functional>
-
-#include <diffusion/sampler.h>
-#include "diffusion/guidance.h"
+#include <diffusion/recipe.h>
 #include "diffusion/precondition.h"
 #include "diffusion/spacings.h"
 
 namespace diffusion {
 
-// The levels of a sampling with so many steps, and what the sampler has to know of them
-// (EulerAncestral::downs, say), which the rule writes. Error(usage) for numbers of steps that it does not
-// have.
-using LevelRule =
-    std::function<NoiseLevels(const Preconditioner& preconditioner, int steps, Sampler& sampler)>;
-
-struct SamplingRecipe {
-  Sampler sampler = Ddim{};
-  LevelSettings levels = {};
-  LevelRule level_rule = {};  // of the model's scheduler, if it has levels that settings cannot say
-  int steps = 50;
-  EstimateLimit limit = {};
-  Guidance guidance = {};
-};
-
 // SamplerFacts::usual_steps, or fewer if the model has fewer timesteps; for ddpm all timesteps of the model,
 // if it has any.
 int default_steps(const Sampler& sampler, const Preconditioner& preconditioner);
 
-// The recipe with another sampler: its default number of steps, and its own reading of the spacing, or
-// another spacing if it needs that on this model (SamplerFacts). What was peculiar to the levels of the
-// sampler before goes with it. A sampler of the same name leaves all as it is, options and steps included.
+// With the preconditioner of the model, see there.
 SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler,
                             const Preconditioner& preconditioner);
-
-// The recipe with another spacing, as its sampler reads it, without peculiarities of the levels before.
-SamplingRecipe with_spacing(SamplingRecipe recipe, Spacing spacing);
 
 struct SamplerOnLevels {
   Sampler sampler;

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "diffusion/level_settings.h"
+#include <diffusion/levels.h>
 
 namespace diffusion {
 

@@ -2,8 +2,9 @@
 
 #include <string>
 
-#include "diffusion/conditions.h"
+#include <diffusion/conditions.h>
 #include "diffusion/loss.h"
+#include "diffusion/model.h"
 
 namespace diffusion {
 

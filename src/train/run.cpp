@@ -7,8 +7,9 @@
 #include <utility>
 
 #include <diffusion/error.h>
+#include <diffusion/generate.h>
 #include <diffusion/picture_files.h>
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
 #include "files/folders.h"
 #include "train/denoising_task.h"
 #include "train/run_setup.h"

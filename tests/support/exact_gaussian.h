@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diffusion/samplers.h"
+#include "diffusion/spacings.h"
 
 namespace diffusion::exact_gaussian {
 

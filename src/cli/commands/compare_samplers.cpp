@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include <diffusion/generate.h>
 #include "base/progress.h"
 #include "cli/commands/commands.h"
 #include "cli/options/model_path.h"
@@ -20,7 +21,8 @@
 #include "cli/output/picture_output.h"
 #include "cli/output/sampler_sheet.h"
 #include "diffusers/pipeline.h"
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
+#include "diffusion/sampling_recipe.h"
 #include "pictures/resize.h"
 
 namespace diffusion {

@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/generate.h>
 #include "cli/commands/eval_likelihood.h"
 #include "cli/options/options.h"
 #include "cli/options/sampling_options.h"
 #include "data/registry.h"
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
 #include "eval/evaluation_sets.h"
 
 namespace diffusion {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include <diffusion/error.h>
+#include <diffusion/generate.h>
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands/commands.h"
@@ -19,7 +20,7 @@
 #include "cli/options/stop_signal.h"
 #include "cli/output/picture_output.h"
 #include "diffusers/pipeline.h"
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
 #include "diffusion/pictures.h"
 
 namespace diffusion {

@@ -9,9 +9,10 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/generate.h>
 #include "base/progress.h"
 #include "cli/output/picture_stream.h"
-#include "diffusion/generate.h"
+#include "diffusion/model.h"
 #include "diffusion/pictures.h"
 #include "formats/npy_writer.h"
 

@@ -13,6 +13,8 @@
 
 #include <diffusion/error.h>
 #include "cli/options/options.h"
+#include "diffusion/default_recipe.h"
+#include "diffusion/guidance.h"
 #include "formats/npy.h"
 
 namespace diffusion {

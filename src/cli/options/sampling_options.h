@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/generate.h"
+#include <diffusion/generate.h>
+#include "diffusion/model.h"
 
 namespace diffusion {
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diffusion/samplers.h"
+#include "diffusion/spacings.h"
 #include "support/exact_gaussian.h"
 
 namespace diffusion {

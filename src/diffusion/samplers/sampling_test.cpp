@@ -11,6 +11,7 @@
 
 #include <diffusion/error.h>
 #include "diffusion/samplers.h"
+#include "diffusion/spacings.h"
 #include "support/exact_gaussian.h"
 
 namespace diffusion {

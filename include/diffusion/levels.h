@@ -1,8 +1,13 @@
 #pragma once
 
-// Which noise levels a sampler visits, as data; spacings.h makes them.
+// Which noise levels a sampler visits. A level is a sigma and, on a discrete model, the timestep that the
+// network is told there: usually the timestep whose sigma it is, but diffusers rounds some, and what a
+// model's scheduler does is honored.
 
 #include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include <diffusion/sampler.h>
 
@@ -34,6 +39,17 @@ namespace diffusion {
 //   logsnr, angle   as above, over sigma from T - 1 (logsnr: to 1 / (T - 1))
 // leading and ays are refused.
 enum class Spacing { leading, trailing, linspace, ays, karras, exponential, beta, logsnr, angle };
+
+struct SpacingEntry {
+  std::string_view name;
+  Spacing spacing;
+  bool needs_timesteps;          // not for edm models
+  std::string_view description;  // one line
+};
+
+std::span<const SpacingEntry> spacings();  // in the order of the enumeration
+std::string_view to_string(Spacing spacing);
+Spacing parse_spacing(std::string_view name);  // throws Error(usage) that lists the names
 
 // What the network is told at a sigma between two timesteps: both mixed (linear in log sigma), or a whole
 // timestep.
@@ -68,6 +84,16 @@ struct LevelSettings {
   // eq. 23). With the first two grids the least time is shifted twice, as in diffusers.
   double shift = 1;
   std::optional<double> shift_terminal = {};  // then 1 - t is scaled so that the last time is this
+};
+
+struct NoiseLevels {
+  std::vector<double> sigmas;        // for n steps n + 1, as Sampling takes them
+  std::vector<double> timesteps;     // n, in [0, T-1]; of a flow T t, in [0, T]; empty for edm
+  double initial_std;                // of the x to start from
+  std::vector<double> middles = {};  // sigmas for Pndm::middles, or none
+
+  // The timestep of a level; none if sigma is not exactly one of these, or there are no timesteps.
+  std::optional<double> timestep_of(double sigma) const;
 };
 
 }  // namespace diffusion

@@ -1,17 +1,21 @@
 #pragma once
 
+// From noise to pictures with a model.
+
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <diffusion/image.h>
-#include "device/device.h"
-#include "diffusion/default_recipe.h"
-#include "diffusion/model.h"
-#include "diffusion/sampling_recipe.h"
+#include <diffusion/recipe.h>
 
 namespace diffusion {
+
+class Device;  // device.h
+struct Model;  // models.h
 
 // What to sample. Image k of a seed is the same bytes whatever count, first and batch.
 struct GenerateOptions {
@@ -19,7 +23,7 @@ struct GenerateOptions {
   int count = 64;
   int first = 0;  // index of the first image
   std::uint64_t seed = 0;
-  std::optional<int> label = {};  // none: image k is of class k mod class_count()
+  std::optional<int> label = {};  // none: image k is of class k mod ModelFacts::class_count
   // The recipe's guidance is away from the null class, or from this if it is given: another model for the
   // same kind of images, which must outlive the call.
   const Model* guide = nullptr;
@@ -37,9 +41,9 @@ SamplingRecipe recipe_of(const Model& model, const GenerateOptions& options);
 void start_noise(const GenerateOptions& options, int first_image, std::span<double> noise,
                  std::size_t elements_per_image);
 
-// Called after every step of every batch; `x` is the state times Preconditioner::picture_scale, so in VP form
-// or that of a flow, of the images first_image, first_image + 1, ... of the call. After the last step it is
-// the result before rounding.
+// Called after every step of every batch. `x`, [images, C, H, W], is the state of the images first_image,
+// first_image + 1, ... of the call as papers have it, which stays in the range of a picture: the VP form
+// x / sqrt(1 + sigma^2), or x_t of a flow. After the last step it is the result before rounding.
 struct GenerateStep {
   int step, steps;
   int first_image, images;
