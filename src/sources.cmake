@@ -6,9 +6,11 @@ set(DIFFUSION_PUBLIC_HEADERS
     conditions.h
     device.h
     error.h
+    evaluator.h
     generate.h
     image.h
     levels.h
+    models.h
     picture_files.h
     recipe.h
     sampler.h
@@ -111,6 +113,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/guidance.cpp
     diffusion/image_sampling.cpp
     diffusion/loss.cpp
+    diffusion/network_evaluator.cpp
     diffusion/param_layout.cpp
     diffusion/pictures.cpp
     diffusion/precondition.cpp
@@ -155,6 +158,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusers/solvers.cpp
     diffusers/weights.cpp
     pipeline/find_model.cpp
+    pipeline/models.cpp
     # Pictures as pixels, which sampling returns; no file formats.
     pictures/image.cpp
     pictures/image_tensor.cpp)

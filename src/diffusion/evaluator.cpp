@@ -1,177 +1,55 @@
-#include "diffusion/evaluator.h"
+#include <diffusion/evaluator.h>
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <string_view>
 #include <utility>
 
-#include <diffusion/error.h>
-#include "diffusion/check_conditions.h"
+#include "diffusion/network_evaluator.h"
 
 namespace diffusion {
 
 namespace {
 
-void check_size(std::string_view what, std::size_t size, std::size_t samples, std::size_t sample_size) {
-  if (size != samples * sample_size)
-    throw Error(ErrorKind::usage, fmt::format("{}: {} numbers were given for {} samples of {}", what, size,
-                                              samples, sample_size));
+std::unique_ptr<NetworkEvaluator> make(const Model& model, const Device& device, int most_samples, int height,
+                                       int width, Evaluator::Use use) {
+  const auto [usual_height, usual_width] = model.traits().sample_size;
+  return std::make_unique<NetworkEvaluator>(
+      model, device, most_samples, height > 0 ? height : usual_height, width > 0 ? width : usual_width,
+      use == Evaluator::Use::products ? NetworkEvaluator::Use::products : NetworkEvaluator::Use::values);
 }
 
 }  // namespace
 
-Evaluator::Evaluator(const Model& model, const Device& device, int most_samples, int height, int width,
-                     Use use, int most_plans)
-    : Evaluator(model.network, &model.params, &model.preconditioner, device, use == Use::products,
-                {most_samples, height, width}, most_plans) {}
+Evaluator::Evaluator(std::shared_ptr<const Model> model, std::shared_ptr<const Device> device,
+                     int most_samples, int height, int width, Use use)
+    : model_(std::move(model)),
+      device_(std::move(device)),
+      evaluator_(make(*model_, *device_, most_samples, height, width, use)) {}
 
-Evaluator::Evaluator(const NetworkConfig& network, const ParamStore& params, const Device& device,
-                     int most_samples, int height, int width)
-    : Evaluator(network, &params, nullptr, device, false, {most_samples, height, width}, 1) {}
-
-Evaluator::Evaluator(const NetworkConfig& network, const LearnedParams& params, const Device& device,
-                     int most_samples, int height, int width)
-    : Evaluator(network, &params, nullptr, device, false, {most_samples, height, width}, 1) {}
-
-Evaluator::Evaluator(const NetworkConfig& network, Params params, const Preconditioner* preconditioner,
-                     const Device& device, bool products, std::array<int, 3> most, int most_plans)
-    : config_(network),
-      traits_(traits_of(network)),
-      params_(params),
-      preconditioner_(preconditioner),
-      device_(device),
-      products_(products),
-      most_samples_(std::size_t(most[0])),
-      most_plans_(std::size_t(most_plans)),
-      height_(most[1]),
-      width_(most[2]) {
-  if (most[0] < 1 || most_plans < 1)
-    throw Error(ErrorKind::usage, fmt::format("an evaluator for {} samples with {} plans; accepted are 1 or "
-                                              "more of both",
-                                              most[0], most_plans));
-  const Network& net = prepare(most_samples_).network;
-  input_size_ = std::size_t(net.graph.shape(net.sample).elements()) / most_samples_;
-  output_size_ = std::size_t(net.graph.shape(net.output).elements()) / most_samples_;
-}
-
-Evaluator::Prepared Evaluator::make(std::size_t samples) const {
-  Network net = make_network(config_, int(samples), height_, width_);
-  const bool learns = std::holds_alternative<const LearnedParams*>(params_);
-  if (!learns) net = frozen(net);
-  const Mode mode = learns || products_ ? Mode::training : Mode::inference;
-  Plan plan = std::visit(
-      [&](const auto* params) {
-        return Plan(net.graph, net.output, device_, mode, *params, {.input_grads = products_});
-      },
-      params_);
-  plan.set_observer(observer_);
-  return {samples, std::move(net), std::move(plan)};
-}
-
-Evaluator::Prepared& Evaluator::prepare(std::size_t samples) {
-  if (samples < 1 || samples > most_samples_)
-    throw Error(ErrorKind::usage, fmt::format("{} samples were given to an evaluator; accepted are 1 to {}",
-                                              samples, most_samples_));
-  const auto found = std::ranges::find(plans_, samples, &Prepared::samples);
-  if (found != plans_.end()) {
-    plans_.splice(plans_.begin(), plans_, found);
-  } else {
-    if (plans_.size() == most_plans_) plans_.pop_back();  // first, as memory may not hold both
-    plans_.push_front(make(samples));
-  }
-  return plans_.front();
-}
-
-const Evaluator::Prepared& Evaluator::latest() const {
-  if (plans_.empty())
-    throw Error(ErrorKind::internal, "evaluator: there is no plan, as memory did not hold the last one");
-  return plans_.front();
-}
-
-std::size_t Evaluator::arena_bytes() const {
-  std::size_t bytes = 0;
-  for (const Prepared& prepared : plans_) bytes += prepared.plan.arena_bytes();
-  return bytes;
-}
-
-void Evaluator::set_observer(std::function<void(const StepTiming&)> observer) {
-  observer_ = std::move(observer);
-  for (Prepared& prepared : plans_) prepared.plan.set_observer(observer_);
-}
-
-void Evaluator::evaluate(std::span<const float> input, std::span<const float> timesteps,
-                         const Conditions& conditions, std::span<float> output, const RunContext& context) {
-  const std::size_t samples = timesteps.size();
-  check_size("the network's input", input.size(), samples, input_size_);
-  check_size("the network's output", output.size(), samples, output_size_);
-  check_conditions(traits_.conditions, conditions, samples);
-  Prepared& prepared = prepare(samples);
-  const Network& net = prepared.network;
-  Plan& plan = prepared.plan;
-
-  told_.clear();
-  for (const float timestep : timesteps) told_.push_back(float(told_timestep(traits_.time, timestep)));
-  plan.write_input(net.sample, input);
-  plan.write_input(net.timestep, told_);
-  for (const Network::Condition& condition : net.conditions)
-    plan.write_input(condition.value, conditions.find(condition.traits.name)->second);
-  plan.forward(context);
-  plan.read_output(output);
-}
-
-void Evaluator::backward(std::span<const float> output_grad, const RunContext& context) {
-  check_size("the gradient of the network's output", output_grad.size(), latest().samples, output_size_);
-  plans_.front().plan.backward(output_grad, context);
-}
-
-void Evaluator::check_denoiser() const {
-  if (!preconditioner_)
-    throw Error(ErrorKind::internal, "evaluator: D needs a model, and this has a network alone");
-  if (traits_.in_channels != traits_.out_channels)
-    throw Error(ErrorKind::usage,
-                fmt::format("a network with {} input and {} output channels is no denoiser we know",
-                            traits_.in_channels, traits_.out_channels));
-}
+Evaluator::Evaluator(Evaluator&& other) noexcept = default;
+Evaluator& Evaluator::operator=(Evaluator&& other) noexcept = default;
+Evaluator::~Evaluator() = default;
 
 void Evaluator::denoise(std::span<const double> states, std::span<const SampleLevel> levels,
                         const Conditions& conditions, std::span<double> denoised) {
-  check_denoiser();
-  check_size("states", states.size(), levels.size(), input_size_);
-  check_size("denoised images", denoised.size(), levels.size(), input_size_);
-  numbers_.resize(states.size());
-  timesteps_.resize(levels.size());
-  for (std::size_t k = 0; k < levels.size(); ++k) {
-    const Scalings s = preconditioner_->scalings(levels[k].sigma);
-    for (std::size_t i = k * input_size_; i < (k + 1) * input_size_; ++i)
-      numbers_[i] = float(s.c_in * states[i]);
-    timesteps_[k] = float(told_timestep(traits_.time, levels[k].timestep.value_or(s.c_noise)));
-  }
-  evaluate(numbers_, timesteps_, conditions, numbers_);
-  for (std::size_t k = 0; k < levels.size(); ++k) {
-    const Scalings s = preconditioner_->scalings(levels[k].sigma);
-    for (std::size_t i = k * input_size_; i < (k + 1) * input_size_; ++i)
-      denoised[i] = s.c_skip * states[i] + s.c_out * double(numbers_[i]);
-  }
+  evaluator_->denoise(states, levels, conditions, denoised);
 }
 
-// dD/dx = c_skip + c_out c_in dF/d(c_in x).
 void Evaluator::denoise(std::span<const double> states, std::span<const SampleLevel> levels,
                         const Conditions& conditions, std::span<const double> probe,
                         std::span<double> denoised, std::span<double> product) {
-  if (!products_) throw Error(ErrorKind::internal, "evaluator: products need Use::products");
-  check_size("the probe", probe.size(), levels.size(), input_size_);
-  check_size("the product", product.size(), levels.size(), input_size_);
-  denoise(states, levels, conditions, denoised);
-  Prepared& prepared = plans_.front();
-  numbers_.assign(probe.begin(), probe.end());
-  prepared.plan.backward(numbers_);
-  prepared.plan.read_input_grad(prepared.network.sample, product);
-  for (std::size_t k = 0; k < levels.size(); ++k) {
-    const Scalings s = preconditioner_->scalings(levels[k].sigma);
-    for (std::size_t i = k * input_size_; i < (k + 1) * input_size_; ++i)
-      product[i] = s.c_skip * probe[i] + s.c_out * s.c_in * product[i];
-  }
+  evaluator_->denoise(states, levels, conditions, probe, denoised, product);
+}
+
+void Evaluator::evaluate(std::span<const float> input, std::span<const float> timesteps,
+                         const Conditions& conditions, std::span<float> output) {
+  evaluator_->evaluate(input, timesteps, conditions, output);
+}
+
+std::size_t Evaluator::input_size() const {
+  return evaluator_->input_size();
+}
+
+std::size_t Evaluator::output_size() const {
+  return evaluator_->output_size();
 }
 
 }  // namespace diffusion

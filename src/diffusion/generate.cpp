@@ -84,7 +84,8 @@ Size size_of(const Model& model, const GenerateOptions& options) {
 }
 
 // Drives one sampling to its end.
-void finish(ImageSampling& sampling, Evaluator& evaluator, Evaluator* guide, std::size_t batch) {
+void finish(ImageSampling& sampling, NetworkEvaluator& evaluator, NetworkEvaluator* guide,
+            std::size_t batch) {
   Rows rows, guide_rows;
   std::vector<double> denoised, guide_denoised;
   while (!sampling.finished()) {
@@ -123,8 +124,8 @@ std::vector<Image> generate(const Model& model, const Device& device, const Gene
         "the scheduler of this model leads from pictures up to noise, so there are pictures to be given "
         "as the noise to start from; with a spacing, or another sampler than ddim, it samples as usual");
   const int batch = std::min(options.batch, options.count);
-  Evaluator evaluator(model, device, batch, size.height, size.width);
-  std::optional<Evaluator> guide;
+  NetworkEvaluator evaluator(model, device, batch, size.height, size.width);
+  std::optional<NetworkEvaluator> guide;
   if (options.guide) guide.emplace(*options.guide, device, batch, size.height, size.width);
 
   std::vector<Image> images;

@@ -8,7 +8,7 @@
 
 #include <diffusion/error.h>
 #include "base/rng.h"
-#include "diffusion/evaluator.h"
+#include "diffusion/network_evaluator.h"
 #include "nn/network.h"
 
 namespace diffusion {
@@ -58,7 +58,7 @@ GoldenPass run_golden_pass(const Model& model, const Device& device, std::array<
                            std::span<const double> times) {
   const NetworkTraits traits = model.traits();
   const Conditions conditions = zero_conditions(traits);
-  Evaluator evaluator(model, device, 1, size[0], size[1]);
+  NetworkEvaluator evaluator(model, device, 1, size[0], size[1]);
   std::vector<float> noise(evaluator.input_size()), output(evaluator.output_size());
   fill_normal({.seed = 0, .stream = Stream::sample_noise, .sample = 0, .step = 0}, noise);
   GoldenPass pass{size, {}};

@@ -104,8 +104,8 @@ void expect_the_bytes_of_each_alone(Precision precision) {
   EXPECT_GE(running.size(), 1000u);
 
   std::vector<std::vector<double>> results(all.size(), std::vector<double>(kImagesOfEach * kSmallImage));
-  Evaluator evaluator(model, *device, int(kMostRows), kSmallSide, kSmallSide, Evaluator::Use::values,
-                      int(kMostRows));
+  NetworkEvaluator evaluator(model, *device, int(kMostRows), kSmallSide, kSmallSide,
+                             NetworkEvaluator::Use::values, int(kMostRows));
   Rows rows, no_guide;
   std::vector<double> denoised;
   for (std::uint32_t turn = 0; !running.empty(); ++turn) {

@@ -34,7 +34,7 @@ void Rows::append(std::size_t samples, std::span<const double> more, const Sampl
   }
 }
 
-void denoise(Evaluator& evaluator, const Rows& rows, std::size_t most, std::vector<double>& denoised) {
+void denoise(NetworkEvaluator& evaluator, const Rows& rows, std::size_t most, std::vector<double>& denoised) {
   denoised.resize(rows.states.size());
   const std::size_t size = evaluator.input_size();
   for (std::size_t first = 0; first < rows.count(); first += most) {

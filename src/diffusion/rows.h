@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <diffusion/conditions.h>
-#include "diffusion/evaluator.h"
+#include "diffusion/network_evaluator.h"
 
 namespace diffusion {
 
@@ -27,6 +27,6 @@ struct Rows {
 
 // D of all rows, [N, C, H, W], computed `most` rows at a time: what an evaluator was made for, and memory
 // holds.
-void denoise(Evaluator& evaluator, const Rows& rows, std::size_t most, std::vector<double>& denoised);
+void denoise(NetworkEvaluator& evaluator, const Rows& rows, std::size_t most, std::vector<double>& denoised);
 
 }  // namespace diffusion

@@ -7,11 +7,11 @@
 
 #include <diffusion/device.h>
 #include <diffusion/error.h>
+#include <diffusion/models.h>
 #include "data/cache_folder.h"
 #include "eval/feature_cache.h"
 #include "eval/inception.h"
 #include "files/folders.h"
-#include "pipeline/find_model.h"
 
 namespace diffusion {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // D as likelihoods need it: every image at a noise level of its own, and products with its Jacobian. An
-// Evaluator (diffusion/evaluator.h) gives both; tests have some that are known exactly.
+// NetworkEvaluator (diffusion/network_evaluator.h) gives both; tests have some that are known exactly.
 
 #include <functional>
 #include <span>

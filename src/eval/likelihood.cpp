@@ -12,8 +12,8 @@
 
 #include <diffusion/error.h>
 #include "base/rng.h"
-#include "diffusion/evaluator.h"
 #include "diffusion/guidance.h"
+#include "diffusion/network_evaluator.h"
 #include "eval/ode_likelihood.h"
 #include "eval/variational_bound.h"
 
@@ -128,7 +128,7 @@ class BoundsOfImages {
         data_(data),
         size_(std::size_t(data.channels) * std::size_t(data.height) * std::size_t(data.width)),
         to_bits_(1 / (double(size_) * std::numbers::ln2)),
-        products_(model, device, batch, data.height, data.width, Evaluator::Use::products) {
+        products_(model, device, batch, data.height, data.width, NetworkEvaluator::Use::products) {
     if (model.preconditioner.schedule()) values_.emplace(model, device, batch, data.height, data.width);
   }
 
@@ -146,8 +146,8 @@ class BoundsOfImages {
   const Dataset& data_;
   std::size_t size_;
   double to_bits_;
-  Evaluator products_;
-  std::optional<Evaluator> values_;
+  NetworkEvaluator products_;
+  std::optional<NetworkEvaluator> values_;
 };
 
 void BoundsOfImages::bound(int first, int count, std::span<const int> labels, Collected& to,

@@ -36,7 +36,7 @@ StepData random_step_data(const Network& net, int batch) {
   return d;
 }
 
-FixedTask::FixedTask(Evaluator& evaluator, int batch)
+FixedTask::FixedTask(NetworkEvaluator& evaluator, int batch)
     : evaluator_(evaluator),
       output_(std::size_t(batch) * evaluator.output_size()),
       grad_(output_.size()),
@@ -58,11 +58,11 @@ double FixedTask::loss(const SampleRange& /*whole*/, const RunContext& context) 
 
 namespace {
 
-Evaluator make_evaluator(const NetworkConfig& config, const ParamStore& params,
-                         const std::optional<LearnedParams>& learned, const Device& device, int batch,
-                         std::array<int, 2> size) {
-  if (learned) return Evaluator(config, *learned, device, batch, size[0], size[1]);
-  return Evaluator(config, params, device, batch, size[0], size[1]);
+NetworkEvaluator make_evaluator(const NetworkConfig& config, const ParamStore& params,
+                                const std::optional<LearnedParams>& learned, const Device& device, int batch,
+                                std::array<int, 2> size) {
+  if (learned) return NetworkEvaluator(config, *learned, device, batch, size[0], size[1]);
+  return NetworkEvaluator(config, params, device, batch, size[0], size[1]);
 }
 
 std::optional<LearnedParams> learned_if(Mode mode, ParamStore& params, const Device& device) {

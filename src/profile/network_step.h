@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "diffusion/evaluator.h"
+#include "diffusion/network_evaluator.h"
 #include "nn/network.h"
 #include "plan/plan.h"
 #include "train/learner.h"
@@ -27,7 +27,7 @@ StepData random_step_data(const Network& net, int batch);
 class FixedTask final : public Task {
  public:
   // The evaluator must outlive this.
-  FixedTask(Evaluator& evaluator, int batch);
+  FixedTask(NetworkEvaluator& evaluator, int batch);
 
   void set_data(StepData data);
 
@@ -37,7 +37,7 @@ class FixedTask final : public Task {
   void backward(const RunContext& context) override { evaluator_.backward(grad_, context); }
 
  private:
-  Evaluator& evaluator_;
+  NetworkEvaluator& evaluator_;
   StepData data_;
   std::vector<float> output_, grad_;
   std::vector<double> weights_;
@@ -68,7 +68,7 @@ class NetworkStep {
  private:
   ParamStore params_;
   std::optional<LearnedParams> learned_;  // none in Mode::inference
-  Evaluator evaluator_;
+  NetworkEvaluator evaluator_;
   FixedTask task_;
   std::optional<Learner> learner_;  // none in Mode::inference
   std::int64_t steps_ = 0;

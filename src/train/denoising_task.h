@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "diffusion/evaluator.h"
 #include "diffusion/model.h"
+#include "diffusion/network_evaluator.h"
 #include "train/consistency_batch.h"
 #include "train/task.h"
 #include "train/training_batch.h"
@@ -42,7 +42,7 @@ class BatchPass {
   void backward(const RunContext& context) { evaluator_.backward(grad_, context); }
 
  private:
-  Evaluator evaluator_;
+  NetworkEvaluator evaluator_;
   BatchMaker batches_;
   TrainingBatch batch_;
   SampleRange made_;

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/rng.h"
-#include "diffusion/evaluator.h"
 #include "diffusion/forward_process.h"
 #include "diffusion/loss.h"
+#include "diffusion/network_evaluator.h"
 
 namespace diffusion {
 
@@ -74,7 +74,7 @@ bool HeldOut::is_due(std::int64_t step, bool run_ends) const {
 }
 
 HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
-  Evaluator evaluator(model, device, kBatch, images_.example_height(), images_.example_width());
+  NetworkEvaluator evaluator(model, device, kBatch, images_.example_height(), images_.example_width());
   const bool has_classes = model.traits().condition(kClassCondition) != nullptr;
   const BatchStream stream(images_, kSeed, {.size = kImages});
   const std::size_t size = stream.example_size();

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <functional>
 #include <list>
-#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
 
 #include <diffusion/conditions.h>
+#include <diffusion/evaluator.h>
 #include "device/device.h"
 #include "diffusion/model.h"
 #include "nn/network.h"
@@ -17,20 +17,13 @@
 
 namespace diffusion {
 
-// The noise level of one sample.
-struct SampleLevel {
-  double sigma;
-  // What the network is told instead of the c_noise of sigma (some samplers of diffusers round timesteps).
-  std::optional<double> timestep = {};
-};
-
 // Evaluates a network on a device: the one place that writes its inputs, runs a plan and reads what it says,
 // where maths in double meets the network's precision. Every sample of a call has a noise level and
 // conditions of its own, and its result does not depend on the others of the call.
 //
 // An evaluator serves one thread at a time. Several, each on a thread of its own, may evaluate one model at
 // the same time.
-class Evaluator {
+class NetworkEvaluator {
  public:
   // What there is besides values of D and F: nothing, or products with the Jacobian of D.
   enum class Use { values, products };
@@ -41,15 +34,15 @@ class Evaluator {
   // Each number of samples needs a plan of its own, with memory for activations and for repacked weights; the
   // `most_plans` used last are kept. That for `most_samples` is made at once, so that a size for which there
   // is no memory fails here. Error(usage) if the network allows no such images.
-  Evaluator(const Model& model, const Device& device, int most_samples, int height, int width,
-            Use use = Use::values, int most_plans = 1);
+  NetworkEvaluator(const Model& model, const Device& device, int most_samples, int height, int width,
+                   Use use = Use::values, int most_plans = 1);
 
   // The raw network alone, without D: with constant parameters, or to train those that `device` learns.
   // `params` and `device` must outlive this.
-  Evaluator(const NetworkConfig& network, const ParamStore& params, const Device& device, int most_samples,
-            int height, int width);
-  Evaluator(const NetworkConfig& network, const LearnedParams& params, const Device& device, int most_samples,
-            int height, int width);
+  NetworkEvaluator(const NetworkConfig& network, const ParamStore& params, const Device& device,
+                   int most_samples, int height, int width);
+  NetworkEvaluator(const NetworkConfig& network, const LearnedParams& params, const Device& device,
+                   int most_samples, int height, int width);
 
   // D(x; sigma), the estimate of the clean images. states and denoised: [N, C, H, W], N = levels.size();
   // denoised may be states. Error(usage) if sizes or conditions do not fit (check_conditions), or if the
@@ -95,8 +88,8 @@ class Evaluator {
     Plan plan;
   };
 
-  Evaluator(const NetworkConfig& network, Params params, const Preconditioner* preconditioner,
-            const Device& device, bool products, std::array<int, 3> most, int most_plans);
+  NetworkEvaluator(const NetworkConfig& network, Params params, const Preconditioner* preconditioner,
+                   const Device& device, bool products, std::array<int, 3> most, int most_plans);
 
   Prepared make(std::size_t samples) const;
   Prepared& prepare(std::size_t samples);

@@ -1,4 +1,4 @@
-#include "diffusion/evaluator.h"
+#include "diffusion/network_evaluator.h"
 
 #include <gtest/gtest.h>
 
@@ -66,7 +66,8 @@ std::vector<double> states(std::size_t size = kSize) {
 }
 
 // D of the samples first, first + 1, ..., `count` of them.
-std::vector<double> denoised(Evaluator& evaluator, const Model& model, std::size_t first, std::size_t count) {
+std::vector<double> denoised(NetworkEvaluator& evaluator, const Model& model, std::size_t first,
+                             std::size_t count) {
   const std::vector<double> x = states();
   std::vector<double> d(count * kSize);
   evaluator.denoise(std::span(x).subspan(first * kSize, d.size()), std::span(kLevels).subspan(first, count),
@@ -82,13 +83,13 @@ void expect_contains(const std::string& message, std::initializer_list<const cha
   for (const char* part : parts) EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
-TEST(Evaluator, ASampleDoesNotDependOnTheOthersOfItsCall) {
+TEST(NetworkEvaluator, ASampleDoesNotDependOnTheOthersOfItsCall) {
   const Model model = model_of(small_unet());
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     if (precision == Precision::bf16 && !multiplies_bf16()) continue;
     SCOPED_TRACE(to_string(precision));
     const auto device = make_cpu_device(precision);
-    Evaluator one(model, *device, 1, kSide, kSide), several(model, *device, 5, kSide, kSide);
+    NetworkEvaluator one(model, *device, 1, kSide, kSide), several(model, *device, 5, kSide, kSide);
     std::vector<double> alone;
     for (std::size_t k = 0; k < 5; ++k)
       for (const double value : denoised(one, model, k, 1)) alone.push_back(value);
@@ -102,10 +103,10 @@ TEST(Evaluator, ASampleDoesNotDependOnTheOthersOfItsCall) {
   }
 }
 
-TEST(Evaluator, DIsMadeOfF) {
+TEST(NetworkEvaluator, DIsMadeOfF) {
   const Model model = model_of(small_unet(), cosine(Objective::epsilon));
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator evaluator(model, *device, 5, kSide, kSide);
+  NetworkEvaluator evaluator(model, *device, 5, kSide, kSide);
   const std::vector<double> x = states();
   std::vector<float> input(x.size()), times, output(x.size());
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -124,18 +125,18 @@ TEST(Evaluator, DIsMadeOfF) {
   EXPECT_EQ(in_place, expected);
 }
 
-TEST(Evaluator, PlansComeAndGo) {
+TEST(NetworkEvaluator, PlansComeAndGo) {
   const Model model = model_of(small_unet());
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator one_plan(model, *device, 5, kSide, kSide),
-      two_plans(model, *device, 5, kSide, kSide, Evaluator::Use::values, 2);
+  NetworkEvaluator one_plan(model, *device, 5, kSide, kSide),
+      two_plans(model, *device, 5, kSide, kSide, NetworkEvaluator::Use::values, 2);
   EXPECT_EQ(one_plan.network().graph.shape(one_plan.network().sample).n, 5);
   const std::size_t most = one_plan.arena_bytes();
   int kernels = 0;
   two_plans.set_observer([&](const StepTiming&) { ++kernels; });
   const std::vector<double> all = denoised(one_plan, model, 0, 5);
   for (const std::size_t count : {5u, 3u, 5u, 2u, 3u, 5u, 2u})
-    for (Evaluator* evaluator : {&one_plan, &two_plans}) {
+    for (NetworkEvaluator* evaluator : {&one_plan, &two_plans}) {
       kernels = 0;
       const std::vector<double> d = denoised(*evaluator, model, 0, count);
       EXPECT_TRUE(std::ranges::equal(d, std::span(all).first(count * kSize)));
@@ -148,14 +149,14 @@ TEST(Evaluator, PlansComeAndGo) {
 }
 
 // Two on one model, with the halves of the work.
-TEST(Evaluator, SeveralThreadsShareAModel) {
+TEST(NetworkEvaluator, SeveralThreadsShareAModel) {
   const Model model = model_of(small_unet());
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator one(model, *device, 1, kSide, kSide);
+  NetworkEvaluator one(model, *device, 1, kSide, kSide);
   std::vector<std::vector<double>> expected, found(5);
   for (std::size_t k = 0; k < 5; ++k) expected.push_back(denoised(one, model, k, 1));
   const auto work = [&](std::size_t first) {
-    Evaluator own(model, *device, 1, kSide, kSide);
+    NetworkEvaluator own(model, *device, 1, kSide, kSide);
     for (int again = 0; again < 3; ++again)
       for (std::size_t k = first; k < 5; k += 2) found[k] = denoised(own, model, k, 1);
   };
@@ -165,17 +166,17 @@ TEST(Evaluator, SeveralThreadsShareAModel) {
   EXPECT_EQ(found, expected);
 }
 
-TEST(Evaluator, SeesChangedWeights) {
+TEST(NetworkEvaluator, SeesChangedWeights) {
   Model model = model_of(small_unet());
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator evaluator(model, *device, 2, kSide, kSide);
+  NetworkEvaluator evaluator(model, *device, 2, kSide, kSide);
   const std::vector<double> before = denoised(evaluator, model, 0, 2);
   model.params.initialize(4);
   EXPECT_NE(denoised(evaluator, model, 0, 2), before);
 }
 
 // probe^T dD/dx along a direction, and from D at four places on it, with an error that falls as h^4.
-TEST(Evaluator, ProductsAreThoseOfDifferences) {
+TEST(NetworkEvaluator, ProductsAreThoseOfDifferences) {
   constexpr std::size_t size = 64;
   UNetConfig network = small_unet();
   network.in_channels = network.out_channels = 1;
@@ -190,7 +191,8 @@ TEST(Evaluator, ProductsAreThoseOfDifferences) {
     SCOPED_TRACE(to_string(preconditioner.objective()));
     const Model model = model_of(network, preconditioner);
     const Conditions labels = class_labels(model, kLabels);
-    Evaluator values(model, *device, 5, 8, 8), products(model, *device, 5, 8, 8, Evaluator::Use::products);
+    NetworkEvaluator values(model, *device, 5, 8, 8),
+        products(model, *device, 5, 8, 8, NetworkEvaluator::Use::products);
     std::vector<double> d(x.size()), d2(x.size()), product(x.size());
     values.denoise(x, kLevels, labels, d);
     products.denoise(x, kLevels, labels, probe, d2, product);
@@ -212,7 +214,7 @@ TEST(Evaluator, ProductsAreThoseOfDifferences) {
   }
 }
 
-TEST(Evaluator, TrainsAsAPlanDoes) {
+TEST(NetworkEvaluator, TrainsAsAPlanDoes) {
   UNetConfig network = small_unet();
   network.dropout = 0.5;
   const auto device = make_cpu_device(Precision::f32);
@@ -240,20 +242,20 @@ TEST(Evaluator, TrainsAsAPlanDoes) {
   EXPECT_TRUE(std::ranges::any_of(expected, [](float g) { return g != 0; }));
 
   learned.zero_grads();
-  Evaluator evaluator(network, learned, *device, 2, kSide, kSide);
+  NetworkEvaluator evaluator(network, learned, *device, 2, kSide, kSide);
   evaluator.evaluate(input, times, {{"class", labels}}, f, context);
   evaluator.backward(dy, context);
   EXPECT_EQ(f, expected_f);
   EXPECT_EQ(gradients(), expected);
 }
 
-TEST(Evaluator, ALearnedEmbeddingIsToldTheNearestRow) {
+TEST(NetworkEvaluator, ALearnedEmbeddingIsToldTheNearestRow) {
   UNetConfig network = small_unet();
   network.time_embedding_type = TimeEmbedding::learned;
   network.num_train_timesteps = 100;
   const Model model = model_of(network);
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator evaluator(model, *device, 1, kSide, kSide);
+  NetworkEvaluator evaluator(model, *device, 1, kSide, kSide);
   const std::vector<double> x = numbers(kSize, 1);
   const auto d_at = [&](double timestep) {
     std::vector<double> d(kSize);
@@ -282,10 +284,10 @@ TEST(Evaluator, ALearnedEmbeddingIsToldTheNearestRow) {
   EXPECT_EQ(told_timestep({}, -3), -3);
 }
 
-TEST(Evaluator, ConditionsMustBeThoseOfTheNetwork) {
+TEST(NetworkEvaluator, ConditionsMustBeThoseOfTheNetwork) {
   const Model model = model_of(small_unet());
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator evaluator(model, *device, 2, kSide, kSide);
+  NetworkEvaluator evaluator(model, *device, 2, kSide, kSide);
   const std::vector<double> x(2 * kSize);
   const auto error_with = [&](const Conditions& conditions) {
     return usage_error([&] {
@@ -309,14 +311,14 @@ TEST(Evaluator, ConditionsMustBeThoseOfTheNetwork) {
   EXPECT_EQ(class_labels(model, kLabels), (Conditions{{"class", {2, 0, 3, 1, 2}}}));
 }
 
-TEST(Evaluator, ConditionsThatAreNoTable) {
+TEST(NetworkEvaluator, ConditionsThatAreNoTable) {
   UNetConfig config = small_unet();
   config.class_embed_type = ClassEmbedding::none;
   const Model plain = model_of(config);
   config.class_embed_type = ClassEmbedding::identity;
   const Model vector = model_of(config);
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator of_plain(plain, *device, 1, kSide, kSide), of_vector(vector, *device, 1, kSide, kSide);
+  NetworkEvaluator of_plain(plain, *device, 1, kSide, kSide), of_vector(vector, *device, 1, kSide, kSide);
   const std::vector<double> x = numbers(kSize, 1);
   const std::vector<SampleLevel> level{{1}};
   std::vector<double> d(kSize), d2(kSize);
@@ -339,14 +341,14 @@ TEST(Evaluator, ConditionsThatAreNoTable) {
   expect_contains(usage_error([&] { class_labels(vector, std::array{0}); }), {"class tables"});
 }
 
-TEST(Evaluator, RefusesWhatDoesNotFit) {
+TEST(NetworkEvaluator, RefusesWhatDoesNotFit) {
   UNetConfig network = small_unet();
   network.class_embed_type = ClassEmbedding::none;
   Model model = model_of(network);
   network.out_channels = 4;  // a network that also says a variance
   const Model two = model_of(network);
   const auto device = make_cpu_device(Precision::f32);
-  Evaluator evaluator(model, *device, 2, kSide, kSide), of_two(two, *device, 1, kSide, kSide);
+  NetworkEvaluator evaluator(model, *device, 2, kSide, kSide), of_two(two, *device, 1, kSide, kSide);
   const std::vector<double> x(3 * kSize);
   std::vector<double> d(3 * kSize);
   const std::vector<SampleLevel> three{{1}, {1}, {1}};
@@ -360,7 +362,7 @@ TEST(Evaluator, RefusesWhatDoesNotFit) {
   };
   expect_contains(some(2 * kSize - 1, 2 * kSize), {"states", "1023 numbers", "2 samples of 512"});
   expect_contains(some(2 * kSize, kSize), {"denoised images", "512 numbers"});
-  expect_contains(usage_error([&] { Evaluator(model, *device, 0, kSide, kSide); }), {"0 samples"});
+  expect_contains(usage_error([&] { NetworkEvaluator(model, *device, 0, kSide, kSide); }), {"0 samples"});
   const auto one = std::span(x).first(kSize);
   const auto one_d = std::span(d).first(kSize);
   expect_contains(usage_error([&] { of_two.denoise(one, std::span(three).first(1), {}, one_d); }),
@@ -368,7 +370,7 @@ TEST(Evaluator, RefusesWhatDoesNotFit) {
   std::vector<float> f(2 * kSize);
   of_two.evaluate(std::vector<float>(kSize), std::vector<float>{1}, {}, f);
 
-  Evaluator raw(model.network, model.params, *device, 1, kSide, kSide);
+  NetworkEvaluator raw(model.network, model.params, *device, 1, kSide, kSide);
   EXPECT_THROW(raw.denoise(one, std::span(three).first(1), {}, one_d), Error);
   EXPECT_THROW(evaluator.denoise(one, std::span(three).first(1), {}, one, one_d, one_d), Error);
   raw.evaluate(std::vector<float>(kSize), std::vector<float>{1}, {}, std::span(f).first(kSize));
