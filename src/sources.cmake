@@ -4,6 +4,7 @@
 # The headers that are installed, of all targets; docs/design.md has the table of them.
 set(DIFFUSION_PUBLIC_HEADERS
     conditions.h
+    dataset.h
     device.h
     error.h
     evaluator.h
@@ -231,6 +232,7 @@ set(DIFFUSION_DATA_SOURCES
     data/idx_files.cpp
     data/image_folder.cpp
     data/image_form.cpp
+    data/load_images.cpp
     data/load_path.cpp
     data/pixel_cache.cpp
     data/pixel_store.cpp

@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 
 namespace diffusion {
 

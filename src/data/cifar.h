@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "data/idx_files.h"
 
 namespace diffusion {

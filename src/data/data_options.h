@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "data/download.h"
 #include "data/idx_files.h"
 #include "data/pixel_cache.h"

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <diffusion/dataset.h>
 #include <diffusion/image.h>
-#include "data/dataset.h"
 
 namespace diffusion {
 

@@ -1,10 +1,11 @@
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 
 #include <fmt/format.h>
 
 #include <utility>
 
 #include <diffusion/error.h>
+#include "pictures/image_checks.h"
 
 namespace diffusion {
 
@@ -69,6 +70,24 @@ Dataset take_shard(Dataset whole, int n, int k) {
     shard.labels = std::move(labels);
   }
   return shard;
+}
+
+Dataset dataset_of(std::span<const Image> images, std::string name) {
+  if (images.empty()) throw Error(ErrorKind::usage, fmt::format("{} holds no images", name));
+  const Image& first = images.front();
+  Dataset data{std::move(name), first.height, first.width, first.channels, {}, {}, {}};
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(images.size() * first.pixels.size());
+  for (const Image& image : images) {
+    check_image(image);
+    if (image.height != first.height || image.width != first.width || image.channels != first.channels)
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("the images of {} have different sizes or channels; they must agree", data.name));
+    pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+  }
+  data.pixels = std::move(pixels);
+  return data;
 }
 
 }  // namespace diffusion

@@ -1,4 +1,4 @@
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 
 #include <gtest/gtest.h>
 

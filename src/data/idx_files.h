@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace diffusion {
+#include <diffusion/dataset.h>
 
-enum class Split { train, test };
+namespace diffusion {
 
 // The two files of one split of a data set in the IDX format.
 struct IdxFiles {

@@ -2,10 +2,9 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 
+#include <diffusion/dataset.h>
 #include <diffusion/image.h>
-#include "data/dataset.h"
 
 namespace diffusion {
 
@@ -20,19 +19,6 @@ struct ImageForm {
 // squares that is "resize the shorter side, crop the center". Error(usage) if the scaled image would have
 // more than kMaxPixels.
 Image fit_image(const Image& image, const ImageForm& form);
-
-// What a person asks for; what is left open, the images decide.
-struct FormOptions {
-  std::optional<std::array<int, 2>> size =
-      {};                            // height, width; open: the size of the images, if they have one size
-  std::optional<int> channels = {};  // 1, 3 or 4; open: 1 if all images are gray, else 3
-  std::array<std::uint8_t, 3> background{255, 255, 255};
-  // Images an eighth larger than the size, of which training shows a window at a random place
-  // (Dataset::margin).
-  bool random_crop = false;
-
-  bool operator==(const FormOptions&) const = default;
-};
 
 // Error(usage) if the numbers cannot be: sides 1 to kMaxFormSide, channels 1, 3 or 4.
 inline constexpr int kMaxFormSide = 8192;

@@ -1,10 +1,11 @@
-#include "data/pixel_store.h"
+#include <diffusion/dataset.h>
 
 #include <fmt/format.h>
 
 #include <utility>
 
 #include <diffusion/error.h>
+#include "files/mapped_file.h"
 
 namespace diffusion {
 

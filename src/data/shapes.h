@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 
 namespace diffusion {
 

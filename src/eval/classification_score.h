@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "device/device.h"
 #include "eval/bootstrap.h"
 #include "eval/classifier_training.h"

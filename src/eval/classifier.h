@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "device/device.h"
 #include "eval/features.h"
 #include "graph/graph.h"

@@ -4,8 +4,8 @@
 #include <functional>
 #include <vector>
 
+#include <diffusion/dataset.h>
 #include "data/batches.h"
-#include "data/dataset.h"
 #include "eval/classifier.h"
 #include "plan/plan.h"
 #include "train/task.h"

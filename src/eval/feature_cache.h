@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "eval/classifier.h"
 
 namespace diffusion {

@@ -12,7 +12,6 @@
 #include <diffusion/error.h>
 #include "base/rng.h"
 #include "formats/npy.h"
-#include "pictures/image_checks.h"
 
 namespace diffusion {
 
@@ -46,24 +45,6 @@ std::optional<std::size_t> class_called(const std::string& name,
 }
 
 }  // namespace
-
-Dataset dataset_of(std::span<const Image> images, std::string name) {
-  if (images.empty()) throw Error(ErrorKind::usage, fmt::format("{} holds no images", name));
-  const Image& first = images.front();
-  Dataset data{std::move(name), first.height, first.width, first.channels, {}, {}, {}};
-  std::vector<std::uint8_t> pixels;
-  pixels.reserve(images.size() * first.pixels.size());
-  for (const Image& image : images) {
-    check_image(image);
-    if (image.height != first.height || image.width != first.width || image.channels != first.channels)
-      throw Error(
-          ErrorKind::usage,
-          fmt::format("the images of {} have different sizes or channels; they must agree", data.name));
-    pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
-  }
-  data.pixels = std::move(pixels);
-  return data;
-}
 
 Dataset read_image_array(const std::filesystem::path& path) {
   NpyArray<std::uint8_t> array = read_npy_uint8(path);

@@ -9,13 +9,10 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/dataset.h>
 #include <diffusion/image.h>
-#include "data/dataset.h"
 
 namespace diffusion {
-
-// Without labels. Error(usage) for none, and for images of different sizes or channels.
-Dataset dataset_of(std::span<const Image> images, std::string name);
 
 // A .npy file of uint8 [N, H, W, C], or [N, H, W] for gray. Error(bad_input) naming the file for anything
 // else.

@@ -4,7 +4,7 @@
 #include <functional>
 #include <span>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "device/device.h"
 #include "eval/features.h"
 #include "eval/inception_files.h"

@@ -8,7 +8,7 @@
 #include <functional>
 #include <optional>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "device/device.h"
 #include "diffusion/model.h"
 

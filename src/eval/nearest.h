@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "eval/features.h"
 
 namespace diffusion {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/dataset.h>
 #include "data/batches.h"
-#include "data/dataset.h"
 #include "device/device.h"
 #include "diffusion/model.h"
 #include "train/config.h"

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "train/config.h"
 
 namespace diffusion {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
+#include <diffusion/dataset.h>
 #include "data/batches.h"
-#include "data/dataset.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
 #include "train/checkpoint.h"

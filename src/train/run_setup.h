@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "diffusion/model.h"
 #include "train/checkpoint.h"
 #include "train/config.h"

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "data/dataset.h"
+#include <diffusion/dataset.h>
 #include "diffusion/model.h"
 #include "train/config.h"
 

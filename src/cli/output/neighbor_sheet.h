@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include <diffusion/dataset.h>
 #include <diffusion/image.h>
-#include "data/dataset.h"
 #include "eval/memorization.h"
 #include "eval/nearest.h"
 

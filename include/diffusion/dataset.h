@@ -1,0 +1,100 @@
+#pragma once
+
+// Images to train on, or to compare with.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <diffusion/image.h>
+
+namespace diffusion {
+
+class MappedFile;
+
+// Bytes to read only, of which copies share one memory: a vector, or a part of a mapped file, which the
+// system loads when it is read and drops when memory is short. So a data set may be larger than the memory.
+class PixelStore {
+ public:
+  PixelStore() = default;
+  PixelStore(std::vector<std::uint8_t> bytes);  // implicit: a vector is the usual source
+  // `size` bytes from `offset`; Error(internal) if the file has fewer. For the library itself.
+  PixelStore(MappedFile file, std::size_t offset, std::size_t size);
+
+  std::span<const std::uint8_t> bytes() const { return bytes_; }
+  std::size_t size() const { return bytes_.size(); }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::span<const std::uint8_t> bytes_;
+};
+
+// Images of one size, 8 bits a channel, in memory or in a mapped file; with labels or without.
+struct Dataset {
+  std::string name;
+  int height = 0, width = 0, channels = 0;
+  PixelStore pixels;                     // [stored, H, W, C]
+  std::vector<std::uint16_t> labels;     // empty, or N indices into class_names
+  std::vector<std::string> class_names;  // empty when there are no labels
+
+  // Rows and columns more than an example for training has, which is then a window at a random place
+  // (--random-crop).
+  std::array<int, 2> margin{0, 0};
+  // Image i is number first + i * step of `pixels`: one shard of a set.
+  int first = 0, step = 1;
+  // Of all pixels and labels, where that is known already: the cache of an image folder.
+  std::optional<std::uint64_t> content_hash = {};
+
+  int count() const;
+  // The H * W * C bytes of image i, 0 <= i < count().
+  std::span<const std::uint8_t> image(int i) const;
+
+  int example_height() const { return height - margin[0]; }
+  int example_width() const { return width - margin[1]; }
+
+  // A 64-bit FNV-1a hash of count, height, width, channels, pixels and labels (little-endian), the same on
+  // every machine; where there is a content_hash, of that, first and step. A resumed training run compares it
+  // to see that the data are still the same, in the same order.
+  std::uint64_t fingerprint() const;
+
+ private:
+  std::size_t image_bytes() const { return std::size_t(height) * std::size_t(width) * std::size_t(channels); }
+};
+
+// The images k, k + n, k + 2n, ... of a whole set: shard k of n, 0 <= k < n. The pixels are shared, not
+// copied. Error(usage) for other numbers, and for more shards than images.
+Dataset take_shard(Dataset whole, int n, int k);
+
+// The images as a data set of that name, without labels. Error(usage) for none, and for images of different
+// sizes or channels.
+Dataset dataset_of(std::span<const Image> images, std::string name);
+
+enum class Split { train, test };
+
+// The form that images of any size and kind are brought into; what is left open, the images decide.
+struct FormOptions {
+  std::optional<std::array<int, 2>> size =
+      {};                            // height, width; open: the size of the images, if they have one size
+  std::optional<int> channels = {};  // 1, 3 or 4; open: 1 if all images are gray, else 3
+  std::array<std::uint8_t, 3> background{255, 255, 255};
+  // Images an eighth larger than the size, of which training shows a window at a random place
+  // (Dataset::margin).
+  bool random_crop = false;
+
+  bool operator==(const FormOptions&) const = default;
+};
+
+// Loads one split of a data set: by its name, as "fashion-mnist", which is downloaded into the cache if it is
+// nowhere; or a folder of images, with a sub-folder for each class or none, tar files, or a folder of IDX or
+// CIFAR-10 files, by path. docs/data.md says more. Images of folders and tar files are decoded once, into the
+// cache. Error(usage) for an unknown name and for options that cannot be, Error(bad_input) for missing or
+// wrong files, Error(io) for a failed download or a cache that cannot be written.
+Dataset load_images(const std::string& name_or_path, const FormOptions& form = {},
+                    Split split = Split::train);
+
+}  // namespace diffusion
