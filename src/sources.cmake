@@ -7,6 +7,7 @@ set(DIFFUSION_PUBLIC_HEADERS
     dataset.h
     device.h
     error.h
+    evaluate.h
     evaluator.h
     generate.h
     image.h
@@ -15,7 +16,8 @@ set(DIFFUSION_PUBLIC_HEADERS
     picture_files.h
     recipe.h
     sampler.h
-    sampling.h)
+    sampling.h
+    train.h)
 
 set(DIFFUSION_CORE_SOURCES
     base/buffer.cpp
@@ -266,7 +268,9 @@ set(DIFFUSION_TRAINING_SOURCES
     train/run_log.cpp
     train/run_plot.cpp
     train/run_setup.cpp
+    train/set_field.cpp
     train/starting_model.cpp
+    train/training.cpp
     train/training_batch.cpp)
 
 set(DIFFUSION_EVALUATION_SOURCES
@@ -278,6 +282,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/classifier_files.cpp
     eval/classifier_training.cpp
     eval/cross_entropy.cpp
+    eval/evaluate_images.cpp
     eval/evaluation.cpp
     eval/evaluation_sets.cpp
     eval/feature_cache.cpp

@@ -14,6 +14,7 @@
 #include "data/byte_fields.h"
 #include "data/content_hash.h"
 #include "files/file_descriptor.h"
+#include "files/mapped_file.h"
 
 namespace diffusion {
 

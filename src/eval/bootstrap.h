@@ -8,18 +8,10 @@
 #include <span>
 #include <vector>
 
+#include <diffusion/evaluate.h>
 #include "eval/features.h"
 
 namespace diffusion {
-
-struct Interval {
-  double low = 0, high = 0;
-};
-
-struct Score {
-  double value = 0;
-  Interval interval = {};
-};
 
 // How often each of `count` rows is drawn when `count` rows are drawn with replacement. `set` tells the sets
 // of one resample apart.

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "eval/bootstrap.h"
+#include <diffusion/evaluate.h>
 #include "eval/features.h"
 #include "eval/kid.h"
 #include "eval/prdc.h"
@@ -15,15 +15,6 @@ struct EvaluationOptions {
   KidOptions kid = {};
   PrdcOptions prdc = {};
   std::uint64_t seed = 0;
-};
-
-// How far generated images are from real ones, and in which way. Of two equal distributions the distances are
-// not 0 and the shares not 1, for want of images: compare with an evaluation of real against real of the same
-// counts.
-struct Evaluation {
-  int generated = 0, real = 0;  // images
-  Score frechet, kid;
-  Prdc prdc;
 };
 
 Evaluation evaluate(const FeatureSet& generated, const FeatureSet& real,

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include <diffusion/dataset.h>
+#include <diffusion/train.h>
 #include "data/batches.h"
 #include "device/device.h"
 #include "diffusion/model.h"
 #include "train/config.h"
-#include "train/step_report.h"
 
 namespace diffusion {
 

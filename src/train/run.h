@@ -9,6 +9,7 @@
 #include <string>
 
 #include <diffusion/dataset.h>
+#include <diffusion/train.h>
 #include "data/batches.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
@@ -17,7 +18,6 @@
 #include "train/held_out.h"
 #include "train/learner.h"
 #include "train/run_log.h"
-#include "train/step_report.h"
 
 namespace diffusion {
 

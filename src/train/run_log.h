@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
+#include <diffusion/train.h>
 #include "formats/tensorboard.h"
-#include "train/step_report.h"
 
 namespace diffusion {
 
