@@ -59,7 +59,7 @@ Refusal put(std::optional<T>& place, const TrainValue& value) {
 
 template <class T>
 Refusal put(T&, const TrainValue&) {
-  return "what data and preset say";
+  return std::is_enum_v<T> ? "a name" : "what data and preset say";
 }
 
 std::string text_of(const TrainValue& value) {

@@ -145,5 +145,63 @@ TEST(SamplingTest, AsksAtTheLevelsOfItsSampler) {
   EXPECT_EQ(sigmas, (std::vector<double>{4, 2, 2}));
 }
 
+SamplerCoroutine own_euler(SamplerState& state, double share) {
+  const std::span<double> x = state.x;
+  std::vector<double> d(x.size());
+  for (std::size_t i = 0; i + 1 < state.sigmas.size(); ++i) {
+    const double keep = state.sigmas[i + 1] / state.sigmas[i];
+    co_yield Question{x, state.sigmas[i], d};
+    for (std::size_t k = 0; k < x.size(); ++k) x[k] = share * (d[k] + keep * (x[k] - d[k]));
+    state.report(i, d);
+  }
+}
+
+TEST(SamplingTest, OwnSamplersRunAsTheOthers) {
+  const std::vector<double> sigmas{5, 3, 2, 1, 0}, start{1, -2, 7};
+  const OwnSampler own{.name = "mine", .walk = [](SamplerState& state) { return own_euler(state, 1); }};
+  EXPECT_EQ(name_of(own), "mine");
+  std::vector<double> x = start, expected = start;
+  int steps = 0;
+  run_sampler(own, gaussian_denoiser, sigmas, {}, x, [&](const SamplerStep&) { ++steps; });
+  run_sampler(Euler{}, gaussian_denoiser, sigmas, {}, expected);
+  EXPECT_EQ(x, expected);
+  EXPECT_EQ(steps, 4);
+}
+
+// The coroutine may itself be what has captured something: it lives in the sampling, wherever that goes.
+TEST(SamplingTest, OwnSamplersMayRememberWhatTheyWereMadeWith) {
+  const std::vector<double> sigmas{5, 3, 2, 1, 0}, start{1, -2, 7};
+  std::vector<Sampling> samplings;
+  {
+    const auto token = std::make_shared<double>(1);
+    const OwnSampler own{.name = "mine", .walk = [token](SamplerState& state) -> SamplerCoroutine {
+                           std::vector<double> d(state.x.size());
+                           for (std::size_t i = 0; i + 1 < state.sigmas.size(); ++i) {
+                             co_yield Question{state.x, state.sigmas[i], d};
+                             for (std::size_t k = 0; k < d.size(); ++k) state.x[k] = *token * d[k];
+                           }
+                         }};
+    samplings.emplace_back(own, sigmas, start);
+  }
+  Sampling sampling = std::move(samplings.front());
+  samplings.clear();
+  while (sampling.question()) answer(sampling);
+  EXPECT_NE(sampling.x()[0], start[0]);
+}
+
+TEST(SamplingTest, OwnSamplersNeedAWalk) {
+  EXPECT_THROW(Sampling(OwnSampler{.name = "mine", .walk = {}}, {2, 1}, {0.5}), Error);
+  try {
+    std::vector<double> x{1};
+    run_sampler(
+        OwnSampler{.name = "mine", .walk = [](SamplerState& state) { return own_euler(state, INFINITY); }},
+        gaussian_denoiser, std::vector<double>{2, 1}, {}, x);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::non_finite);
+    EXPECT_NE(std::string_view(error.what()).find("mine"), std::string_view::npos) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace diffusion
