@@ -1,39 +1,36 @@
 // A sampler of one's own on D(x; sigma): the midpoint method, second order, on dx/dsigma = (x - D) / sigma.
 // Makes 9 pictures: own_sampler MODEL FILE.png
+#include <span>
 #include <vector>
 
-#include "device/cpu/cpu_device.h"
-#include "diffusers/pipeline.h"
-#include "diffusion/evaluator.h"
-#include "diffusion/samplers.h"
-#include "pictures/image_tensor.h"
-#include "pictures/png.h"
-#include "pipeline/find_model.h"
+#include <diffusion/device.h>
+#include <diffusion/generate.h>
+#include <diffusion/models.h>
+#include <diffusion/picture_files.h>
+#include <diffusion/sampling.h>
 
 using namespace diffusion;
 
-int main(int argc, char** argv) {
-  const Model model = read_pipeline(find_pipeline(argc > 1 ? argv[1] : "fashion-mnist"));
-  const auto device = make_cpu_device();
-  const auto [height, width] = model.traits().sample_size;
-  const std::size_t count = 9, size = std::size_t(model.traits().in_channels * height * width);
-  Evaluator evaluator(model, *device, int(count), height, width);
-  const Conditions sneakers = class_labels(model, std::vector<int>(count, 7));
-
-  const std::vector<double> sigmas =
-      noise_levels(model.preconditioner, 12, {.spacing = Spacing::karras}).sigmas;
-  std::vector<double> x(count * size), middle(x.size()), d(x.size());
-  image_noise(/*seed=*/1, /*first_image=*/0, size)(0, x);
-  for (double& value : x) value *= sigmas.front();
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const double sigma = sigmas[i], step = sigmas[i + 1] - sigma, half = sigma + step / 2;
-    evaluator.denoise(x, std::vector<SampleLevel>(count, {sigma}), sneakers, d);
+SamplerCoroutine midpoint(SamplerState& state) {
+  const std::span<double> x = state.x;
+  std::vector<double> middle(x.size()), d(x.size());
+  for (int i = 0; i < state.steps(); ++i) {
+    const double sigma = state.sigmas[i], step = state.sigmas[i + 1] - sigma, half = sigma + step / 2;
+    co_yield Question{x, sigma, d};  // whoever drives it writes D(x; sigma) to d
     for (std::size_t k = 0; k < x.size(); ++k) middle[k] = x[k] + step / 2 * (x[k] - d[k]) / sigma;
-    evaluator.denoise(middle, std::vector<SampleLevel>(count, {half}), sneakers, d);
+    co_yield Question{middle, half, d};
     for (std::size_t k = 0; k < x.size(); ++k) x[k] += step * (middle[k] - d[k]) / half;
+    state.report(i, d);
   }
-  std::vector<Image> pictures;
-  for (std::size_t k = 0; k < x.size(); k += size)
-    pictures.push_back(to_image(std::span(x).subspan(k, size), model.traits().in_channels, height, width));
+}
+
+int main(int argc, char** argv) {
+  const auto model = read_model(argc > 1 ? argv[1] : "fashion-mnist");
+  SamplingRecipe recipe = default_recipe(*model);
+  recipe.sampler = OwnSampler{.name = "midpoint", .walk = midpoint};
+  recipe.levels = {.spacing = Spacing::karras};
+  recipe.steps = 12;
+  const std::vector<Image> pictures =
+      generate(*model, *make_cpu_device(), {.recipe = recipe, .count = 9, .seed = 1, .label = 7});
   write_png(argc > 2 ? argv[2] : "midpoint.png", make_grid(pictures, 3, 2, 255));
 }
