@@ -1,15 +1,14 @@
-#!/ usr / bin / env bash
-#Tests scripts / check_includes on made - up trees : what must not be is found, with file, line and rule; \
-    a clean tree passes.
-#Usage : check_includes_test.sh SOURCE_DIR
-set - euo pipefail check = $1 / scripts / check_includes tree = $(mktemp - d) trap 'rm -rf "$tree"' EXIT
+#!/usr/bin/env bash
+# Tests scripts/check_includes on made-up trees: what must not be is found, with file, line and rule; a clean tree passes.
+# Usage: check_includes_test.sh SOURCE_DIR
+set -euo pipefail
+check=$1/scripts/check_includes
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
 
-                           write() {
-  mkdir - p "$tree/$(dirname " $1 ")";
-  printf '%s\n' "${@:2}" > "$tree/$1";
-}
+write() { mkdir -p "$tree/$(dirname "$1")"; printf '%s\n' "${@:2}" >"$tree/$1"; }
 make_clean_tree() {
-  rm - rf "${tree:?}"/*
+  rm -rf "${tree:?}"/*
   write docs/design.md '| folder | is | may use |' '| --- | --- | --- |' '| `src/cli` | the program | all below |' \
     '| `src/cli/options` | its options | all below |' '| `src/data` | data | base |' \
     '| `src/diffusion` | maths | nn, base |' '| `src/nn` | nets | base |' \

@@ -22,7 +22,7 @@ namespace diffusion {
 
 namespace {
 
-struct TrainOptions {
+struct TrainCommandOptions {
   RunOptions run;
   std::string from, preset;
   double dropout = 0;
@@ -44,7 +44,7 @@ void refuse_what_the_model_decides(const FieldOptions& options) {
 
 // The preset, with everything that the model to start from decides and that was given on the command line in
 // its place.
-TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optional<Model>& start) {
+TrainConfig resolve(const CLI::App& app, const TrainCommandOptions& o, const std::optional<Model>& start) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
   TrainConfig c = preset_config(
       o.preset.empty() ? preset_for_data(o.run.data, parse_form(app, o.run.source).size) : o.preset);
@@ -65,7 +65,7 @@ TrainConfig resolve(const CLI::App& app, const TrainOptions& o, const std::optio
   return c;
 }
 
-int run(const CLI::App& app, const TrainOptions& o) {
+int run(const CLI::App& app, const TrainCommandOptions& o) {
   std::optional<Model> start;
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
   const TrainConfig config = resolve(app, o, start);
@@ -89,7 +89,7 @@ int run(const CLI::App& app, const TrainOptions& o) {
 }  // namespace
 
 std::function<int()> add_train(CLI::App& app) {
-  const auto o = std::make_shared<TrainOptions>();
+  const auto o = std::make_shared<TrainCommandOptions>();
   std::string preset_names;
   for (const Preset& p : presets()) preset_names += fmt::format("\n  {}: {}", p.name, p.summary);
 
