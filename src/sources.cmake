@@ -46,6 +46,15 @@ set(DIFFUSION_CORE_SOURCES
     formats/safetensors_read.cpp
     formats/safetensors_write.cpp
     formats/tensorboard.cpp
+    words/byte_symbols.cpp
+    words/characters.cpp
+    words/merge_rules.cpp
+    words/special_tokens_file.cpp
+    words/split_text.cpp
+    words/tokenizer.cpp
+    words/tokenizer_files.cpp
+    words/train_tokenizer.cpp
+    words/vocabulary_file.cpp
     graph/flops.cpp
     graph/graph.cpp
     graph/ops.cpp

@@ -53,13 +53,13 @@ awk -F '[ ,]+' '/^step/ { loss[$2] = $4 } END { exit !(loss[300] < loss[100]) }'
 "$work/examples/sample" "$work/discs" "$work/discs.png"
 is_png "$work/discs.png"
 
-# The core: sampling with fmt, oneDNN, OpenMP and the language's own libraries.
+# The core: sampling with fmt, utf8proc, oneDNN, OpenMP and the language's own libraries.
 build_against_it tests/core_only
 pictures=$("$work/core_only/core_only" "$models/fashion-mnist")
 [ "$(grep -c '^28 x 28, mean' <<<"$pictures")" = 2 ] || { echo "core_only printed: $pictures"; exit 1; }
 for program in core_only core_whole; do
   others=$(readelf -d "$work/core_only/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-    grep -vE '^(libfmt|libdnnl|libgomp|libstdc\+\+|libgcc_s|libm|libc|ld-linux.*)\.so' || true)
+    grep -vE '^(libfmt|libutf8proc|libdnnl|libgomp|libstdc\+\+|libgcc_s|libm|libc|ld-linux.*)\.so' || true)
   [ -z "$others" ] || { echo "$program needs $others"; exit 1; }
 done
 strip -o "$work/stripped" "$work/core_only/core_only"
