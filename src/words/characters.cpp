@@ -1,5 +1,6 @@
 #include "words/characters.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 #include <utf8proc.h>
 
@@ -9,7 +10,6 @@
 #include <span>
 #include <vector>
 
-#include "base/error.h"
 #include "base/utf8.h"
 
 namespace diffusion {

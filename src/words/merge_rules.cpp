@@ -1,11 +1,10 @@
 #include "words/merge_rules.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <queue>
 #include <tuple>
-
-#include "base/error.h"
 
 namespace diffusion {
 

@@ -1,5 +1,6 @@
 #include "words/special_tokens_file.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "formats/json_fields.h"
 
 namespace diffusion {

@@ -1,11 +1,11 @@
 #include "words/tokenizer.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
 #include "words/byte_symbols.h"
 #include "words/characters.h"
 

@@ -1,11 +1,11 @@
 #include "words/tokenizer_files.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <utility>
 
-#include "base/error.h"
 #include "files/folders.h"
 #include "files/fs.h"
 #include "words/special_tokens_file.h"

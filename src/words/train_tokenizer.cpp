@@ -1,5 +1,6 @@
 #include "words/train_tokenizer.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "base/error.h"
 #include "words/byte_symbols.h"
 
 namespace diffusion {

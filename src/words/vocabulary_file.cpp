@@ -1,12 +1,12 @@
 #include "words/vocabulary_file.h"
 
+#include <diffusion/error.h>
 #include <fmt/format.h>
 
 #include <functional>
 #include <unordered_map>
 #include <utility>
 
-#include "base/error.h"
 #include "base/utf8.h"
 
 namespace diffusion {
