@@ -21,4 +21,13 @@ using Conditions = std::map<std::string, std::vector<float>, std::less<>>;
 // the model does not have, and for networks that are not told the class by a table.
 Conditions class_labels(const Model& model, std::span<const int> labels);
 
+// The condition "tokens": a text for each sample, as the model's tokenizer has it; an empty text is what
+// guidance is away from. Texts that are too long are cut (tokens_beyond()). Models without words take no
+// prompts, and then this is empty. Error(usage) for prompts that the model cannot take, and for text that is
+// not UTF-8, with the place.
+Conditions prompt_tokens(const Model& model, std::span<const std::string> prompts);
+
+// How many tokens of a prompt have no place in the model's input.
+int tokens_beyond(const Model& model, const std::string& prompt);
+
 }  // namespace diffusion

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <diffusion/image.h>
@@ -24,6 +25,9 @@ struct GenerateOptions {
   int first = 0;  // index of the first image
   std::uint64_t seed = 0;
   std::optional<int> label = {};  // none: image k is of class k mod ModelFacts::class_count
+  // For models with words: image k is of prompt k mod their number; none: of no words.
+  std::vector<std::string> prompts = {};
+  std::string negative_prompt = {};  // what guidance is away from; empty: no words
   // The recipe's guidance is away from the null class, or from this if it is given: another model for the
   // same kind of images, which must outlive the call.
   const Model* guide = nullptr;

@@ -9,6 +9,7 @@
 #include "diffusion/default_recipe.h"
 #include "files/folders.h"
 #include "files/fs.h"
+#include "words/tokenizer_files.h"
 
 namespace diffusion {
 
@@ -50,6 +51,38 @@ Json read_scheduler(const fs::path& path, const PipelineIndex& index) {
   if (auto* object = std::get_if<Json::Object>(&json.value()); object && index.scheduler_class)
     object->try_emplace("_class_name", *index.scheduler_class);
   return json;
+}
+
+constexpr std::string_view kTextPrefix = "text_model.", kConditionalUNet = "UNet2DConditionModel";
+
+// A U-Net that attends to words has its text encoder beside it.
+NetworkConfig read_network(const fs::path& directory, const fs::path& unet_config) {
+  const Json json = read_json(unet_config);
+  const Json* name = json.find("_class_name");
+  if (!name || !(*name == Json(kConditionalUNet))) return parse_network_config(json, unet_config.string());
+  const fs::path text_config = directory / "text_encoder/config.json";
+  if (!path_exists(text_config))
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{}: the network is a {}, which is told words, but there is no {}",
+                            unet_config.string(), kConditionalUNet, text_config.string()));
+  WordsConfig words{parse_text_encoder_config(read_json(text_config), text_config.string()),
+                    parse_conditional_unet_config(json, unet_config.string())};
+  try {
+    validate(words);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::bad_input, fmt::format("{}: {}", directory.string(), error.what()));
+  }
+  return words;
+}
+
+void read_words(const fs::path& directory, Model& model) {
+  const fs::path folder = directory / "tokenizer";
+  model.tokenizer = read_tokenizer(folder);
+  const int rows = std::get<WordsConfig>(model.network).text_encoder.vocab_size;
+  if (int(model.tokenizer->size()) > rows)
+    throw Error(ErrorKind::bad_input, fmt::format("{} has {} tokens, but {} has a vocab_size of {}",
+                                                  folder.string(), model.tokenizer->size(),
+                                                  (directory / "text_encoder/config.json").string(), rows));
 }
 
 // What we wrote of class names, null class and sampler.
@@ -95,7 +128,8 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
                     SafetensorsDType dtype) {
   const Json scheduler = scheduler_config_of(model);
   const PipelineIndex index{model.pipeline_class, std::string(model.traits().type),
-                            to_string(member(scheduler, "_class_name", "scheduler"), "scheduler class")};
+                            to_string(member(scheduler, "_class_name", "scheduler"), "scheduler class"),
+                            model.tokenizer.has_value()};
   const bool in_diffusers = model.traits().in_diffusers;
   Json::Array names;
   for (const std::string& name : model.class_names) names.emplace_back(name);
@@ -104,17 +138,33 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   const bool tuned = model.sampling && facts_of(model.sampling->sampler).consistency;
   if (tuned && !model.sampling->level_rule) extras["sampler"] = kConsistency;  // else the scheduler says so
 
-  std::vector<TensorToWrite> tensors;
+  std::vector<TensorToWrite> tensors, text_tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())
-    tensors.push_back({entry.name, entry.dims, weights.subspan(entry.offset, entry.size), dtype});
+    (entry.name.starts_with(kTextPrefix) ? text_tensors : tensors)
+        .push_back({entry.name, entry.dims, weights.subspan(entry.offset, entry.size), dtype});
   make_folder(directory / "unet");
   make_folder(directory / "scheduler");
   write_file(directory / "model_index.json",
              dump_json(to_json(index, in_diffusers ? "diffusers" : kOwnLibrary), 2) + "\n");
   write_file(directory / "diffusion.json", dump_json(extras, 2) + "\n");
-  write_file(directory / "unet/config.json", dump_json(to_json(model.network), 2) + "\n");
+  const auto* words = std::get_if<WordsConfig>(&model.network);
+  const Json unet = words ? to_json(words->unet) : to_json(model.network);
+  write_file(directory / "unet/config.json", dump_json(unet, 2) + "\n");
   write_file(directory / "scheduler/scheduler_config.json", dump_json(scheduler, 2) + "\n");
   write_safetensors(directory / "unet" / kWeightsFile, tensors);
+  if (!words) return;
+  make_folder(directory / "text_encoder");
+  write_file(directory / "text_encoder/config.json", dump_json(to_json(words->text_encoder), 2) + "\n");
+  write_safetensors(directory / "text_encoder" / kTextWeightsFile, text_tensors);
+  write_tokenizer(*model.tokenizer, directory / "tokenizer");
+}
+
+ParamStore read_params(const fs::path& directory, const NetworkConfig& config) {
+  const WeightFiles unet = WeightFiles::open(component_directory(directory, "unet"));
+  if (!std::holds_alternative<WordsConfig>(config)) return read_weights(unet, layout_of(config));
+  const WeightFiles text = WeightFiles::open(directory / "text_encoder", kTextWeightsFile);
+  const WeightPart parts[] = {{text, kTextPrefix}, {unet, ""}};
+  return read_weights(parts, layout_of(config));
 }
 
 Model read_pipeline(const fs::path& directory) {
@@ -130,14 +180,14 @@ Model read_pipeline(const fs::path& directory) {
                 fmt::format("{} holds no model: there is no unet/config.json and no config.json",
                             directory.string()));
   PipelineIndex index = read_pipeline_index(directory / "model_index.json");
-  NetworkConfig config = parse_network_config(read_json(config_path), config_path.string());
+  NetworkConfig config = read_network(directory, config_path);
   if (index.unet_class.value_or(std::string(traits_of(config).type)) != traits_of(config).type)
     throw Error(ErrorKind::bad_input,
                 fmt::format("{}: the network is a {}, but {} says {}", directory.string(),
                             traits_of(config).type, "model_index.json", *index.unet_class));
   Json scheduler_config = read_scheduler(scheduler_path, index);
   SchedulerSettings scheduler = parse_scheduler(scheduler_config, scheduler_path.string());
-  ParamStore params = read_weights(WeightFiles::open(unet_dir), layout_of(config));
+  ParamStore params = read_params(directory, config);
   Model model{std::move(config),
               std::move(scheduler.preconditioner),
               {},
@@ -147,6 +197,7 @@ Model read_pipeline(const fs::path& directory) {
               std::move(scheduler.sampling),
               std::move(scheduler_config),
               std::move(index.pipeline_class)};
+  if (std::holds_alternative<WordsConfig>(model.network)) read_words(directory, model);
   read_extras(directory / "diffusion.json", model);
   return model;
 }

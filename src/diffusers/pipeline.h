@@ -29,6 +29,9 @@ std::filesystem::path component_directory(const std::filesystem::path& directory
 void write_pipeline(const std::filesystem::path& directory, const Model& model,
                     std::span<const float> weights, SafetensorsDType dtype = SafetensorsDType::f32);
 
+// The weights of a pipeline directory whose network is known. Errors as read_pipeline().
+ParamStore read_params(const std::filesystem::path& directory, const NetworkConfig& config);
+
 // Reads a pipeline directory, sub-folders or flat; diffusers/weights.h has the forms of the weights.
 // Error(bad_input) or Error(io) naming the file.
 Model read_pipeline(const std::filesystem::path& directory);

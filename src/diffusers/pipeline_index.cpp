@@ -8,6 +8,20 @@
 
 namespace diffusion {
 
+namespace {
+
+constexpr const char *kTextEncoder = "CLIPTextModel", *kTokenizer = "CLIPTokenizer";
+
+void require_clip(const std::string& component, const std::string& where, const std::string& library,
+                  const std::string& type) {
+  const std::string accepted = component == "tokenizer" ? kTokenizer : kTextEncoder;
+  if (library != "transformers" || (type != accepted && type != accepted + "Fast"))
+    throw Error(ErrorKind::bad_input, fmt::format("{} is a {} of {}; accepted is the {} of transformers",
+                                                  where, type, library, accepted));
+}
+
+}  // namespace
+
 PipelineIndex read_pipeline_index(const std::filesystem::path& file) {
   constexpr std::uint64_t kMaxBytes = 1 << 20;
   PipelineIndex index;
@@ -24,11 +38,16 @@ PipelineIndex read_pipeline_index(const std::filesystem::path& file) {
       throw Error(ErrorKind::bad_input,
                   fmt::format("{} has {} values, expected [library, class]", where, pair->size()));
     const std::string &library = to_string((*pair)[0], where), &type = to_string((*pair)[1], where);
+    if (name == "text_encoder" || name == "tokenizer") {
+      require_clip(name, where, library, type);
+      index.has_words = true;
+      continue;
+    }
     if (name != "unet" && name != "scheduler")
       throw Error(
           ErrorKind::bad_input,
-          fmt::format("{} is a {}; accepted are pipelines of a unet and a scheduler alone, which make "
-                      "pictures out of noise and nothing else",
+          fmt::format("{} is a {}; accepted are pipelines of a unet, a scheduler, and perhaps a text_encoder "
+                      "and a tokenizer: what makes pictures out of noise and words, and nothing else",
                       where, type));
     if (library != "diffusers" && !(name == "unet" && library == kOwnLibrary))
       throw Error(ErrorKind::bad_input,
@@ -39,10 +58,15 @@ PipelineIndex read_pipeline_index(const std::filesystem::path& file) {
 }
 
 Json to_json(const PipelineIndex& index, std::string_view unet_library) {
-  return Json::Object{{"_class_name", index.pipeline_class},
-                      {"_diffusers_version", kDiffusersVersion},
-                      {"scheduler", Json::Array{"diffusers", index.scheduler_class.value()}},
-                      {"unet", Json::Array{unet_library, index.unet_class.value()}}};
+  Json::Object o{{"_class_name", index.pipeline_class},
+                 {"_diffusers_version", kDiffusersVersion},
+                 {"scheduler", Json::Array{"diffusers", index.scheduler_class.value()}},
+                 {"unet", Json::Array{unet_library, index.unet_class.value()}}};
+  if (index.has_words) {
+    o["text_encoder"] = Json::Array{"transformers", kTextEncoder};
+    o["tokenizer"] = Json::Array{"transformers", kTokenizer};
+  }
+  return o;
 }
 
 }  // namespace diffusion

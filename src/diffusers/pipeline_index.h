@@ -15,10 +15,12 @@ struct PipelineIndex {
   std::string pipeline_class = "DDPMPipeline";
   // None if the file does not say.
   std::optional<std::string> unet_class, scheduler_class;
+  bool has_words = false;  // there is a text encoder of transformers, with its tokenizer
 };
 
 // The defaults if there is no such file. Error(bad_input) naming the component if the pipeline has others
-// than a network and a scheduler (a VAE, a text encoder), or one from outside of diffusers.
+// than a network, a scheduler, and a CLIP text encoder with its tokenizer (a VAE, say), or one from another
+// library.
 PipelineIndex read_pipeline_index(const std::filesystem::path& file);
 
 // `library` is where the network's class comes from.

@@ -19,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kStem = "diffusion_pytorch_model.";
 constexpr std::string_view kSafetensors = "safetensors";
 constexpr std::string_view kIndex = "safetensors.index.json";
 constexpr std::uint64_t kMaxIndexBytes = 32 << 20;
@@ -41,9 +40,9 @@ std::vector<std::string> file_names(const fs::path& directory) {
 
 // diffusion_pytorch_model.VARIANT.safetensors and diffusion_pytorch_model.safetensors.index.VARIANT.json, but
 // not shards.
-bool is_variant(std::string_view name) {
-  if (!name.starts_with(kStem)) return false;
-  name.remove_prefix(kStem.size());
+bool is_variant(std::string_view name, std::string_view stem) {
+  if (!name.starts_with(stem)) return false;
+  name.remove_prefix(stem.size());
   for (const auto& [before, after] :
        {std::pair<std::string_view, std::string_view>{"", ".safetensors"}, {"safetensors.index.", ".json"}})
     if (name.size() > before.size() + after.size() && name.starts_with(before) && name.ends_with(after)) {
@@ -54,7 +53,8 @@ bool is_variant(std::string_view name) {
 }
 
 [[noreturn]] void refuse_pickle(const fs::path& file) {
-  const bool of_diffusers = file.filename().string().starts_with(kStem) && file.extension() == ".bin";
+  const bool of_diffusers =
+      file.filename().string().starts_with("diffusion_pytorch_model.") && file.extension() == ".bin";
   const std::string way =
       of_diffusers ? fmt::format("UNet2DModel.from_pretrained(\"{0}\").save_pretrained(\"{0}\") of diffusers",
                                  file.parent_path().string())
@@ -66,14 +66,15 @@ bool is_variant(std::string_view name) {
                   file.string(), way));
 }
 
-// The file to begin with.
-fs::path choose_source(const fs::path& directory) {
+// The file to begin with. `plain_name` ends in "safetensors".
+fs::path choose_source(const fs::path& directory, std::string_view plain_name) {
+  const std::string_view stem = plain_name.substr(0, plain_name.size() - kSafetensors.size());
   for (const std::string_view ending : {kIndex, kSafetensors})
-    if (const fs::path plain = directory / fmt::format("{}{}", kStem, ending); is_there(plain)) return plain;
+    if (const fs::path plain = directory / fmt::format("{}{}", stem, ending); is_there(plain)) return plain;
   std::vector<std::string> variants;
   std::optional<fs::path> pickle;
   for (const std::string& name : file_names(directory)) {
-    if (is_variant(name)) variants.push_back(name);
+    if (is_variant(name, stem)) variants.push_back(name);
     constexpr std::array<std::string_view, 5> kPickles{".bin", ".ckpt", ".pt", ".pth", ".pkl"};
     if (std::ranges::find(kPickles, fs::path(name).extension()) != kPickles.end()) pickle = directory / name;
   }
@@ -82,12 +83,12 @@ fs::path choose_source(const fs::path& directory) {
     refuse(
         fmt::format("{} holds several variants of the weights, {}, and none is plain {}; copy the one to "
                     "use under that name",
-                    directory.string(), fmt::join(variants, " and "), kWeightsFile));
+                    directory.string(), fmt::join(variants, " and "), plain_name));
   if (pickle) refuse_pickle(*pickle);
   throw Error(ErrorKind::io,
               fmt::format("Cannot open {}: there is neither this file nor an index of shards nor "
                           "a variant.",
-                          (directory / kWeightsFile).string()));
+                          (directory / plain_name).string()));
 }
 
 // The tensor -> file table of an index, checked as text.
@@ -125,9 +126,9 @@ std::string first_of(const std::vector<std::string>& names) {
 
 }  // namespace
 
-WeightFiles WeightFiles::open(const fs::path& directory) {
+WeightFiles WeightFiles::open(const fs::path& directory, std::string_view plain) {
   WeightFiles result;
-  result.source_ = choose_source(directory);
+  result.source_ = choose_source(directory, plain);
   std::map<std::string, std::string> shard_of;  // empty: one file
   std::set<std::string> names{result.source_.filename().string()};
   if (result.source_.extension() == ".json") {
@@ -185,30 +186,61 @@ std::uint64_t WeightFiles::data_bytes() const {
   return bytes;
 }
 
+namespace {
+
+const TensorView* find_in(const WeightPart& part, std::string_view name) {
+  const TensorView* view = part.files.find(name);
+  return view ? view : part.files.find(name.substr(part.prefix.size()));
+}
+
+// The tensors of a part's files, but for those that hold no weights.
+std::size_t weights_in(const WeightPart& part) {
+  std::size_t count = part.files.tensor_count();
+  for (const std::string_view name : {"text_model.embeddings.position_ids", "embeddings.position_ids"})
+    if (part.files.find(name)) --count;
+  return count;
+}
+
+}  // namespace
+
 ParamStore read_weights(const WeightFiles& files, ParamLayout layout) {
-  const std::string source = files.source().string();
+  const WeightPart part{files, ""};
+  return read_weights({&part, 1}, std::move(layout));
+}
+
+ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout) {
   std::vector<const TensorView*> views;
-  std::vector<std::string> missing;
-  for (const ParamLayout::Entry& entry : layout.entries()) {
-    const TensorView* view = files.find(entry.name);
-    views.push_back(view);
-    if (!view) {
-      missing.push_back(entry.name);
-      continue;
+  for (const WeightPart& part : parts) {
+    const std::string source = part.files.source().string();
+    std::vector<std::string> missing;
+    std::size_t wanted = 0;
+    for (const ParamLayout::Entry& entry : layout.entries()) {
+      const auto belongs = [&](const WeightPart& p) { return entry.name.starts_with(p.prefix); };
+      if (&*std::ranges::find_if(parts, belongs) != &part) continue;
+      ++wanted;
+      const TensorView* view = find_in(part, entry.name);
+      if (!view) {
+        missing.push_back(entry.name);
+        continue;
+      }
+      if (view->dims != entry.dims)
+        refuse(fmt::format("{}: tensor {} has shape [{}], its config.json asks for [{}]", view->file,
+                           view->name, fmt::join(view->dims, ", "), fmt::join(entry.dims, ", ")));
+      if (!holds_floats(*view))
+        refuse(fmt::format("{}: tensor {} has dtype {}, expected F32, F16, BF16 or F64.", view->file,
+                           view->name, view->dtype));
     }
-    if (view->dims != entry.dims)
-      refuse(fmt::format("{}: tensor {} has shape [{}], its config.json asks for [{}]", view->file,
-                         view->name, fmt::join(view->dims, ", "), fmt::join(entry.dims, ", ")));
-    if (!holds_floats(*view))
-      refuse(fmt::format("{}: tensor {} has dtype {}, expected F32, F16, BF16 or F64.", view->file,
-                         view->name, view->dtype));
+    if (!missing.empty())
+      refuse(fmt::format("{}: tensor {} is missing; the file does not fit its config.json", source,
+                         first_of(missing)));
+    if (weights_in(part) != wanted)
+      refuse(fmt::format("{}: tensor {} is not part of the network that its config.json describes", source,
+                         first_of(part.files.unknown_to(layout))));
   }
-  if (!missing.empty())
-    refuse(fmt::format("{}: tensor {} is missing; the file does not fit its config.json", source,
-                       first_of(missing)));
-  if (files.tensor_count() != views.size())
-    refuse(fmt::format("{}: tensor {} is not part of the network that its config.json describes", source,
-                       first_of(files.unknown_to(layout))));
+  for (const ParamLayout::Entry& entry : layout.entries()) {
+    const auto belongs = [&](const WeightPart& p) { return entry.name.starts_with(p.prefix); };
+    views.push_back(find_in(*std::ranges::find_if(parts, belongs), entry.name));
+  }
 
   ParamStore params(std::move(layout));
   const std::vector<ParamLayout::Entry>& entries = params.layout().entries();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +23,16 @@
 namespace diffusion {
 
 inline constexpr const char* kWeightsFile = "diffusion_pytorch_model.safetensors";
+// Of a text encoder, which is transformers': the same rules for files that are called model.safetensors and
+// so on.
+inline constexpr const char* kTextWeightsFile = "model.safetensors";
 
 class WeightFiles {
  public:
   // Error(bad_input) or Error(io) naming the file: no weights, several variants, Python pickles, a broken
   // rule of safetensors, an index that does not fit its shards or names files outside of the directory.
-  static WeightFiles open(const std::filesystem::path& directory);
+  // `plain` is the name of the one file.
+  static WeightFiles open(const std::filesystem::path& directory, std::string_view plain = kWeightsFile);
 
   // Views live as long as this object. nullptr: there is none.
   const TensorView* find(std::string_view name) const;
@@ -47,8 +52,17 @@ class WeightFiles {
   std::map<std::string, const TensorView*, std::less<>> tensors_;
 };
 
-// Every parameter of the layout. Error(bad_input) naming tensors that are missing, of another shape or dtype,
-// or unknown to the layout; memory is asked for only after that.
-ParamStore read_weights(const WeightFiles& files, ParamLayout layout);
+// A component's weights: those of the parameters whose names begin with `prefix`. In its files a name may
+// lack the prefix, as in what transformers 5 writes.
+struct WeightPart {
+  const WeightFiles& files;
+  std::string_view prefix;
+};
+
+// Every parameter of the layout, from the first part whose prefix its name begins with. Error(bad_input)
+// naming tensors that are missing, of another shape or dtype, or unknown to the layout; memory is asked for
+// only after that.
+ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout);
+ParamStore read_weights(const WeightFiles& files, ParamLayout layout);  // of a single component
 
 }  // namespace diffusion

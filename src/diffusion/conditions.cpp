@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include <diffusion/error.h>
 #include "diffusion/check_conditions.h"
@@ -64,6 +65,35 @@ Conditions class_labels(const Model& model, std::span<const int> labels) {
   Conditions conditions;
   conditions[std::string(kClassCondition)].assign(labels.begin(), labels.end());
   return conditions;
+}
+
+namespace {
+
+int text_length(const Model& model) {
+  const NetworkTraits traits = model.traits();
+  const ConditionTraits* tokens = traits.condition(kTokensCondition);
+  if (!tokens || !model.tokenizer)
+    throw Error(ErrorKind::usage, "this model knows no words, so it takes no prompt", {"prompt"});
+  return tokens->size;
+}
+
+}  // namespace
+
+Conditions prompt_tokens(const Model& model, std::span<const std::string> prompts) {
+  if (!model.tokenizer && prompts.empty()) return {};
+  const int length = text_length(model);
+  std::vector<float> tokens;
+  for (const std::string& prompt : prompts) {
+    const PaddedTokens padded = model.tokenizer->encode_padded(prompt, length);
+    tokens.insert(tokens.end(), padded.ids.begin(), padded.ids.end());
+  }
+  Conditions conditions;
+  conditions.emplace(kTokensCondition, std::move(tokens));
+  return conditions;
+}
+
+int tokens_beyond(const Model& model, const std::string& prompt) {
+  return model.tokenizer->encode_padded(prompt, text_length(model)).cut;
 }
 
 void check_conditions(std::span<const ConditionTraits> taken, const Conditions& given, std::size_t samples) {

@@ -26,6 +26,11 @@ void check_guide(const Model& model, const Guidance& guidance, const Model& guid
                             theirs.in_channels, guide.class_count(), ours.in_channels, model.class_count()));
 }
 
+void require_words(const Model& model) {
+  if (!model.tokenizer)
+    throw Error(ErrorKind::usage, "this model knows no words, so it takes no prompt", {"prompt"});
+}
+
 void check(const Model& model, const SamplingRecipe& recipe, const GenerateOptions& options) {
   const auto require = [](bool holds, std::string_view what, auto value, std::string_view accepted) {
     if (!holds) throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", what, value, accepted));
@@ -42,11 +47,12 @@ void check(const Model& model, const SamplingRecipe& recipe, const GenerateOptio
   if (options.label && (*options.label < 0 || *options.label >= model.class_count()))
     throw Error(ErrorKind::usage, fmt::format("label {} is not a class of this model; accepted are 0 to {}",
                                               *options.label, model.class_count() - 1));
-  if (recipe.guidance.scale != 1 && !model.null_class && !options.guide)
+  if (recipe.guidance.scale != 1 && !model.null_class && !model.tokenizer && !options.guide)
     throw Error(ErrorKind::usage,
                 "guidance needs a model that was trained with label dropout (a null class), which this one "
                 "was not, or another "
                 "model as a guide");
+  if (!options.prompts.empty() || !options.negative_prompt.empty()) require_words(model);
   if (options.guide) check_guide(model, recipe.guidance, *options.guide);
 }
 
@@ -55,12 +61,26 @@ Conditions conditions_of(const Model& model, const GenerateOptions& options, int
   if (model.class_count() > 0)
     for (int k = first; k < first + count; ++k)
       labels.push_back(options.label.value_or(k % model.class_count()));
-  return class_labels(model, labels);
+  Conditions conditions = class_labels(model, labels);
+  if (!model.tokenizer) return conditions;
+  std::vector<std::string> prompts;
+  for (int k = first; k < first + count; ++k)
+    prompts.push_back(options.prompts.empty() ? ""
+                                              : options.prompts[std::size_t(k) % options.prompts.size()]);
+  conditions.merge(prompt_tokens(model, prompts));
+  return conditions;
 }
 
-Conditions no_class(const Model& model, const GenerateOptions& options, int count) {
-  if (options.guide || !model.null_class) return {};
-  return class_labels(model, std::vector<int>(std::size_t(count), *model.null_class));
+// What guidance is away from, if that is not another model.
+Conditions unconditional(const Model& model, const GenerateOptions& options, int count) {
+  if (options.guide) return {};
+  Conditions conditions;
+  if (model.null_class)
+    conditions = class_labels(model, std::vector<int>(std::size_t(count), *model.null_class));
+  if (model.tokenizer)
+    conditions.merge(
+        prompt_tokens(model, std::vector<std::string>(std::size_t(count), options.negative_prompt)));
+  return conditions;
 }
 
 struct Size {
@@ -141,7 +161,7 @@ std::vector<Image> generate(const Model& model, const Device& device, const Gene
     start_noise(options, done, noise, size.elements());
     ImageSampling sampling(prepared, {options.seed, std::uint32_t(first), std::size_t(count)},
                            std::move(noise), conditions_of(model, options, first, count),
-                           no_class(model, options, count), [&](const SamplerStep& step) {
+                           unconditional(model, options, count), [&](const SamplerStep& step) {
                              if (!on_step) return;
                              show(step.x, step.sigma_next);
                              on_step({step.index, step.count, done, count, shown});

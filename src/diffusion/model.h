@@ -13,6 +13,7 @@
 #include "formats/json.h"
 #include "nn/network.h"
 #include "plan/param_store.h"
+#include "words/tokenizer.h"
 
 namespace diffusion {
 
@@ -30,6 +31,8 @@ struct Model {
   // members above say. None for models that we train: then the file is made from the preconditioner.
   std::optional<Json> scheduler_config = {};
   std::string pipeline_class = "DDPMPipeline";
+  // Of a network that is told tokens, and only of such.
+  std::optional<Tokenizer> tokenizer = {};
 
   // Classes that a person may ask for; 0: not class-conditional.
   int class_count() const { return traits().class_rows() - (null_class ? 1 : 0); }

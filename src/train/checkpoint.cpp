@@ -194,7 +194,8 @@ void read_arrays(const fs::path& checkpoint, Model& model, Optimizer& optimizer)
   read(state, "weights/", to_host);
   read(state, "moment1/", to_device(optimizer.moment1()));
   read(state, "moment2/", to_device(optimizer.moment2()));
-  read(checkpoint / "unet/diffusion_pytorch_model.safetensors", "", to_device(optimizer.ema()));
+  const ParamStore ema = read_params(checkpoint, model.network);
+  optimizer.queue().write(optimizer.ema(), ema.values());
   model.params.mark_changed();
 }
 

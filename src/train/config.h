@@ -80,6 +80,8 @@ struct TrainConfig {
   bool drop_last = false;   // an epoch ends with its last full batch
   bool conditional = true;  // on the labels, where the data have them
   double label_dropout = 0.1;
+  double caption_dropout = 0.1;
+  int vocabulary = 1500;     // tokens that are learned from the captions, at most
   bool clip_samples = true;  // limit estimates of the clean image to [-1, 1] when sampling
 
   // Not part of what is computed.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <diffusion/error.h>
+#include "words/train_tokenizer.h"
 
 namespace diffusion {
 
@@ -49,6 +50,11 @@ constexpr Decides kIfDenoising{[](const C& c) { return !c.consistency; }};
 constexpr Decides kIfEdm{[](const C& c) { return c.objective == Objective::edm; }, true};
 // The range of a model that the run starts from is in its fingerprint.
 constexpr Decides kIfNewEdm{[](const C& c) { return c.objective == Objective::edm && !c.start; }, true};
+bool knows_words(const C& c) {
+  return std::holds_alternative<WordsConfig>(c.network);
+}
+constexpr Decides kIfWords{knows_words};
+constexpr Decides kIfNewWords{[](const C& c) { return knows_words(c) && !c.start; }};
 constexpr Decides kIfFlow{[](const C& c) { return c.objective == Objective::flow; }, true};
 
 std::vector<TrainField> make_fields() {
@@ -92,6 +98,11 @@ std::vector<TrainField> make_fields() {
       {"clip", at<&C::clip>(), NumberRange{0, kInfinity, "0 (no limit) or more"}, kAlways, optimization,
        "Largest gradient norm; 0: no limit"},
       {"ema_exponent", at<&C::ema_exponent>(), kZeroOrMore, kAlways},
+
+      {"caption_dropout", at<&C::caption_dropout>(), kShareBelowOne, kIfWords, data,
+       "Share of the captions that are left out, for guidance"},
+      {"vocabulary", at<&C::vocabulary>(), NumberRange{kSmallestVocabulary, 1'000'000, "514 to 1000000"},
+       kIfNewWords, data, "Tokens that are learned from the captions, at most"},
 
       // make_preconditioner() looks at the numbers of schedules, EDM and flows.
       {"objective", at<&C::objective>(),

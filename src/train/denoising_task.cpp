@@ -12,7 +12,8 @@ BatchPass::BatchPass(const TrainConfig& config, const Dataset& dataset, const Mo
                      const LearnedParams& params, const Device& device)
     : evaluator_(config.network, params, device, config.batch / config.accumulate, dataset.example_height(),
                  dataset.example_width()),
-      batches_(dataset, config, model.preconditioner, model.null_class.value_or(-1)),
+      batches_(dataset, config, model.preconditioner, model.null_class.value_or(-1),
+               model.tokenizer ? &*model.tokenizer : nullptr),
       output_(std::size_t(config.batch / config.accumulate) * evaluator_.output_size()),
       grad_(output_.size()) {}
 
@@ -26,6 +27,8 @@ std::span<const float> BatchPass::evaluate(const SampleRange& part, std::span<co
   Conditions conditions;
   if (const auto labels = slice(batch_.labels, part); !labels.empty())
     conditions[std::string(kClassCondition)].assign(labels.begin(), labels.end());
+  if (const auto tokens = slice(batch_.tokens, part); !tokens.empty())
+    conditions[std::string(kTokensCondition)].assign(tokens.begin(), tokens.end());
   evaluator_.evaluate(input, timesteps, conditions, output_, context);
   return output_;
 }

@@ -35,6 +35,16 @@ std::unique_ptr<Task> make_task(const TrainConfig& config, const Dataset& datase
   return std::make_unique<DenoisingTask>(config, dataset, model, params, device);
 }
 
+// The captions of images that are spread over all.
+std::vector<std::string> preview_prompts(const Dataset& dataset, int count) {
+  std::vector<std::string> prompts;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const int image = int(k * dataset.count() / count);
+    prompts.emplace_back(dataset.captions.count(image) > 0 ? dataset.captions.text(image, 0) : "");
+  }
+  return prompts;
+}
+
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -157,6 +167,7 @@ void TrainingRun::save() {
 Model TrainingRun::averaged_model() const {
   Model model{model_.network,    model_.preconditioner, model_.class_names,
               model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
+  model.tokenizer = model_.tokenizer;
   const Optimizer& optimizer = learner_.optimizer();
   optimizer.queue().read(optimizer.ema(), model.params.values());
   return model;
@@ -171,6 +182,7 @@ void TrainingRun::write_preview() {
                     .levels = {.spacing = config_.previews.spacing},
                     .steps = std::min(config_.previews.steps, config_.timesteps),
                     .limit = {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none}};
+  if (model.tokenizer) options.prompts = preview_prompts(dataset_, config_.previews.images);
   const std::vector<Image> images = generate(model, *device_, options);
   make_folder(folder_ / "previews");
   write_png(folder_ / "previews" / fmt::format("step-{:09}.png", state_.step),

@@ -3,15 +3,42 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <diffusion/error.h>
 #include "base/version.h"
 #include "diffusion/default_recipe.h"
 #include "train/config_checks.h"
 #include "train/starting_model.h"
+#include "words/train_tokenizer.h"
 
 namespace diffusion {
+
+namespace {
+
+bool knows_words(const NetworkConfig& network) {
+  return traits_of(network).condition(kTokensCondition) != nullptr;
+}
+
+void require_captions(const Dataset& dataset) {
+  if (dataset.captions.empty())
+    throw Error(ErrorKind::usage,
+                fmt::format("the network is told words, but {} has no captions", dataset.name), {"captions"});
+}
+
+Tokenizer tokenizer_of(const TrainConfig& c, const Dataset& dataset) {
+  std::vector<std::string> captions;
+  for (int i = 0; i < dataset.captions.images(); ++i)
+    for (std::size_t k = 0; k < dataset.captions.count(i); ++k)
+      captions.emplace_back(dataset.captions.text(i, k));
+  const NetworkTraits traits = traits_of(c.network);
+  return train_tokenizer(
+      captions, {.vocabulary = c.vocabulary, .max_length = traits.condition(kTokensCondition)->size});
+}
+
+}  // namespace
 
 TrainConfig completed_config(TrainConfig c, const Dataset& dataset, const std::optional<Model>& start) {
   if (c.precision == Precision::automatic) c.precision = fastest_precision();
@@ -20,7 +47,12 @@ TrainConfig completed_config(TrainConfig c, const Dataset& dataset, const std::o
     validate(c);
     return c;
   }
-  const bool conditional = c.conditional && !dataset.labels.empty();
+  const bool words = knows_words(c.network);
+  if (words) {
+    require_captions(dataset);
+    c.network = with_vocabulary(c.network, int(tokenizer_of(c, dataset).size()));
+  }
+  const bool conditional = c.conditional && !dataset.labels.empty() && !words;
   const int class_rows = conditional ? int(dataset.class_names.size()) + 1 : 0;  // the last: no class
   const std::array size{dataset.example_height(), dataset.example_width()};
   c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows);
@@ -41,6 +73,7 @@ Model model_to_train(const TrainConfig& c, const Dataset& dataset, std::optional
     model.class_names = dataset.class_names;
     model.null_class = rows - 1;
   }
+  if (knows_words(c.network)) model.tokenizer = tokenizer_of(c, dataset);
   model.params.initialize(c.seed);
   return model;
 }

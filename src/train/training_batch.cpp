@@ -1,5 +1,6 @@
 #include "train/training_batch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -9,14 +10,30 @@
 
 namespace diffusion {
 
+namespace {
+
+std::size_t text_length(const NetworkConfig& network) {
+  const NetworkTraits traits = traits_of(network);
+  const ConditionTraits* tokens = traits.condition(kTokensCondition);
+  return tokens ? std::size_t(tokens->size) : 0;
+}
+
+}  // namespace
+
 BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
-                       const Preconditioner& preconditioner, int null_class)
+                       const Preconditioner& preconditioner, int null_class, const Tokenizer* tokenizer)
     : config_(config),
       preconditioner_(preconditioner),
-      stream_(dataset, config.seed, {config.batch, config.flip, config.drop_last}),
+      stream_(dataset, config.seed,
+              {.size = config.batch,
+               .flip = config.flip,
+               .drop_last = config.drop_last,
+               .caption_dropout = config.caption_dropout}),
       image_size_(stream_.example_size()),
       conditional_(traits_of(config.network).class_rows() > 0),
-      null_class_(null_class) {}
+      null_class_(null_class),
+      tokenizer_(tokenizer),
+      text_length_(text_length(config.network)) {}
 
 void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatch& batch) {
   const auto count = std::size_t(range.count);
@@ -25,6 +42,7 @@ void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatc
   batch.target.resize(images_.size());
   batch.timesteps.resize(count);
   batch.labels.resize(conditional_ ? count : 0);
+  batch.tokens.resize(count * text_length_);
   batch.weights.resize(count);
   batch.sigmas.resize(count);
   // The levels of a batch lie evenly in those of all (stratified, Kingma et al. 2021, arXiv 2107.00630,
@@ -47,6 +65,10 @@ void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatc
     network_input_and_target(preconditioner_, sigma, part(images_), noise, part(batch.input), noise);
     batch.timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);
     batch.weights[i] = loss_weight(config_.weighting, preconditioner_, sigma);
+    if (text_length_ > 0) {
+      const PaddedTokens text = tokenizer_->encode_padded(stream_.caption(step, number), int(text_length_));
+      std::ranges::copy(text.ids, batch.tokens.begin() + std::ptrdiff_t(i * text_length_));
+    }
     if (conditional_) {
       const bool drop = uniform(key(Stream::label_drop)) < config_.label_dropout;
       batch.labels[i] = float(drop ? null_class_ : *label);

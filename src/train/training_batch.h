@@ -7,6 +7,7 @@
 #include "diffusion/precondition.h"
 #include "train/config.h"
 #include "train/task.h"
+#include "words/tokenizer.h"
 
 namespace diffusion {
 
@@ -14,15 +15,17 @@ namespace diffusion {
 struct TrainingBatch {
   std::vector<float> input, target;      // [N, C, H, W]
   std::vector<float> timesteps, labels;  // [N]; labels empty if there are no classes
+  std::vector<float> tokens;             // [N, T]; empty if there are no words
   std::vector<double> weights, sigmas;   // [N]
 };
 
 // Makes the batches of a run: a pure function of (seed, step), computed on all cores.
 class BatchMaker {
  public:
-  // `null_class` is the label that stands for a dropped one. All references must outlive this.
+  // `null_class` is the label that stands for a dropped one. `tokenizer`, for networks that are told tokens,
+  // is that of the captions; a dropped one is the empty text. All references must outlive this.
   BatchMaker(const Dataset& dataset, const TrainConfig& config, const Preconditioner& preconditioner,
-             int null_class);
+             int null_class, const Tokenizer* tokenizer = nullptr);
 
   // The samples of `range` of batch number `step`, from 0; reuses the memory of `batch`.
   void make(std::uint32_t step, const SampleRange& range, TrainingBatch& batch);
@@ -36,6 +39,8 @@ class BatchMaker {
   std::size_t image_size_;
   bool conditional_;
   int null_class_;
+  const Tokenizer* tokenizer_;
+  std::size_t text_length_;  // T; 0: no words
   std::vector<float> images_;
 };
 
