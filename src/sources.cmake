@@ -3,6 +3,7 @@
 
 # The headers that are installed, of all targets; docs/design.md has the table of them.
 set(DIFFUSION_PUBLIC_HEADERS
+    captions.h
     conditions.h
     dataset.h
     device.h
@@ -14,6 +15,7 @@ set(DIFFUSION_PUBLIC_HEADERS
     levels.h
     models.h
     picture_files.h
+    pixel_store.h
     recipe.h
     sampler.h
     sampling.h
@@ -36,6 +38,7 @@ set(DIFFUSION_CORE_SOURCES
     files/folders.cpp
     files/fs.cpp
     files/mapped_file.cpp
+    formats/delimited.cpp
     formats/float16.cpp
     formats/json.cpp
     formats/json_dump.cpp
@@ -231,6 +234,10 @@ set(DIFFUSION_DATA_SOURCES
     data/byte_fields.cpp
     data/byte_source.cpp
     data/cache_folder.cpp
+    data/caption_report.cpp
+    data/caption_sources.cpp
+    data/caption_table.cpp
+    data/captions.cpp
     data/cifar.cpp
     data/content_hash.cpp
     data/data_places.cpp
@@ -239,15 +246,18 @@ set(DIFFUSION_DATA_SOURCES
     data/dataset_table.cpp
     data/decode_samples.cpp
     data/download.cpp
+    data/held_out_list.cpp
     data/idx.cpp
     data/idx_files.cpp
     data/image_folder.cpp
     data/image_form.cpp
+    data/image_names.cpp
     data/load_images.cpp
     data/load_path.cpp
     data/pixel_cache.cpp
     data/pixel_store.cpp
     data/prepare.cpp
+    data/prepare_captions.cpp
     data/registry.cpp
     data/sample_records.cpp
     data/shapes.cpp
@@ -344,6 +354,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/options/stop_signal.cpp
     cli/options/training_run.cpp
     cli/options/usage_hint.cpp
+    cli/output/caption_details.cpp
     cli/output/eval_report.cpp
     cli/output/likelihood_report.cpp
     cli/output/model_details.cpp

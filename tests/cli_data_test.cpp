@@ -104,6 +104,65 @@ TEST_F(CliData, TellsWhatCannotBe) {
   expect_error(3, {"data", file("photos"), "--max-broken", "0"}, {"1 files", "bad1.jpg", "--max-broken"});
 }
 
+TEST_F(CliData, ShowsCaptions) {
+  write_pictures("photos", 6, 20, 10, 3);
+  write_file(file("names.tsv"),
+             "file\tname\tkeywords\n"
+             "class 0/0.png\tred cat\tcat | pet\n"
+             "class 0/2.png\tRed dog: large\tdog | pet\n"
+             "class 0/2.png\tdog\tpet\n"
+             "class 0/4.png\tox\tpet\n"
+             "class 1/1.png\tant\tpet\n"
+             "class 1/3.png\tbee\tpet\n");
+  const Outcome text =
+      run({"data", file("photos"), "--captions", file("names.tsv"), "--quiet", "-o", file("captioned.png")});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* part :
+       {"captions     6", "1  images with 0", "4  images with 1", "1  images with 2",
+        "none for class 1/5.png", "words        9, 7 different", "most frequent: dog (2), red (2), ant (1)",
+        "ox (1)", "14 characters, 3 words: \"Red dog: large\" (class 0/2.png)", "class 0/0.png: \"red cat\"",
+        "or \"dog\""})
+    EXPECT_NE(text.out.find(part), std::string::npos) << part << " is not in\n" << text.out;
+  EXPECT_NE(text.err.find("1 of 6 images have no caption"), std::string::npos) << text.err;
+  EXPECT_EQ(run({"data", file("photos"), "--quiet", "-o", file("plain.png")}).out.find("captions"),
+            std::string::npos);
+  const Image plain = read_image(file("plain.png")), captioned = read_image(file("captioned.png"));
+  EXPECT_GT(captioned.height, plain.height + 2 * 30);
+
+  const Json json = json_of(run({"data", file("photos"), "--captions", file("names.tsv"), "--json", "--quiet",
+                                 "--caption-column", "name", "--caption-column", "keywords"}));
+  const Json& captions = field(json, "captions");
+  EXPECT_EQ(field(captions, "count"), Json(12));
+  EXPECT_EQ(field(captions, "uncaptioned"), Json(Json::Array{"class 1/5.png"}));
+  EXPECT_EQ(field(to_array(field(captions, "word_counts"), "word_counts")[0], "word"), Json("pet"));
+  EXPECT_EQ(field(field(captions, "longest"), "text"), Json("Red dog: large"));
+  EXPECT_EQ(json_of(run({"data", file("photos"), "--json", "--quiet"})).find("captions"), nullptr);
+}
+
+TEST_F(CliData, TellsWhatIsWrongWithCaptions) {
+  write_pictures("photos", 6, 20, 10, 3);
+  write_file(file("few.csv"), "file,text\nclass 0/0.png,x\n");
+  write_file(file("wrong.csv"), "picture,text\nclass 0/0.png,x\n");
+  const auto refused = [&](int code, const Arguments& more, const std::vector<std::string>& parts) {
+    Arguments arguments{"data", file("photos"), "-o", file("sheet.png")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_error(code, arguments, parts);
+    EXPECT_FALSE(fs::exists(file("sheet.png")));
+  };
+  refused(2, {"--captions", "names.txt"}, {"--captions is \"names.txt\"", "none, own", ".jsonl"});
+  refused(2, {"--caption-column", "text"}, {"--caption-column needs --captions"});
+  refused(2, {"--captions", "none", "--max-uncaptioned", "5"}, {"--max-uncaptioned needs --captions"});
+  refused(2, {"--captions", file("few.csv"), "--max-uncaptioned", "-1"}, {"--max-uncaptioned"});
+  refused(3, {"--captions", file("few.csv")}, {"5 of 6 images", "accepted are 1", "(--max-uncaptioned)"});
+  refused(3, {"--captions", file("wrong.csv")},
+          {"\"picture\", \"text\"", "file_name or file", "(--caption-column)"});
+  refused(3, {"--captions", "own"}, {"No captions lie with the images", "(--captions)"});
+  refused(4, {"--captions", file("absent.csv")}, {"absent.csv"});
+  expect_error(2, {"data", "shapes", "--captions", file("few.csv")},
+               {"shapes have no names", "(--captions)"});
+  EXPECT_EQ(run({"data", file("photos"), "--captions", file("few.csv"), "--max-uncaptioned", "5"}).code, 0);
+}
+
 TEST_F(CliData, ReadsWebpInFoldersAndAlone) {
   fs::create_directories(file("webp"));
   for (const char* name : {"pillow_lossless.webp", "pillow_lossy.webp", "pillow_animation.webp"})

@@ -5,34 +5,16 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include <diffusion/captions.h>
 #include <diffusion/image.h>
+#include <diffusion/pixel_store.h>
 
 namespace diffusion {
-
-class MappedFile;
-
-// Bytes to read only, of which copies share one memory: a vector, or a part of a mapped file, which the
-// system loads when it is read and drops when memory is short. So a data set may be larger than the memory.
-class PixelStore {
- public:
-  PixelStore() = default;
-  PixelStore(std::vector<std::uint8_t> bytes);  // implicit: a vector is the usual source
-  // `size` bytes from `offset`; Error(internal) if the file has fewer. For the library itself.
-  PixelStore(MappedFile file, std::size_t offset, std::size_t size);
-
-  std::span<const std::uint8_t> bytes() const { return bytes_; }
-  std::size_t size() const { return bytes_.size(); }
-
- private:
-  std::shared_ptr<const void> owner_;
-  std::span<const std::uint8_t> bytes_;
-};
 
 // Images of one size, 8 bits a channel, in memory or in a mapped file; with labels or without.
 struct Dataset {
@@ -45,12 +27,18 @@ struct Dataset {
   // Rows and columns more than an example for training has, which is then a window at a random place
   // (--random-crop).
   std::array<int, 2> margin{0, 0};
-  // Image i is number first + i * step of `pixels`: one shard of a set.
+  // Image i is number first + i * step of the set that this is a shard of.
   int first = 0, step = 1;
+  // That set, if it is not all of `pixels`: the numbers of its images there, at least one, rising.
+  std::vector<int> chosen = {};
   // Of all pixels and labels, where that is known already: the cache of an image folder.
   std::optional<std::uint64_t> content_hash = {};
+  // Of images 0 to count() - 1, or of none: a data set without words.
+  Captions captions = {};
 
   int count() const;
+  // Where image i is among all that are stored in `pixels`.
+  int stored_number(int i) const;
   // The H * W * C bytes of image i, 0 <= i < count().
   std::span<const std::uint8_t> image(int i) const;
 
@@ -58,8 +46,8 @@ struct Dataset {
   int example_width() const { return width - margin[1]; }
 
   // A 64-bit FNV-1a hash of count, height, width, channels, pixels and labels (little-endian), the same on
-  // every machine; where there is a content_hash, of that, first and step. A resumed training run compares it
-  // to see that the data are still the same, in the same order.
+  // every machine; where there is a content_hash, of that, first and step; where there are captions, of
+  // them, too. A resumed training run compares it to see that the data are still the same, in the same order.
   std::uint64_t fingerprint() const;
 
  private:
@@ -69,6 +57,9 @@ struct Dataset {
 // The images k, k + n, k + 2n, ... of a whole set: shard k of n, 0 <= k < n. The pixels are shared, not
 // copied. Error(usage) for other numbers, and for more shards than images.
 Dataset take_shard(Dataset whole, int n, int k);
+
+// The images of a whole set with these numbers, which rise; at least one. The pixels are shared.
+Dataset choose_images(Dataset whole, std::vector<int> numbers);
 
 // The images as a data set of that name, without labels. Error(usage) for none, and for images of different
 // sizes or channels.

@@ -23,7 +23,9 @@ enum class Stream : std::uint32_t {
   shapes = 9,         // the built-in drawn data set; sample = image index
   markov_noise = 10,  // the step-by-step forward process
   transform = 11,     // random transforms of a picture (data/transforms.h)
-  crop = 12           // random crop; sample = position in the batch
+  crop = 12,          // random crop; sample = position in the batch
+  caption = 13,       // which of an image's captions is shown; sample = position in the batch
+  caption_drop = 14   // classifier-free guidance: caption dropout; sample = position in the batch
 };
 
 struct RandomKey {

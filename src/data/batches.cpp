@@ -106,6 +106,10 @@ std::optional<int> BatchStream::example(std::uint32_t step, std::uint32_t i, std
   return dataset_.labels[std::size_t(index)];
 }
 
+std::string_view BatchStream::caption(std::uint32_t step, std::uint32_t i) const {
+  return caption_of(dataset_.captions, dataset_index(step, i), {seed_, step, i, options_.caption_dropout});
+}
+
 void BatchStream::batch(std::uint32_t step, std::span<float> images, std::span<int> labels) const {
   const std::size_t size = example_size();
   const auto batch = std::size_t(options_.size);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include <diffusion/dataset.h>
 
@@ -10,8 +11,9 @@ namespace diffusion {
 
 struct BatchOptions {
   int size = 64;
-  bool flip = false;       // mirror each example left to right with probability 1/2
-  bool drop_last = false;  // every epoch begins with a batch of its own
+  bool flip = false;           // mirror each example left to right with probability 1/2
+  bool drop_last = false;      // every epoch begins with a batch of its own
+  double caption_dropout = 0;  // the probability that an example comes without words
 };
 
 // The endless, shuffled row of training batches. Batch number `step` is a pure function of (dataset, seed,
@@ -35,6 +37,9 @@ class BatchStream {
   // All examples. images: [size, C, H, W]. labels: [size], or empty where they are not wanted. Throws
   // Error(internal) for other sizes and for labels of a data set without any.
   void batch(std::uint32_t step, std::span<float> images, std::span<int> labels) const;
+
+  // The words of example i of a batch, as caption_of() draws them; empty where the data have none.
+  std::string_view caption(std::uint32_t step, std::uint32_t i) const;
 
   // The numbers of one example.
   std::size_t example_size() const;

@@ -9,6 +9,7 @@
 #include "data/download.h"
 #include "data/idx_files.h"
 #include "data/pixel_cache.h"
+#include "data/prepare_captions.h"
 #include "data/sample_source.h"
 
 namespace diffusion {
@@ -19,7 +20,11 @@ struct DataOptions {
   bool allow_download = true;
   DownloadProgress progress = {};
   PrepareOptions prepare = {};  // the form of the images, and how they are decoded
-  int shards = 1, shard = 0;    // only every shards-th image, from number `shard`
+  CaptionOptions captions = {};
+  // A list of images (held_out_list.h) that are the test split; all others are the training split, also
+  // where the data have a test split of their own. Empty: none.
+  std::filesystem::path held_out_list = {};
+  int shards = 1, shard = 0;  // only every shards-th image, from number `shard`
 };
 
 // A data set, and what is known of where it came from.

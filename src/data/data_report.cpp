@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <unordered_map>
 
 #include "data/content_hash.h"
+#include "drawing/titles.h"
 #include "pictures/resize.h"
 
 namespace diffusion {
 
 namespace {
 
-constexpr int kMostRows = 20, kGap = 2, kVisibleSide = 48;
+constexpr int kMostRows = 20, kGap = 2, kVisibleSide = 48, kCaptionLines = 3;
 constexpr std::uint8_t kGapColor = 255;
 
 using Histogram = std::array<std::int64_t, 256>;
@@ -85,6 +87,7 @@ DataReport report_on(const Dataset& dataset) {
 Image contact_sheet(const Dataset& dataset, int columns, const std::array<std::uint8_t, 3>& background) {
   const int scale = std::max(1, kVisibleSide / std::max(dataset.height, dataset.width));
   std::vector<Image> tiles;
+  std::vector<std::string> captions;
   for (const std::optional<int> index : choose_images(dataset, columns)) {
     Image image{dataset.width, dataset.height, dataset.channels, {}};
     if (index) {
@@ -95,7 +98,10 @@ Image contact_sheet(const Dataset& dataset, int columns, const std::array<std::u
     }
     const bool has_alpha = image.channels == 4;
     tiles.push_back(enlarge(has_alpha ? to_channels(image, 3, background) : image, scale));
+    const bool has_caption = index && !dataset.captions.empty() && dataset.captions.count(*index) > 0;
+    captions.emplace_back(has_caption ? dataset.captions.text(*index, 0) : "");
   }
+  if (!dataset.captions.empty()) tiles = with_captions(tiles, captions, kCaptionLines);
   return make_grid(tiles, columns, kGap, kGapColor);
 }
 

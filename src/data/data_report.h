@@ -28,7 +28,8 @@ DataReport report_on(const Dataset& dataset);
 
 // Examples in a grid, alpha on the background: with labels a row for each class (20 classes, evenly chosen,
 // if there are more) and `columns` of its images evenly chosen, without labels `columns` x `columns` evenly
-// chosen from all. Small images are enlarged. Error(usage) if the sheet would be larger than kMaxPixels.
+// chosen from all. Small images are enlarged; each has its first caption below, if the data set has captions.
+// Error(usage) if the sheet would be larger than kMaxPixels.
 Image contact_sheet(const Dataset& dataset, int columns, const std::array<std::uint8_t, 3>& background);
 
 }  // namespace diffusion

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <diffusion/error.h>
+#include "data/content_hash.h"
 #include "pictures/image_checks.h"
 
 namespace diffusion {
@@ -23,21 +24,36 @@ class Fnv1a {
   std::uint64_t hash_ = 0xcbf29ce484222325;
 };
 
+std::uint64_t hash_of(const Captions& captions) {
+  ContentHash hash;
+  for (int i = 0; i < captions.images(); ++i) {
+    hash.add(std::uint64_t(captions.count(i)));
+    for (std::size_t k = 0; k < captions.count(i); ++k) hash.add(captions.text(i, k));
+  }
+  return hash.value();
+}
+
 }  // namespace
 
 int Dataset::count() const {
   const std::size_t bytes = image_bytes();
   const int stored = bytes == 0 ? 0 : int(pixels.size() / bytes);
-  return (stored - first + step - 1) / step;
+  const int whole = chosen.empty() ? stored : int(chosen.size());
+  return (whole - first + step - 1) / step;
+}
+
+int Dataset::stored_number(int i) const {
+  const int number = first + i * step;
+  return chosen.empty() ? number : chosen[std::size_t(number)];
 }
 
 std::span<const std::uint8_t> Dataset::image(int i) const {
-  const std::size_t index = std::size_t(first) + std::size_t(i) * std::size_t(step);
-  return pixels.bytes().subspan(index * image_bytes(), image_bytes());
+  return pixels.bytes().subspan(std::size_t(stored_number(i)) * image_bytes(), image_bytes());
 }
 
 std::uint64_t Dataset::fingerprint() const {
   Fnv1a hash;
+  if (!captions.empty()) hash.add_little_endian(hash_of(captions), 8);
   for (const int extent : {count(), height, width, channels})
     hash.add_little_endian(std::uint64_t(extent), 8);
   if (content_hash) {
@@ -63,6 +79,7 @@ Dataset take_shard(Dataset whole, int n, int k) {
   Dataset shard = std::move(whole);
   shard.first = k;
   shard.step = n;
+  shard.captions = shard.captions.every(n, k);
   if (!shard.labels.empty()) {
     std::vector<std::uint16_t> labels;
     for (std::size_t i = std::size_t(k); i < shard.labels.size(); i += std::size_t(n))
@@ -88,6 +105,29 @@ Dataset dataset_of(std::span<const Image> images, std::string name) {
   }
   data.pixels = std::move(pixels);
   return data;
+}
+
+Dataset choose_images(Dataset whole, std::vector<int> numbers) {
+  if (!whole.labels.empty()) {
+    std::vector<std::uint16_t> labels;
+    for (const int number : numbers) labels.push_back(whole.labels[std::size_t(number)]);
+    whole.labels = std::move(labels);
+  }
+  if (!whole.captions.empty()) {
+    std::vector<std::vector<std::string>> texts(numbers.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      for (std::size_t k = 0; k < whole.captions.count(numbers[i]); ++k)
+        texts[i].emplace_back(whole.captions.text(numbers[i], k));
+    whole.captions = Captions(texts);
+  }
+  if (whole.content_hash) {
+    ContentHash hash;
+    hash.add(*whole.content_hash);
+    for (const int number : numbers) hash.add(std::uint64_t(number));
+    whole.content_hash = hash.value();
+  }
+  whole.chosen = std::move(numbers);
+  return whole;
 }
 
 }  // namespace diffusion

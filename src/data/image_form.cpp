@@ -76,6 +76,7 @@ Dataset reform(Dataset dataset, const FormOptions& options) {
   dataset.pixels = std::move(pixels);
   dataset.first = 0;
   dataset.step = 1;
+  dataset.chosen.clear();
   dataset.content_hash.reset();
   return dataset;
 }

@@ -14,10 +14,12 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include "data/caption_sources.h"
 #include "data/cifar.h"
 #include "data/data_places.h"
 #include "data/dataset_table.h"
 #include "data/decode_samples.h"
+#include "data/held_out_list.h"
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/prepare.h"
@@ -128,6 +130,7 @@ FoundData find_at(const std::string& path, Split split) {
 
 LoadedData prepared(const FoundData& found, const SampleSource& source, const DataOptions& options) {
   const auto& talk = options.prepare.talk;
+  if (options.captions.from == CaptionsFrom::table) check_caption_table(options.captions.table);
   if (!found.empty_folders.empty() && talk)
     talk(fmt::format("{}: no class of images in the sub-folder{} {}", source.place.string(),
                      found.empty_folders.size() == 1 ? "" : "s", fmt::join(found.empty_folders, ", ")));
@@ -135,20 +138,39 @@ LoadedData prepared(const FoundData& found, const SampleSource& source, const Da
   if (!set.facts.broken.empty() && talk)
     talk(fmt::format("{}: {} broken file{} left out, for example: {}", source.name, set.facts.broken.size(),
                      set.facts.broken.size() == 1 ? " is" : "s are", set.facts.broken.front().reason));
+  if (options.captions.from != CaptionsFrom::none)
+    set.dataset.captions = prepare_captions(source, set, options.captions, talk);
+  if (!options.held_out_list.empty())
+    set.dataset = choose_images(std::move(set.dataset),
+                                images_of_split(options.held_out_list, options.split, source, set.facts));
   return {take_shard(std::move(set.dataset), options.shards, options.shard), found.kind,
           std::move(set.facts)};
 }
 
 }  // namespace
 
+void refuse_names(const DataOptions& options, const std::string& data) {
+  const auto refuse = [&](const char* what, const char* field) {
+    throw Error(ErrorKind::usage,
+                fmt::format("The images of {} have no names that {} could give; accepted are folders and tar "
+                            "files of images",
+                            data, what),
+                {field});
+  };
+  if (options.captions.from != CaptionsFrom::none) refuse("captions", "captions");
+  if (!options.held_out_list.empty()) refuse("a list of images", "held_out_list");
+}
+
 Dataset part_in_form(Dataset whole, const DataOptions& options) {
   return reform(take_shard(std::move(whole), options.shards, options.shard), options.prepare.form);
 }
 
 LoadedData load_path(const std::string& path, const DataOptions& options) {
-  FoundData found = find_at(path, options.split);
+  const bool has_list = !options.held_out_list.empty();
+  FoundData found = find_at(path, has_list ? Split::train : options.split);
   if (const auto* source = std::get_if<SampleSource>(&found.content))
     return prepared(found, *source, options);
+  refuse_names(options, path);
   return {part_in_form(std::get<Dataset>(std::move(found.content)), options), found.kind, {}};
 }
 

@@ -14,6 +14,9 @@ LoadedData load_path(const std::string& path, const DataOptions& options);
 // load_data().
 std::array<int, 2> first_image_size(const std::string& path);
 
+// Error(usage) for options that go by the names of images: those of `data` have none.
+void refuse_names(const DataOptions& options, const std::string& data);
+
 // The shard that the options ask for, in the form that they ask for.
 Dataset part_in_form(Dataset whole, const DataOptions& options);
 

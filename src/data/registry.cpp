@@ -65,6 +65,7 @@ LoadedData load_data(const std::string& name_or_path, const DataOptions& options
   validate(options.prepare.form);
   const DatasetEntry* entry = find_dataset(name_or_path);
   if (!entry) return load_path(name_or_path, options);
+  refuse_names(options, name_or_path);
   return {part_in_form(load_published(*entry, options), options), "known data set", {}};
 }
 

@@ -13,11 +13,18 @@
 
 namespace diffusion {
 
+// Words for an image.
+struct SampleCaption {
+  std::string text;
+  std::string where;  // file and line, for messages
+};
+
 // One image that is still encoded: a file to read, or the content of one.
 struct Sample {
   std::string name;          // for messages and reports
   std::optional<int> label;  // 0 to 65535
   std::variant<std::filesystem::path, std::vector<std::byte>> content;
+  std::vector<SampleCaption> captions = {};  // only from SampleSource::open_captions
 };
 
 // Gives one sample after the other, then nothing. Never called by two threads at once.
@@ -31,6 +38,10 @@ struct SampleSource {
   std::int64_t expected = 0;             // samples; 0: unknown
   std::vector<std::string> class_names;  // empty: numbers up to the largest label
   std::function<SampleReader()> open;
+  // Of archives, whose samples are named by keys and not by files: the same samples, broken or not, with
+  // their captions and without content. Captions are those in the given fields of JSON files, or the usual
+  // ones.
+  std::function<SampleReader(std::vector<std::string> fields)> open_captions = {};
 };
 
 struct PrepareOptions {

@@ -8,9 +8,11 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include <diffusion/error.h>
 #include "data/archive.h"
+#include "data/caption_table.h"
 #include "data/content_hash.h"
 #include "data/image_folder.h"
 #include "files/folders.h"
@@ -22,7 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint64_t kMaxImageBytes = std::uint64_t(1) << 30, kMaxLabelBytes = 1 << 20;
+constexpr std::uint64_t kMaxImageBytes = std::uint64_t(1) << 30, kMaxTextBytes = 1 << 20;
 constexpr std::int64_t kMaxShards = 100'000, kMaxLabel = 65'535;
 
 std::optional<std::int64_t> parse_number(std::string_view text) {
@@ -68,6 +70,10 @@ MemberName split_name(const std::string& path) {
   return {path.substr(0, dot), path.substr(dot + 1)};
 }
 
+bool is_image_ending(const std::string& ending) {
+  return ending.find('.') == std::string::npos && is_image_name("x." + ending);
+}
+
 bool is_hidden(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return path.compare(slash == std::string::npos ? 0 : slash + 1, 1, ".") == 0;
@@ -87,10 +93,45 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
+// What a pass over the shards is for.
+struct WantedImages {};
+struct WantedCaptions {
+  std::vector<std::string> fields;  // of JSON files; empty: "caption", where there is no .txt
+};
+using Wanted = std::variant<WantedImages, WantedCaptions>;
+
+// The text of a member, and where it is, for messages.
+struct Document {
+  std::string text, where;
+};
+
+// What may hold the captions of a sample.
+struct Documents {
+  std::optional<Document> txt, json;
+};
+
+std::vector<SampleCaption> captions_of(const Documents& documents, const std::vector<std::string>& fields) {
+  std::vector<SampleCaption> captions;
+  if (documents.txt && fields.empty()) {
+    const auto& [text, where] = *documents.txt;
+    for (TableCaption& caption : parse_caption_lines(text, where))
+      captions.push_back({std::move(caption.text), fmt::format("{}, line {}", where, caption.line)});
+  } else if (documents.json) {
+    const auto& [text, where] = *documents.json;
+    const Json json = parse_json(text, where);
+    for (const std::string& field : fields.empty() ? std::vector<std::string>{"caption"} : fields)
+      if (const Json* found = json.find(field); found && !found->is_null())
+        for (std::string& caption : captions_in(*found, fmt::format("{}: field {}", where, field)))
+          captions.push_back({std::move(caption), where});
+  }
+  return captions;
+}
+
 // Goes through all shards and puts together what belongs to one key.
 class ShardReader {
  public:
-  explicit ShardReader(std::shared_ptr<const std::vector<fs::path>> shards) : shards_(std::move(shards)) {}
+  ShardReader(std::shared_ptr<const std::vector<fs::path>> shards, Wanted wanted)
+      : shards_(std::move(shards)), wanted_(std::move(wanted)) {}
 
   std::optional<Sample> next();
 
@@ -98,13 +139,16 @@ class ShardReader {
   // Adds the current member. Returns the sample before, if this is of another key and that had an image.
   std::optional<Sample> take_member();
   std::optional<Sample> finish();
+  std::string read_text();
   void read_label(const MemberName& name, const std::string& where);
 
   std::shared_ptr<const std::vector<fs::path>> shards_;
+  Wanted wanted_;
   std::size_t shard_ = 0;
   std::optional<TarReader> tar_;
   Sample sample_;
   bool has_image_ = false;
+  Documents documents_;  // of the sample, where captions are wanted
 };
 
 std::optional<Sample> ShardReader::next() {
@@ -125,7 +169,10 @@ std::optional<Sample> ShardReader::next() {
 
 std::optional<Sample> ShardReader::finish() {
   Sample sample = std::exchange(sample_, {});
+  const Documents documents = std::exchange(documents_, {});
   if (!std::exchange(has_image_, false)) return std::nullopt;
+  if (const auto* captions = std::get_if<WantedCaptions>(&wanted_))
+    sample.captions = captions_of(documents, captions->fields);
   return sample;
 }
 
@@ -136,21 +183,29 @@ std::optional<Sample> ShardReader::take_member() {
   if (name.key != sample_.name) before = finish();
   sample_.name = name.key;
   const std::string where = fmt::format("{} in {}", tar_->name(), (*shards_)[shard_].string());
-  if (name.ending.find('.') == std::string::npos && is_image_name("x." + name.ending)) {
+  if (is_image_ending(name.ending)) {
     if (has_image_)
       throw Error(ErrorKind::bad_input, fmt::format("{} is a second image of the same key.", where));
-    sample_.content = tar_->read(kMaxImageBytes);
+    if (std::holds_alternative<WantedImages>(wanted_)) sample_.content = tar_->read(kMaxImageBytes);
     has_image_ = true;
-  } else {
+  } else if (std::holds_alternative<WantedImages>(wanted_)) {
     read_label(name, where);
+  } else if (name.ending == "txt") {
+    documents_.txt = {read_text(), where};
+  } else if (name.ending == "json") {
+    documents_.json = {read_text(), where};
   }
   return before;
 }
 
+std::string ShardReader::read_text() {
+  const std::vector<std::byte> bytes = tar_->read(kMaxTextBytes);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 void ShardReader::read_label(const MemberName& name, const std::string& where) {
   if (name.ending != "cls" && name.ending != "json") return;
-  const std::vector<std::byte> bytes = tar_->read(kMaxLabelBytes);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string text = read_text();
   if (name.ending == "cls") {
     sample_.label = checked_label(parse_number(trim(text)), where);
     return;
@@ -182,6 +237,12 @@ std::vector<fs::path> find_tar_shards(const std::string& path) {
   return shards;
 }
 
+std::optional<std::string> key_of_image(const std::string& file) {
+  MemberName name = split_name(file);
+  if (name.ending.empty() || is_image_ending(name.ending)) return std::move(name.key);
+  return std::nullopt;
+}
+
 SampleSource tar_shard_source(const std::string& path, std::vector<fs::path> shards) {
   ContentHash hash;
   for (const fs::path& shard : shards) {
@@ -199,9 +260,13 @@ SampleSource tar_shard_source(const std::string& path, std::vector<fs::path> sha
   source.name = named.filename().string();
   source.signature = hash.value();
   const auto shared = std::make_shared<const std::vector<fs::path>>(std::move(shards));
-  source.open = [shared]() -> SampleReader {
-    const auto reader = std::make_shared<ShardReader>(shared);
+  const auto open = [shared](Wanted wanted) -> SampleReader {
+    const auto reader = std::make_shared<ShardReader>(shared, std::move(wanted));
     return [reader] { return reader->next(); };
+  };
+  source.open = [open] { return open(WantedImages{}); };
+  source.open_captions = [open](std::vector<std::string> fields) {
+    return open(WantedCaptions{std::move(fields)});
   };
   return source;
 }

@@ -77,7 +77,80 @@ Image title_picture(const std::string& title, double size, int width, int channe
   return gray;
 }
 
+constexpr double kCaptionSize = 11;  // of the font
+constexpr int kCaptionWidth = 104;   // at least: about 16 letters
+
+// The longest beginning of a text that is not wider, without half characters; at least one character.
+std::string beginning(std::string_view text, double size, double width) {
+  std::size_t end = 0;
+  for (std::size_t next = 1; next <= text.size(); ++next) {
+    if (next < text.size() && (text[next] & 0xc0) == 0x80) continue;  // inside of a character
+    if (end > 0 && text_width(text.substr(0, next), size) > width) break;
+    end = next;
+  }
+  return std::string(text.substr(0, end));
+}
+
+// The text in lines of at most that width, broken at spaces, and inside of words that are wider.
+std::vector<std::string> wrapped(std::string_view text, double size, double width, std::size_t most_lines) {
+  constexpr std::string_view kSpace = " \t\r\n\f\v", kMore = "...";
+  std::vector<std::string> lines;
+  const auto skip_space = [&] { text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size())); };
+  for (skip_space(); !text.empty(); skip_space()) {
+    if (lines.size() == most_lines) {
+      const double room = width - text_width(kMore, size);
+      lines.back() = beginning(lines.back(), size, room) + std::string(kMore);
+      break;
+    }
+    std::string line;
+    while (!text.empty()) {
+      const std::string_view word = text.substr(0, text.find_first_of(kSpace));
+      const std::string longer = line.empty() ? std::string(word) : fmt::format("{} {}", line, word);
+      if (text_width(longer, size) > width) break;
+      line = longer;
+      text.remove_prefix(word.size());
+      skip_space();
+    }
+    if (line.empty()) {
+      line = beginning(text.substr(0, text.find_first_of(kSpace)), size, width);
+      text.remove_prefix(line.size());
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+// Below one another, centered.
+Image caption_picture(const std::string& caption, int lines, int width, int channels) {
+  Image result = white(width, std::int64_t(std::ceil(kLine * kCaptionSize)) * lines, channels);
+  int top = 0;
+  for (const std::string& line : wrapped(caption, kCaptionSize, width, std::size_t(lines))) {
+    const Image picture = title_picture(line, kCaptionSize, width, channels);
+    paste(result, picture, 0, top);
+    top += picture.height;
+  }
+  return result;
+}
+
 }  // namespace
+
+std::vector<Image> with_captions(std::span<const Image> pictures, std::span<const std::string> captions,
+                                 int lines) {
+  check(pictures, captions);
+  if (lines < 1)
+    throw Error(ErrorKind::usage, fmt::format("A caption has {} lines; accepted is 1 or more.", lines));
+  const int width = std::max(pictures.front().width, kCaptionWidth);
+  std::vector<Image> results;
+  for (std::size_t k = 0; k < pictures.size(); ++k) {
+    const Image& picture = pictures[k];
+    const Image words = caption_picture(captions[k], lines, width, picture.channels);
+    Image& result =
+        results.emplace_back(white(width, std::int64_t(picture.height) + words.height, picture.channels));
+    paste(result, picture, (width - picture.width) / 2, 0);
+    paste(result, words, 0, picture.height);
+  }
+  return results;
+}
 
 std::vector<Image> with_titles(std::span<const Image> pictures, std::span<const std::string> titles) {
   check(pictures, titles);

@@ -63,6 +63,52 @@ TEST(Titles, WidenPicturesThatAreNarrower) {
             std::vector<std::uint8_t>(std::size_t((width - 8) / 2 * 8), 255));
 }
 
+TEST(PictureCaptions, StandBelowPicturesThatStayAsTheyAre) {
+  for (const int channels : {1, 3}) {
+    const std::vector<Image> pictures{picture(120, 60, channels, 0), picture(120, 60, channels, 9),
+                                      picture(120, 60, channels, 5)};
+    const std::vector<std::string> words{
+        "woman and man holding hands: medium-light skin tone, medium-dark skin tone and more words", "",
+        "ox"};
+    const std::vector<Image> results = with_captions(pictures, words, 2);
+    ASSERT_EQ(results.size(), 3u);
+    const int below = results[0].height - 60;
+    for (std::size_t k = 0; k < 3; ++k) {
+      EXPECT_EQ(results[k].width, 120);
+      EXPECT_EQ(results[k].height, 60 + below);
+      EXPECT_EQ(part(results[k], 0, 0, 120, 60), pictures[k]);
+    }
+    const auto line_has_ink = [&](std::size_t k, int line) {
+      return has_ink(part(results[k], 0, 60 + line * below / 2, 120, below / 2));
+    };
+    EXPECT_FALSE(line_has_ink(1, 0));
+    EXPECT_FALSE(line_has_ink(2, 1));
+    if (!font_here()) continue;
+    EXPECT_TRUE(line_has_ink(0, 0));
+    EXPECT_TRUE(line_has_ink(0, 1));
+    EXPECT_TRUE(line_has_ink(2, 0));
+    // What is left out is marked; a word that is too long is broken.
+    const auto same = [&](const std::string& a, const std::string& b) {
+      return with_captions(std::vector{pictures[0]}, std::vector{a}, 1) ==
+             with_captions(std::vector{pictures[0]}, std::vector{b}, 1);
+    };
+    EXPECT_TRUE(same("  ox\n\tand  cow ", "ox and cow"));
+    EXPECT_FALSE(same("ox and cow", "ox"));
+    EXPECT_TRUE(same(std::string(300, 'm'), std::string(200, 'm')));
+    EXPECT_FALSE(same(std::string(300, 'm'), std::string(4, 'm')));
+  }
+}
+
+TEST(PictureCaptions, WidenNarrowPictures) {
+  const std::vector<Image> results =
+      with_captions(std::vector{picture(10, 8, 3, 0)}, std::vector<std::string>{"\xff broken"}, 3);
+  EXPECT_GE(results[0].width, 90);
+  EXPECT_EQ(part(results[0], (results[0].width - 10) / 2, 0, 10, 8), picture(10, 8, 3, 0));
+  error_of(ErrorKind::usage,
+           [] { with_captions(std::vector{picture(10, 8, 3, 0)}, std::vector<std::string>{"a"}, 0); });
+  error_of(ErrorKind::usage, [] { with_captions(std::vector{picture(10, 8, 3, 0)}, {}, 1); });
+}
+
 TEST(Titles, OfRowsStandAtTheLeft) {
   const std::vector<Image> rows{picture(80, 40, 3, 0), picture(80, 40, 3, 5), picture(80, 40, 3, 10)};
   const Image all = with_row_titles(rows, std::vector<std::string>{"linear", "cosine", ""}, 6);

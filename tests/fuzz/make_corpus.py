@@ -95,7 +95,15 @@ def tensors():
     write("json", "nested", b"[[[[[[0.1]]]]], 9223372036854775807, 18446744073709551616, \"\\n\"]")
 
 
+def captions():
+    write("captions", "csv", b'\0file_name,text\r\na.png,"one, ""two"""\r\n"b.png","two\nlines"\r\n')
+    write("captions", "tsv", b'\1file\tname\tkeywords\na.png\tred "cat"\tcat | pet\n\nb.png\tdog\tx')
+    write("captions", "jsonl", b'\2{"file": "a.png", "text": "K\\u00e4tzchen"}\n\n{"text": ["b", " c"], "file": "b"}\n')
+    write("captions", "txt", b"\3\xef\xbb\xbfa cat\r\n\n two cats \n")
+
+
 if __name__ == "__main__":
     pictures()
     arrays()
     tensors()
+    captions()

@@ -13,6 +13,7 @@
 #include "cli/commands/commands.h"
 #include "cli/options/data_options.h"
 #include "cli/options/options.h"
+#include "cli/output/caption_details.h"
 #include "cli/output/picture_output.h"
 #include "data/data_report.h"
 
@@ -26,6 +27,7 @@ constexpr std::size_t kMostNamed = 10;  // broken files and duplicates in the te
 struct ReportOptions {
   std::string data, out;
   DataArguments source;
+  CaptionArguments captions;
   bool json = false, quiet = false;
 };
 
@@ -44,9 +46,9 @@ std::string printable(const std::string& name) {
   return text;
 }
 
-// What image i of the data set, perhaps a shard, is called.
+// What image i of the data set, perhaps a part of a larger one, is called.
 std::string name_of(const LoadedData& data, int i) {
-  const int stored = data.dataset.first + i * data.dataset.step;
+  const int stored = data.dataset.stored_number(i);
   return data.facts.names.empty() ? fmt::format("#{}", stored)
                                   : printable(data.facts.names[std::size_t(stored)]);
 }
@@ -92,6 +94,7 @@ void print_text(const LoadedData& data, const DataReport& report) {
   for (std::size_t i = 0; i < std::min(data.facts.broken.size(), kMostNamed); ++i)
     row("", printable(data.facts.broken[i].reason));
   rest(data.facts.broken.size());
+  if (!dataset.captions.empty()) print_captions(dataset, [&](int i) { return name_of(data, i); });
 }
 
 Json to_json(const LoadedData& data, const DataReport& report) {
@@ -125,6 +128,8 @@ Json to_json(const LoadedData& data, const DataReport& report) {
   o["classes"] = std::move(classes);
   o["duplicates"] = std::move(duplicates);
   o["broken"] = std::move(broken);
+  if (!dataset.captions.empty())
+    o["captions"] = captions_to_json(dataset, [&](int i) { return name_of(data, i); });
   return o;
 }
 
@@ -140,7 +145,9 @@ int run(const CLI::App& app, const ReportOptions& o) {
   const PictureOutput output = has_sheet ? parse_sheet(o.out) : PictureOutput{};
   const Json output_path = o.json && has_sheet ? path_to_json(o.out) : Json(nullptr);
   const FormOptions form = parse_form(app, o.source);
-  const LoadedData data = DataLoader(app, o.source, o.quiet).load(o.data);
+  DataLoader loader(app, o.source, o.quiet);
+  loader.take(parse_captions(app, o.captions));
+  const LoadedData data = loader.load(o.data);
   const DataReport report = report_on(data.dataset);
   if (has_sheet) write_png(output.path, contact_sheet(data.dataset, kColumns, form.background));
   if (o.json) {
@@ -162,11 +169,13 @@ std::function<int()> add_data(CLI::App& app) {
   app.add_option("-o,--out", o->out, "Write examples to a PNG: a class in each row, or 10 x 10 images")
       ->type_name("FILE");
   add_data_options(app, o->source);
+  add_caption_options(app, o->captions);
   add_json_flag(app, o->json);
   add_quiet_flag(app, o->quiet);
   app.footer(
       "Examples:\n"
       "  diffusion data photos --size 64 -o sheet.png\n"
+      "  diffusion data photos --size 64 --captions names.tsv -o sheet.png\n"
       "  diffusion data fashion-mnist --json");
   return [&app, o] { return run(app, *o); };
 }

@@ -11,6 +11,7 @@
 #include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/options/options.h"
+#include "data/caption_table.h"
 
 namespace diffusion {
 
@@ -90,6 +91,11 @@ void add_data_options(CLI::App& app, DataArguments& a) {
   app.add_flag("--random-crop", a.random_crop,
                "Take windows at random places of images that are an eighth larger")
       ->group(data);
+  app.add_option("--held-out-list", a.held_out_list,
+                 "A text file that names images, one in each line: they are test images, all\n"
+                 "others are for training")
+      ->type_name("FILE")
+      ->group(data);
   app.add_option("--shards", a.shards, "Use only every N-th image, ...")
       ->check(in_range(1, 1'000'000))
       ->type_name("N")
@@ -111,6 +117,53 @@ void add_data_options(CLI::App& app, DataArguments& a) {
       ->group(data);
 }
 
+void add_caption_options(CLI::App& app, CaptionArguments& a) {
+  const char* captions = "Captions";
+  app.add_option(
+         "--captions", a.captions,
+         "Words for the images:\n"
+         "  none\n"
+         "  own: those that lie with the images. In a folder NAME.txt beside NAME.png, metadata.jsonl or\n"
+         "    metadata.csv; in tar files KEY.txt, or \"caption\" in KEY.json\n"
+         "  a table that ends in .tsv, .csv or .jsonl, with a column file_name or file and a column\n"
+         "    text, caption or name")
+      ->type_name("FROM")
+      ->capture_default_str()
+      ->group(captions);
+  app.add_option("--caption-column", a.columns,
+                 "Take this column of the table, or field of JSON; given again: more captions")
+      ->expected(1)
+      ->type_name("NAME")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(captions);
+  app.add_option("--max-uncaptioned", a.max_uncaptioned,
+                 "Images without a caption before it is an error (default: 10%, at least 1)")
+      ->check(at_least(0))
+      ->type_name("N")
+      ->group(captions);
+}
+
+CaptionOptions parse_captions(const CLI::App& app, const CaptionArguments& a) {
+  CaptionOptions options;
+  if (a.captions == "none") {
+    for (const char* option : {"--caption-column", "--max-uncaptioned"})
+      if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} needs --captions", option));
+    return options;
+  }
+  options.from = a.captions == "own" ? CaptionsFrom::images : CaptionsFrom::table;
+  if (options.from == CaptionsFrom::table) {
+    options.table = a.captions;
+    if (!find_caption_table_form(options.table))
+      throw Error(ErrorKind::usage,
+                  fmt::format("--captions is \"{}\"; accepted are none, own, and files whose "
+                              "names end in .tsv, .csv or .jsonl",
+                              a.captions));
+  }
+  options.columns = a.columns;
+  if (app.count("--max-uncaptioned") > 0) options.max_uncaptioned = a.max_uncaptioned;
+  return options;
+}
+
 FormOptions parse_form(const CLI::App& app, const DataArguments& a, FormOptions form) {
   if (app.count("--size") > 0) form.size = parse_size(a.size);
   if (app.count("--channels") > 0) form.channels = a.channels;
@@ -123,6 +176,7 @@ DataLoader::DataLoader(const CLI::App& app, const DataArguments& a, bool quiet, 
     : quiet_(quiet) {
   options_.data_dir = a.data_dir;
   options_.allow_download = !a.offline;
+  options_.held_out_list = a.held_out_list;
   options_.shards = a.shards;
   options_.shard = a.shard;
   options_.prepare.form = parse_form(app, a, form);
