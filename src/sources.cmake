@@ -350,6 +350,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/options/field_options.cpp
     cli/options/model_path.cpp
     cli/options/options.cpp
+    cli/options/prompt_options.cpp
     cli/options/sampling_options.cpp
     cli/options/stop_signal.cpp
     cli/options/training_run.cpp

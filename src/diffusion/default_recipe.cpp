@@ -21,11 +21,20 @@ SamplingRecipe usual_recipe(const Preconditioner& preconditioner) {
   return recipe;
 }
 
+constexpr double kGuidanceOfWords = 3;
+
 // Model::sampling, and for models without files usual_recipe(), with estimates limited as Model::clip_x0
 // says.
 SamplingRecipe scheduler_recipe(const Model& model) {
-  if (model.sampling) return *model.sampling;
+  // A model that is tuned for few steps has learned the guidance.
+  const double guidance = model.tokenizer ? kGuidanceOfWords : 1;
+  if (model.sampling) {
+    SamplingRecipe recipe = *model.sampling;
+    if (!facts_of(recipe.sampler).consistency) recipe.guidance.scale = guidance;
+    return recipe;
+  }
   SamplingRecipe recipe = usual_recipe(model.preconditioner);
+  recipe.guidance.scale = guidance;
   recipe.limit = {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none};
   return recipe;
 }

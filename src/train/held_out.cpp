@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "base/rng.h"
@@ -96,6 +97,11 @@ HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
     }
     Conditions conditions;
     if (has_classes) conditions.emplace(kClassCondition, labels);
+    if (model.tokenizer) {
+      std::vector<std::string> captions;
+      for (int i = 0; i < kBatch; ++i) captions.emplace_back(stream.caption(0, std::uint32_t(begin + i)));
+      conditions.merge(prompt_tokens(model, captions));
+    }
     evaluator.evaluate(input, timesteps, conditions, output);
     for (std::size_t i = 0; i < kBatch; ++i) {
       const std::size_t image = std::size_t(begin) + i;

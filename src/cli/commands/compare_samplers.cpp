@@ -152,7 +152,7 @@ std::string headline(const CompareOptions& o, const Model& model) {
       fmt::format("{}: from the same noise (seed {}) with different samplers", o.model, o.seed);
   if (o.sampling.label && !model.class_names.empty()) text += fmt::format(", class {}", *o.sampling.label);
   if (o.sampling.spacing) text += fmt::format(", spacing {}", *o.sampling.spacing);
-  if (o.sampling.guidance != 1) text += fmt::format(", guidance {}", o.sampling.guidance);
+  if (o.sampling.guidance.value_or(1) != 1) text += fmt::format(", guidance {}", *o.sampling.guidance);
   return text;
 }
 
@@ -242,7 +242,7 @@ int run(const CompareOptions& o) {
   print_json(Json::Object{{"model", model_path},
                           {"seed", std::int64_t(o.seed)},
                           {"images", o.count},
-                          {"guidance", o.sampling.guidance},
+                          {"guidance", o.sampling.guidance.value_or(1)},
                           {"reference", to_json(trials.back(), outcomes.back())},
                           {"cells", std::move(cells)},
                           {"output", output_path}});

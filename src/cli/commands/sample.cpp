@@ -16,6 +16,7 @@
 #include "cli/commands/sample_images.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
+#include "cli/options/prompt_options.h"
 #include "cli/options/sampling_options.h"
 #include "cli/options/stop_signal.h"
 #include "cli/output/picture_output.h"
@@ -33,6 +34,7 @@ struct SampleOptions {
   std::string model = "fashion-mnist", out = "samples.png", gif, raw;
   GenerateOptions generate;
   SamplingOptions sampling;
+  PromptOptions words;
   int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
   MachineOptions machine;
   bool show = false, json = false, quiet = false;
@@ -42,6 +44,7 @@ struct SampleOptions {
 GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model& model, Model* guide) {
   GenerateOptions g = o.generate;
   apply_sampling_options(o.sampling, model, guide, g);
+  apply_prompt_options(app, o.words, model, g);
   if (!o.sampling.noise.empty()) {
     g.noise = read_start_noise(o.sampling.noise, model);
     const NetworkTraits traits = model.traits();
@@ -77,11 +80,11 @@ Grid choose_grid(const Model& model, const SampleOptions& o, const GenerateOptio
 
 // What is not written already.
 void write(const PictureOutput& output, const Grid& grid, std::span<const Image> images,
-           const SampleSink& sink, int delay_ms) {
-  if (output.is_one_picture()) return write_picture(output, draw(grid, images));
+           std::span<const std::string> prompts, const SampleSink& sink, int delay_ms) {
+  if (output.is_one_picture()) return write_picture(output, draw(grid, images, prompts));
   if (output.form != PictureForm::gif) return;
   std::vector<Image> pictures;
-  for (const std::vector<Image>& frame : sink.frames().frames()) pictures.push_back(draw(grid, frame));
+  for (const std::vector<Image>& frame : sink.frames().frames()) pictures.push_back(draw(grid, frame, {}));
   write_animation(output.path, pictures, delay_ms);
 }
 
@@ -140,11 +143,11 @@ int run(const CLI::App& app, const SampleOptions& o) {
   sink.commit();
   std::string written;
   for (const PictureOutput& output : outputs) {
-    write(output, grid, images, sink, o.delay);
+    write(output, grid, images, g.prompts, sink, o.delay);
     written += (written.empty() ? "" : ", ") + output.path.string();
   }
   if (!o.raw.empty()) written += ", " + o.raw;
-  if (o.show) show_or_tell(draw(grid, images));
+  if (o.show) show_or_tell(draw(grid, images, g.prompts));
 
   const double rate = g.count / seconds;
   if (o.json)
@@ -185,6 +188,7 @@ std::function<int()> add_sample(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str();
   add_seed_and_label_options(app, o->generate.seed, o->sampling);
+  add_prompt_options(app, o->words);
   add_sampler_options(app, o->sampling);
   add_spacing_option(app, o->sampling);
   add_guidance_options(app, o->sampling);

@@ -116,11 +116,11 @@ void add_batch_option(CLI::App& app, int& batch) {
 }
 
 void add_guidance_options(CLI::App& app, SamplingOptions& o) {
-  app.add_option("--guidance", o.guidance,
-                 "Strength of the class: 1 as trained, above 1 stronger\n(needs a model trained with label "
-                 "dropout, or --guide)")
+  app.add_option(
+         "--guidance", o.guidance,
+         "Strength of class or words: 1 as trained, above 1 stronger\n(default: 1, with words 3; needs "
+         "a model trained with label or caption dropout, or --guide)")
       ->type_name("X")
-      ->capture_default_str()
       ->group(kGroup);
   app.add_option("--guidance-interval", o.guidance_interval, "Guidance only where LO < sigma <= HI")
       ->delimiter(',')
@@ -149,7 +149,7 @@ void check_sampling_names(const SamplingOptions& o) {
   for (const auto& [option, given] : {std::pair{"--guidance-interval", !o.guidance_interval.empty()},
                                       {"--guidance-rescale", o.guidance_rescale.has_value()},
                                       {"--guide", !o.guide.empty()}})
-    if (given && o.guidance == 1)
+    if (given && o.guidance.value_or(1) == 1)
       throw Error(ErrorKind::usage, fmt::format("{} needs --guidance with a strength other than 1", option));
 }
 
@@ -160,7 +160,7 @@ void apply_sampling_options(const SamplingOptions& o, const Model& model, Model*
   if (o.spacing) recipe = with_spacing(recipe, parse_spacing(*o.spacing));
   if (o.steps) recipe.steps = *o.steps;
   for (const auto& [name, value] : o.sampler_options) set_option(recipe.sampler, name, value);
-  recipe.guidance.scale = o.guidance;
+  if (o.guidance) recipe.guidance.scale = *o.guidance;
   recipe.guidance.rescale = o.guidance_rescale.value_or(0);
   if (!o.guidance_interval.empty()) {
     recipe.guidance.sigma_low = o.guidance_interval[0];

@@ -18,7 +18,7 @@ struct SamplingOptions {
   std::optional<std::string> sampler, spacing, label;
   std::optional<int> steps;
   std::map<std::string, double> sampler_options;  // by the names of set_option()
-  double guidance = 1;
+  std::optional<double> guidance;
   std::optional<double> guidance_rescale;
   std::vector<double> guidance_interval;
   std::string guide, noise;

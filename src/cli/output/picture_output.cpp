@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cli/options/options.h"
 #include "cli/output/show.h"
+#include "drawing/titles.h"
 #include "pictures/resize.h"
 
 namespace diffusion {
@@ -116,9 +117,14 @@ void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, i
             output.path.string(), whole_width, whole_height));
 }
 
-Image draw(const Grid& grid, std::span<const Image> pictures) {
+Image draw(const Grid& grid, std::span<const Image> pictures, std::span<const std::string> prompts) {
+  constexpr int kLinesOfPrompt = 3;
   std::vector<Image> tiles;
+  std::vector<std::string> words;
   for (const Image& picture : pictures) tiles.push_back(enlarge(picture, grid.scale));
+  for (std::size_t k = 0; k < pictures.size() && !prompts.empty(); ++k)
+    words.push_back(prompts[k % prompts.size()]);
+  if (!prompts.empty()) tiles = with_captions(tiles, words, kLinesOfPrompt);
   return make_grid(tiles, grid.columns, kGap, kBackground);
 }
 

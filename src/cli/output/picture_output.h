@@ -46,7 +46,8 @@ struct Grid {
 // can.
 void check_grid_fits(const PictureOutput& output, const Grid& grid, int count, int width, int height);
 
-Image draw(const Grid& grid, std::span<const Image> pictures);
+// Picture k has prompt k mod their number below it; none: no words.
+Image draw(const Grid& grid, std::span<const Image> pictures, std::span<const std::string> prompts = {});
 
 // PNG or JPEG, for outputs that are one picture.
 void write_picture(const PictureOutput& output, const Image& picture);
