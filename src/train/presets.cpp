@@ -69,17 +69,17 @@ void folder_64(TrainConfig& c) {
 // 64x64 pictures with captions. Words meet pictures at 16x16 and 8x8, where attention is cheap.
 void words_64(TrainConfig& c) {
   WordsConfig words;
-  words.text_encoder = {.hidden_size = 192,
-                        .intermediate_size = 768,
+  words.text_encoder = {.hidden_size = 128,
+                        .intermediate_size = 512,
                         .num_hidden_layers = 3,
-                        .num_attention_heads = 6,
+                        .num_attention_heads = 4,
                         .max_position_embeddings = 24};
   ConditionalUNetConfig& unet = words.unet;
-  unet.block_out_channels = {32, 64, 128, 192};
+  unet.block_out_channels = {32, 64, 128, 128};
   unet.down_block_attention = {false, false, true, true};
   unet.up_block_attention = {true, true, false, false};
   unet.layers_per_block = {1, 1, 1, 1};
-  unet.heads = {1, 2, 4, 6};
+  unet.heads = {1, 2, 4, 4};
   unet.cross_attention_dim.assign(4, words.text_encoder.hidden_size);
   unet.norm_num_groups = 8;
   c.network = words;
