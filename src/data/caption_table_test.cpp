@@ -11,7 +11,6 @@
 namespace diffusion {
 namespace {
 
-using scratch::error_of;
 using enum CaptionTableForm;
 
 std::vector<std::string> read(std::string_view text, CaptionTableForm form,
@@ -86,10 +85,10 @@ TEST(CaptionTable, SaysWhatIsWrongAndWhere) {
            Wrong{jsonl, "\n[1]", "table, line 2"},
            Wrong{jsonl, "{\"file\": \"a\", ", "table, line 1"},
        }) {
-    const std::string message = error_of(ErrorKind::bad_input, [&] { read(text, form); });
+    const std::string message = scratch::error_of(ErrorKind::bad_input, [&] { read(text, form); });
     EXPECT_NE(message.find(says), std::string::npos) << message << "\nlacks " << says;
   }
-  const std::string message = error_of(ErrorKind::bad_input, [] {
+  const std::string message = scratch::error_of(ErrorKind::bad_input, [] {
     read("file\tname\na\tb\n", tsv, {"name", "words"});
   });
   EXPECT_NE(message.find("name and words with the caption"), std::string::npos) << message;
@@ -101,8 +100,8 @@ TEST(CaptionTable, NamesTellTheForm) {
   EXPECT_EQ(find_caption_table_form("metadata.jsonl"), jsonl);
   for (const char* name : {"tsv", "a.txt", "a.json", "own", "", ".csv"})
     EXPECT_FALSE(find_caption_table_form(name)) << name;
-  error_of(ErrorKind::usage, [] { read_caption_table("names.txt", {}); });
-  error_of(ErrorKind::io, [] { read_caption_table("/nowhere/names.tsv", {}); });
+  scratch::error_of(ErrorKind::usage, [] { read_caption_table("names.txt", {}); });
+  scratch::error_of(ErrorKind::io, [] { read_caption_table("/nowhere/names.tsv", {}); });
 }
 
 TEST(CaptionLines, AreACaptionEach) {
@@ -113,9 +112,10 @@ TEST(CaptionLines, AreACaptionEach) {
   EXPECT_EQ(captions[1].line, 3);
   EXPECT_EQ(captions[2].text, "three");
   for (const char* text : {"", " \n\t\n"})
-    EXPECT_NE(error_of(ErrorKind::bad_input, [&] { parse_caption_lines(text, "a.txt"); }).find("a.txt"),
-              std::string::npos);
-  EXPECT_NE(error_of(ErrorKind::bad_input, [] { parse_caption_lines("x\ny\xfez", "a.txt"); })
+    EXPECT_NE(
+        scratch::error_of(ErrorKind::bad_input, [&] { parse_caption_lines(text, "a.txt"); }).find("a.txt"),
+        std::string::npos);
+  EXPECT_NE(scratch::error_of(ErrorKind::bad_input, [] { parse_caption_lines("x\ny\xfez", "a.txt"); })
                 .find("a.txt, line 2: byte 2"),
             std::string::npos);
 }

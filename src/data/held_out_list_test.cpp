@@ -1,4 +1,5 @@
 #include "data/held_out_list.h"
+#include <diffusion/picture_files.h>
 
 #include <diffusion/error.h>
 #include <gtest/gtest.h>
@@ -11,7 +12,6 @@ namespace diffusion {
 namespace {
 
 namespace fs = std::filesystem;
-using fixtures::error_of, fixtures::text;
 
 // Five pictures in two classes, of values 0 to 4, with captions.
 class HeldOutList : public ::testing::Test {
@@ -21,12 +21,12 @@ class HeldOutList : public ::testing::Test {
     for (std::size_t i = 0; i < names.size(); ++i) {
       fs::create_directories((path("set") / names[i]).parent_path());
       write_png(path("set/" + names[i] + ".png"), Image{1, 1, 1, {std::uint8_t(i)}});
-      fixtures::write_file(path("set/" + names[i] + ".txt"), text("no. " + std::to_string(i)));
+      fixtures::write_file(path("set/" + names[i] + ".txt"), fixtures::text("no. " + std::to_string(i)));
     }
   }
   fs::path path(const std::string& name) const { return scratch_.path() / name; }
   Dataset load(const std::string& list, Split split, int shards = 1) {
-    fixtures::write_file(path("list.txt"), text(list));
+    fixtures::write_file(path("list.txt"), fixtures::text(list));
     DataOptions options;
     options.split = split;
     options.held_out_list = path("list.txt");
@@ -44,7 +44,7 @@ class HeldOutList : public ::testing::Test {
     return texts;
   }
   void expect_refused(const std::string& list, Split split, const std::vector<std::string>& parts) {
-    const Error error = error_of([&] { load(list, split); });
+    const Error error = fixtures::error_of([&] { load(list, split); });
     EXPECT_EQ(error.kind(), ErrorKind::bad_input);
     for (const std::string& part : parts)
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
@@ -79,7 +79,7 @@ TEST_F(HeldOutList, SaysWhatIsWrong) {
   expect_refused("a/0.png\na/1.png\nb/2.png\nb/3.png\nb/4.png", Split::train, {"names all of the images"});
   fs::remove_all(path("set"));
   fixtures::write_idx_set(path("set"), 3, 7);
-  EXPECT_EQ(error_of([&] { load("x", Split::train); }).kind(), ErrorKind::usage);
+  EXPECT_EQ(fixtures::error_of([&] { load("x", Split::train); }).kind(), ErrorKind::usage);
 }
 
 TEST_F(HeldOutList, NamesKeysOfTarFiles) {
@@ -89,7 +89,7 @@ TEST_F(HeldOutList, NamesKeysOfTarFiles) {
       bytes.push_back(std::to_integer<std::uint8_t>(b));
     return bytes;
   };
-  fixtures::write_file(path("list.txt"), text("x/1.png\n"));
+  fixtures::write_file(path("list.txt"), fixtures::text("x/1.png\n"));
   fixtures::write_file(path("set.tar"), fixtures::tar({{"x/0.png", png(0)}, {"x/1.png", png(1)}}));
   DataOptions options;
   options.held_out_list = path("list.txt");

@@ -29,10 +29,6 @@ Bytes changed(Bytes bytes, std::size_t at, std::uint8_t value) {
   return bytes;
 }
 
-Bytes text(const std::string& s) {
-  return {s.begin(), s.end()};
-}
-
 TEST(Idx, ReadsPlainAndGzipByContentNotName) {
   const TemporaryFolder folder;
   const Bytes half_a = first(good_images(), 9), whole = good_images();

@@ -1,4 +1,5 @@
 #include "data/prepare_captions.h"
+#include <diffusion/picture_files.h>
 
 #include <diffusion/error.h>
 #include <fmt/format.h>
@@ -13,7 +14,7 @@ namespace diffusion {
 namespace {
 
 namespace fs = std::filesystem;
-using fixtures::error_of, fixtures::text;
+
 using Texts = std::vector<std::vector<std::string>>;
 
 Image picture(int value) {
@@ -47,7 +48,7 @@ class PrepareCaptions : public ::testing::Test {
   }
   void add_text(const std::string& name, const std::string& content) {
     fs::create_directories(path(name).parent_path());
-    fixtures::write_file(path(name), text(content));
+    fixtures::write_file(path(name), fixtures::text(content));
   }
   LoadedData load(const std::string& name, const CaptionOptions& captions, DataOptions options = {}) {
     options.captions = captions;
@@ -62,7 +63,7 @@ class PrepareCaptions : public ::testing::Test {
   }
   void expect_refused(const std::function<void()>& action, const std::vector<std::string>& parts,
                       ErrorKind kind = ErrorKind::bad_input) {
-    const Error error = error_of(action);
+    const Error error = fixtures::error_of(action);
     EXPECT_EQ(error.kind(), kind);
     for (const std::string& part : parts)
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
@@ -147,25 +148,26 @@ TEST_F(PrepareCaptions, BrokenImagesKeepTheOthersInPlace) {
   add_text("t.csv", "file,text\nc.png,c\nb.png,b\na.png,a\n");
   EXPECT_EQ(texts_of(table("set", "t.csv")), (Texts{{"a"}, {"c"}}));
   fixtures::write_file(path("set.tar"), fixtures::tar({{"./a.png", encoded(1)},
-                                                       {"./a.txt", text("a")},
-                                                       {"./b.png", text("no picture")},
-                                                       {"./b.txt", text("b")},
+                                                       {"./a.txt", fixtures::text("a")},
+                                                       {"./b.png", fixtures::text("no picture")},
+                                                       {"./b.txt", fixtures::text("b")},
                                                        {"./c.png", encoded(2)},
-                                                       {"./c.txt", text("c")}}));
+                                                       {"./c.txt", fixtures::text("c")}}));
   EXPECT_EQ(texts_of(own("set.tar")), (Texts{{"a"}, {"c"}}));
   EXPECT_EQ(texts_of(table("set.tar", "t.csv")), (Texts{{"a"}, {"c"}}));
 }
 
 TEST_F(PrepareCaptions, TarFilesHaveTextsAndJson) {
-  fixtures::write_file(path("set.tar"),
-                       fixtures::tar({{"readme.txt", text("\xff")},
-                                      {"a/0.json", text(R"({"caption": "in json", "other": ["x", "y"]})")},
-                                      {"a/0.png", encoded(0)},
-                                      {"a/0.txt", text("in text\nand more")},
-                                      {"a/1.png", encoded(1)},
-                                      {"a/1.json", text(R"({"caption": ["b", "c"], "other": "z"})")},
-                                      {"a/2.png", encoded(2)},
-                                      {"a/2.json", text(R"({"caption": null, "other": "u"})")}}));
+  fixtures::write_file(
+      path("set.tar"),
+      fixtures::tar({{"readme.txt", fixtures::text("\xff")},
+                     {"a/0.json", fixtures::text(R"({"caption": "in json", "other": ["x", "y"]})")},
+                     {"a/0.png", encoded(0)},
+                     {"a/0.txt", fixtures::text("in text\nand more")},
+                     {"a/1.png", encoded(1)},
+                     {"a/1.json", fixtures::text(R"({"caption": ["b", "c"], "other": "z"})")},
+                     {"a/2.png", encoded(2)},
+                     {"a/2.json", fixtures::text(R"({"caption": null, "other": "u"})")}}));
   EXPECT_EQ(texts_of(own("set.tar")), (Texts{{"in text", "and more"}, {"b", "c"}, {}}));
   EXPECT_NE(said_.find("1 of 3 images have no caption, for example a/2"), std::string::npos) << said_;
   EXPECT_EQ(texts_of(own("set.tar", {"other", "caption"})),
@@ -178,8 +180,8 @@ TEST_F(PrepareCaptions, KeysThatComeTwiceAreOnlyTableTrouble) {
   fs::create_directories(path("set"));
   for (const char* shard : {"s-0.tar", "s-1.tar"})
     fixtures::write_file(path("set") / shard,
-                         fixtures::tar({{"0.png", encoded(shard[2])}, {"0.txt", text(shard)}}));
-  fixtures::write_file(path("t.tsv"), text("file\ttext\n0\tx\n"));
+                         fixtures::tar({{"0.png", encoded(shard[2])}, {"0.txt", fixtures::text(shard)}}));
+  fixtures::write_file(path("t.tsv"), fixtures::text("file\ttext\n0\tx\n"));
   EXPECT_EQ(texts_of(own("set")), (Texts{{"s-0.tar"}, {"s-1.tar"}}));
   expect_refused([&] { table("set", "t.tsv"); }, {"t.tsv, line 2", "two images are called 0"});
 }
@@ -198,7 +200,8 @@ TEST_F(PrepareCaptions, ImagesWithoutAreNamedUpToALimit) {
                         path("t.csv").string()));
   CaptionOptions strict{.from = CaptionsFrom::table, .table = path("t.csv"), .max_uncaptioned = 3};
   expect_refused([&] { load("set", strict); }, {"4 of 40 images", "10.png", "accepted are 3"});
-  EXPECT_EQ(error_of([&] { load("set", strict); }).fields(), (std::vector<std::string>{"max_uncaptioned"}));
+  EXPECT_EQ(fixtures::error_of([&] { load("set", strict); }).fields(),
+            (std::vector<std::string>{"max_uncaptioned"}));
   add_text("t.csv", "file,text\n49.png,x\n");
   expect_refused([&] { table("set", "t.csv"); }, {"39 of 40", "accepted are 4"});
   CaptionOptions loose{.from = CaptionsFrom::table, .table = path("t.csv"), .max_uncaptioned = 39};
@@ -236,10 +239,11 @@ TEST_F(PrepareCaptions, WhatLiesWithImagesCanBeWrong) {
   fs::remove(path("set/a.txt"));
   add_text("set/metadata.csv", "file_name,text\na.png,a\nc.png,c\n");
   expect_refused([&] { own("set"); }, {"metadata.csv names 1 file", "line 3: c.png"});
-  fixtures::write_file(path("s.tar"),
-                       fixtures::tar({{"a.png", encoded(1)}, {"a.json", text("{\"caption\": 3}")}}));
+  fixtures::write_file(
+      path("s.tar"), fixtures::tar({{"a.png", encoded(1)}, {"a.json", fixtures::text("{\"caption\": 3}")}}));
   expect_refused([&] { own("s.tar"); }, {"a.json", "field caption is 3"});
-  fixtures::write_file(path("s.tar"), fixtures::tar({{"a.png", encoded(1)}, {"a.txt", text("x\n\xff")}}));
+  fixtures::write_file(path("s.tar"),
+                       fixtures::tar({{"a.png", encoded(1)}, {"a.txt", fixtures::text("x\n\xff")}}));
   expect_refused([&] { own("s.tar"); }, {"a.txt in", "line 2: byte 1"});
 }
 

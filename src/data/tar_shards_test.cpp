@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace fixtures;
 
-Bytes picture(std::uint8_t value) {
+Bytes tiny_png(std::uint8_t value) {
   Bytes bytes;
   for (const std::byte b : encode_png(Image{2, 2, 1, std::vector<std::uint8_t>(4, value)}))
     bytes.push_back(std::to_integer<std::uint8_t>(b));
@@ -44,32 +44,32 @@ std::vector<std::string> describe(const std::vector<Sample>& samples) {
 
 TEST(TarShards, MembersOfOneKeyBelongTogether) {
   const TemporaryFolder folder;
-  const Bytes bytes = tar({{"a/0.jpg", picture(1)},
+  const Bytes bytes = tar({{"a/0.jpg", tiny_png(1)},
                            {"a/0.cls", text("7\n")},
                            {"a/1.json", text(R"({"label": 3, "caption": "x"})")},
                            {"a/1.txt", text("caption")},
-                           {"a/1.PNG", picture(2)},
-                           {"a/2.seg.png", picture(9)},
-                           {"a/2.tif", picture(3)},
+                           {"a/1.PNG", tiny_png(2)},
+                           {"a/2.seg.png", tiny_png(9)},
+                           {"a/2.tif", tiny_png(3)},
                            {"a/2.json", text(R"({"cls": 0})")},
-                           {"a/.hidden.png", picture(9)},
+                           {"a/.hidden.png", tiny_png(9)},
                            {"readme.txt", text("no picture")},
-                           {"b/0.jpeg", picture(4)},
+                           {"b/0.jpeg", tiny_png(4)},
                            {"b/0.cls", text("65535")},
-                           {"b/1.webp", picture(5)}});
+                           {"b/1.webp", tiny_png(5)}});
   for (const char* name : {"one.tar", "one.tgz", "one.tar.gz"}) {
     const auto path = write_file(folder.path() / name, std::strstr(name, "gz") ? gzip(bytes) : bytes);
     const std::vector<Sample> samples = read_tar(path);
     EXPECT_EQ(describe(samples), (std::vector<std::string>{"a/0 7", "a/1 3", "a/2 0", "b/0 65535", "b/1"}))
         << name;
-    EXPECT_EQ(std::get<std::vector<std::byte>>(samples.at(2).content).size(), picture(3).size());
+    EXPECT_EQ(std::get<std::vector<std::byte>>(samples.at(2).content).size(), tiny_png(3).size());
   }
 }
 
 TEST(TarShards, FoldersAndPatternsNameManyFiles) {
   const TemporaryFolder folder;
   for (const char* name : {"s-10.tar", "s-09.tar", "s-08.tar"})
-    write_file(folder.path() / name, tar({{std::string(name, 4) + ".png", picture(1)}}));
+    write_file(folder.path() / name, tar({{std::string(name, 4) + ".png", tiny_png(1)}}));
   write_file(folder.path() / "notes.txt", {1});
   const auto names = [&](const std::string& path) {
     std::vector<std::string> found;
@@ -101,20 +101,20 @@ TEST(TarShards, WrongContentIsRefusedByName) {
     EXPECT_NE(std::string(e.what()).find(path.string()), std::string::npos) << e.what();
     return std::string(e.what());
   };
-  EXPECT_NE(error({{"x.jpg", picture(1)}, {"x.png", picture(1)}}).find("x.png"), std::string::npos);
+  EXPECT_NE(error({{"x.jpg", tiny_png(1)}, {"x.png", tiny_png(1)}}).find("x.png"), std::string::npos);
   for (const char* label : {"", "-1", "1.5", "65536", "cat", "7 8", "99999999999999999999"})
-    EXPECT_NE(error({{"x.jpg", picture(1)}, {"x.cls", text(label)}}).find("x.cls"), std::string::npos)
+    EXPECT_NE(error({{"x.jpg", tiny_png(1)}, {"x.cls", text(label)}}).find("x.cls"), std::string::npos)
         << label;
   for (const char* json :
        {"{\"label\": \"cat\"}", "{\"label\": -1}", "{\"label\": 1.0}", "{", "{\"cls\": null}"})
-    EXPECT_NE(error({{"x.json", text(json)}, {"x.jpg", picture(1)}}).find("x.json"), std::string::npos)
+    EXPECT_NE(error({{"x.json", text(json)}, {"x.jpg", tiny_png(1)}}).find("x.json"), std::string::npos)
         << json;
   error({{"x.cls", Bytes((1 << 20) + 1, '1')}});
 }
 
 TEST(TarShards, DamagedArchivesNeverCrash) {
   const TemporaryFolder folder;
-  const Bytes whole = tar({{"0.png", picture(1)}, {"0.cls", text("7")}, {"1.png", picture(2)}});
+  const Bytes whole = tar({{"0.png", tiny_png(1)}, {"0.cls", text("7")}, {"1.png", tiny_png(2)}});
   const auto survives = [&](const Bytes& bytes) {
     const auto path = write_file(folder.path() / "damaged.tar", bytes);
     try {
@@ -144,7 +144,7 @@ TEST(TarShards, DamagedArchivesNeverCrash) {
 
 TEST(TarShards, LinksAndFoldersInArchivesAreNoFiles) {
   const TemporaryFolder folder;
-  Bytes bytes = tar({{"x.png", picture(1)}, {"../../etc/passwd.png", picture(2)}});
+  Bytes bytes = tar({{"x.png", tiny_png(1)}, {"../../etc/passwd.png", tiny_png(2)}});
   EXPECT_EQ(describe(read_tar(write_file(folder.path() / "a.tar", bytes))),
             (std::vector<std::string>{"x", "../../etc/passwd"}));  // a name, never a path
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);

@@ -22,7 +22,7 @@ namespace diffusion {
 namespace {
 
 constexpr int kSide = 16;
-constexpr std::size_t kSize = 2 * kSide * kSide;  // numbers of a sample
+constexpr std::size_t kStateSize = 2 * kSide * kSide;  // numbers of a sample
 
 UNetConfig small_unet() {
   UNetConfig c;
@@ -59,7 +59,7 @@ std::vector<double> numbers(std::size_t count, std::uint32_t key) {
   return values;
 }
 
-std::vector<double> states(std::size_t size = kSize) {
+std::vector<double> states(std::size_t size = kStateSize) {
   std::vector<double> x = numbers(kLevels.size() * size, 1);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] *= std::hypot(0.5, kLevels[i / size].sigma);
   return x;
@@ -69,8 +69,9 @@ std::vector<double> states(std::size_t size = kSize) {
 std::vector<double> denoised(NetworkEvaluator& evaluator, const Model& model, std::size_t first,
                              std::size_t count) {
   const std::vector<double> x = states();
-  std::vector<double> d(count * kSize);
-  evaluator.denoise(std::span(x).subspan(first * kSize, d.size()), std::span(kLevels).subspan(first, count),
+  std::vector<double> d(count * kStateSize);
+  evaluator.denoise(std::span(x).subspan(first * kStateSize, d.size()),
+                    std::span(kLevels).subspan(first, count),
                     class_labels(model, std::span(kLabels).subspan(first, count)), d);
   return d;
 }
@@ -95,11 +96,11 @@ TEST(NetworkEvaluator, ASampleDoesNotDependOnTheOthersOfItsCall) {
       for (const double value : denoised(one, model, k, 1)) alone.push_back(value);
     for (std::size_t count = 1; count <= 5; ++count)
       EXPECT_EQ(denoised(several, model, 0, count),
-                std::vector<double>(alone.begin(), alone.begin() + std::ptrdiff_t(count * kSize)))
+                std::vector<double>(alone.begin(), alone.begin() + std::ptrdiff_t(count * kStateSize)))
           << count;
     // Noise levels and labels are told apart.
-    const std::vector<double> same(alone.begin() + kSize, alone.begin() + 2 * kSize);
-    EXPECT_NE(same, std::vector<double>(alone.begin() + 3 * kSize, alone.begin() + 4 * kSize));
+    const std::vector<double> same(alone.begin() + kStateSize, alone.begin() + 2 * kStateSize);
+    EXPECT_NE(same, std::vector<double>(alone.begin() + 3 * kStateSize, alone.begin() + 4 * kStateSize));
   }
 }
 
@@ -110,13 +111,13 @@ TEST(NetworkEvaluator, DIsMadeOfF) {
   const std::vector<double> x = states();
   std::vector<float> input(x.size()), times, output(x.size());
   for (std::size_t i = 0; i < x.size(); ++i)
-    input[i] = float(model.preconditioner.scalings(kLevels[i / kSize].sigma).c_in * x[i]);
+    input[i] = float(model.preconditioner.scalings(kLevels[i / kStateSize].sigma).c_in * x[i]);
   for (const SampleLevel& level : kLevels)
     times.push_back(float(level.timestep.value_or(model.preconditioner.scalings(level.sigma).c_noise)));
   evaluator.evaluate(input, times, class_labels(model, kLabels), output);
   std::vector<double> expected(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const Scalings s = model.preconditioner.scalings(kLevels[i / kSize].sigma);
+    const Scalings s = model.preconditioner.scalings(kLevels[i / kStateSize].sigma);
     expected[i] = s.c_skip * x[i] + s.c_out * double(output[i]);
   }
   EXPECT_EQ(denoised(evaluator, model, 0, 5), expected);
@@ -139,7 +140,7 @@ TEST(NetworkEvaluator, PlansComeAndGo) {
     for (NetworkEvaluator* evaluator : {&one_plan, &two_plans}) {
       kernels = 0;
       const std::vector<double> d = denoised(*evaluator, model, 0, count);
-      EXPECT_TRUE(std::ranges::equal(d, std::span(all).first(count * kSize)));
+      EXPECT_TRUE(std::ranges::equal(d, std::span(all).first(count * kStateSize)));
       EXPECT_EQ(evaluator->network().graph.shape(evaluator->network().sample).n, std::int64_t(count));
       EXPECT_EQ(evaluator == &two_plans, kernels > 0);
     }
@@ -219,7 +220,7 @@ TEST(NetworkEvaluator, TrainsAsAPlanDoes) {
   network.dropout = 0.5;
   const auto device = make_cpu_device(Precision::f32);
   const RunContext context{7, 3};
-  std::vector<float> input(2 * kSize), dy(2 * kSize), f(2 * kSize), expected_f(2 * kSize);
+  std::vector<float> input(2 * kStateSize), dy(2 * kStateSize), f(2 * kStateSize), expected_f(2 * kStateSize);
   fill_normal({1, Stream::init, 4, 0}, input);
   fill_normal({1, Stream::init, 5, 0}, dy);
   const std::vector<float> times{3.25f, 80}, labels{0, 3};
@@ -256,14 +257,14 @@ TEST(NetworkEvaluator, ALearnedEmbeddingIsToldTheNearestRow) {
   const Model model = model_of(network);
   const auto device = make_cpu_device(Precision::f32);
   NetworkEvaluator evaluator(model, *device, 1, kSide, kSide);
-  const std::vector<double> x = numbers(kSize, 1);
+  const std::vector<double> x = numbers(kStateSize, 1);
   const auto d_at = [&](double timestep) {
-    std::vector<double> d(kSize);
+    std::vector<double> d(kStateSize);
     evaluator.denoise(x, std::vector<SampleLevel>{{0.7, timestep}}, {{"class", {1}}}, d);
     return d;
   };
   const auto f_at = [&](float timestep) {
-    std::vector<float> input(x.begin(), x.end()), f(kSize);
+    std::vector<float> input(x.begin(), x.end()), f(kStateSize);
     evaluator.evaluate(input, std::vector<float>{timestep}, {{"class", {1}}}, f);
     return f;
   };
@@ -274,7 +275,7 @@ TEST(NetworkEvaluator, ALearnedEmbeddingIsToldTheNearestRow) {
     EXPECT_EQ(f_at(float(told)), f_at(float(row))) << told;
   }
   // What the preconditioner says between two levels of the table.
-  std::vector<double> between(kSize);
+  std::vector<double> between(kStateSize);
   const double sigma =
       0.5 * (model.preconditioner.schedule()->sigma(31) + model.preconditioner.schedule()->sigma(32));
   evaluator.denoise(x, std::vector<SampleLevel>{{sigma}}, {{"class", {1}}}, between);
@@ -288,7 +289,7 @@ TEST(NetworkEvaluator, ConditionsMustBeThoseOfTheNetwork) {
   const Model model = model_of(small_unet());
   const auto device = make_cpu_device(Precision::f32);
   NetworkEvaluator evaluator(model, *device, 2, kSide, kSide);
-  const std::vector<double> x(2 * kSize);
+  const std::vector<double> x(2 * kStateSize);
   const auto error_with = [&](const Conditions& conditions) {
     return usage_error([&] {
       std::vector<double> d(x.size());
@@ -319,9 +320,9 @@ TEST(NetworkEvaluator, ConditionsThatAreNoTable) {
   const Model vector = model_of(config);
   const auto device = make_cpu_device(Precision::f32);
   NetworkEvaluator of_plain(plain, *device, 1, kSide, kSide), of_vector(vector, *device, 1, kSide, kSide);
-  const std::vector<double> x = numbers(kSize, 1);
+  const std::vector<double> x = numbers(kStateSize, 1);
   const std::vector<SampleLevel> level{{1}};
-  std::vector<double> d(kSize), d2(kSize);
+  std::vector<double> d(kStateSize), d2(kStateSize);
   of_plain.denoise(x, level, class_labels(plain, {}), d);
   expect_contains(usage_error([&] {
                     of_plain.denoise(x, level, {{"class", {0}}}, d);
@@ -349,8 +350,8 @@ TEST(NetworkEvaluator, RefusesWhatDoesNotFit) {
   const Model two = model_of(network);
   const auto device = make_cpu_device(Precision::f32);
   NetworkEvaluator evaluator(model, *device, 2, kSide, kSide), of_two(two, *device, 1, kSide, kSide);
-  const std::vector<double> x(3 * kSize);
-  std::vector<double> d(3 * kSize);
+  const std::vector<double> x(3 * kStateSize);
+  std::vector<double> d(3 * kStateSize);
   const std::vector<SampleLevel> three{{1}, {1}, {1}};
   expect_contains(usage_error([&] { evaluator.denoise(x, three, {}, d); }), {"3 samples", "1 to 2"});
   expect_contains(usage_error([&] { evaluator.denoise({}, {}, {}, {}); }), {"0 samples", "1 to 2"});
@@ -360,21 +361,21 @@ TEST(NetworkEvaluator, RefusesWhatDoesNotFit) {
                         std::span(d).first(results));
     });
   };
-  expect_contains(some(2 * kSize - 1, 2 * kSize), {"states", "1023 numbers", "2 samples of 512"});
-  expect_contains(some(2 * kSize, kSize), {"denoised images", "512 numbers"});
+  expect_contains(some(2 * kStateSize - 1, 2 * kStateSize), {"states", "1023 numbers", "2 samples of 512"});
+  expect_contains(some(2 * kStateSize, kStateSize), {"denoised images", "512 numbers"});
   expect_contains(usage_error([&] { NetworkEvaluator(model, *device, 0, kSide, kSide); }), {"0 samples"});
-  const auto one = std::span(x).first(kSize);
-  const auto one_d = std::span(d).first(kSize);
+  const auto one = std::span(x).first(kStateSize);
+  const auto one_d = std::span(d).first(kStateSize);
   expect_contains(usage_error([&] { of_two.denoise(one, std::span(three).first(1), {}, one_d); }),
                   {"2 input and 4 output channels"});
-  std::vector<float> f(2 * kSize);
-  of_two.evaluate(std::vector<float>(kSize), std::vector<float>{1}, {}, f);
+  std::vector<float> f(2 * kStateSize);
+  of_two.evaluate(std::vector<float>(kStateSize), std::vector<float>{1}, {}, f);
 
   NetworkEvaluator raw(model.network, model.params, *device, 1, kSide, kSide);
   EXPECT_THROW(raw.denoise(one, std::span(three).first(1), {}, one_d), Error);
   EXPECT_THROW(evaluator.denoise(one, std::span(three).first(1), {}, one, one_d, one_d), Error);
-  raw.evaluate(std::vector<float>(kSize), std::vector<float>{1}, {}, std::span(f).first(kSize));
-  EXPECT_THROW(raw.backward(std::span(f).first(kSize)), Error);
+  raw.evaluate(std::vector<float>(kStateSize), std::vector<float>{1}, {}, std::span(f).first(kStateSize));
+  EXPECT_THROW(raw.backward(std::span(f).first(kStateSize)), Error);
 }
 
 }  // namespace

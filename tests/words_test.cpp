@@ -1,0 +1,296 @@
+// From captions to pictures: training a network of words, its pipeline directory, prompts, and the program.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <diffusion/conditions.h>
+#include <diffusion/dataset.h>
+#include <diffusion/device.h>
+#include <diffusion/generate.h>
+#include <diffusion/picture_files.h>
+#include "cli_program.h"
+#include "diffusers/pipeline.h"
+#include "diffusion/model.h"
+#include "files/fs.h"
+#include "formats/safetensors.h"
+#include "support/fixtures.h"
+#include "support/scratch.h"
+#include "train/presets.h"
+#include "train/run.h"
+#include "words/tokenizer_files.h"
+#include "words/train_tokenizer.h"
+
+namespace diffusion {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kSide = 8;
+
+// Squares of one gray, dark or bright, with words that say which.
+Dataset gray_squares(int count) {
+  std::vector<Image> images;
+  std::vector<std::vector<std::string>> captions;
+  for (int k = 0; k < count; ++k) {
+    const bool bright = k % 2 == 1;
+    const auto gray = std::uint8_t((bright ? 200 : 30) + k % 7);
+    images.push_back({kSide, kSide, 1, std::vector<std::uint8_t>(kSide * kSide, gray)});
+    captions.push_back({bright ? "a bright square" : "a dark square"});
+  }
+  Dataset data = dataset_of(images, "squares");
+  data.captions = Captions(captions);
+  return data;
+}
+
+WordsConfig tiny_network() {
+  WordsConfig words;
+  words.text_encoder = {.hidden_size = 16,
+                        .intermediate_size = 32,
+                        .num_hidden_layers = 1,
+                        .num_attention_heads = 2,
+                        .max_position_embeddings = 8};
+  ConditionalUNetConfig& unet = words.unet;
+  unet.sample_size = {kSide, kSide};
+  unet.in_channels = unet.out_channels = 1;
+  unet.block_out_channels = {16, 16};
+  unet.down_block_attention = {false, true};
+  unet.up_block_attention = {true, false};
+  unet.only_cross_attention = {false, false};
+  unet.layers_per_block = {1, 1};
+  unet.transformer_layers_per_block = {1, 1};
+  unet.heads = {2, 2};
+  unet.cross_attention_dim = {16, 16};
+  unet.norm_num_groups = 4;
+  return words;
+}
+
+TrainConfig tiny_training(std::int64_t steps) {
+  TrainConfig c = preset_config("tiny");
+  c.preset = "words";
+  c.data = "squares";
+  c.network = tiny_network();
+  c.vocabulary = kSmallestVocabulary + 20;
+  c.budget.steps = steps;
+  c.preview_every = 0;
+  c.seed = 5;
+  return c;
+}
+
+Model trained(const fs::path& folder, std::int64_t steps, int stop_after = 0) {
+  TrainingRun run(tiny_training(steps), gray_squares(64), folder, [](const std::string&) {});
+  std::atomic<bool> stop = false;
+  run.train([&](const StepReport& report) { stop = report.step == stop_after; }, stop);
+  return read_pipeline(folder / "latest");
+}
+
+double mean_of(const Image& image) {
+  return std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0) / double(image.pixels.size());
+}
+
+TEST(Words, DecideWhatIsDrawn) {
+  const scratch::Folder folder;
+  const Model model = trained(folder.path(), 250);
+  GenerateOptions options;
+  options.prompts = {"a dark square", "a bright square"};
+  options.count = 6;
+  options.seed = 1;
+  const std::vector<Image> images = generate(model, *make_cpu_device(Precision::f32), options);
+  for (std::size_t k = 0; k < images.size(); ++k) {
+    if (k % 2 == 0)
+      EXPECT_LT(mean_of(images[k]), 90) << "dark picture " << k;
+    else
+      EXPECT_GT(mean_of(images[k]), 150) << "bright picture " << k;
+  }
+}
+
+TEST(Words, AResumedRunIsTheSameBytes) {
+  const scratch::Folder folder;
+  const Model whole = trained(folder / "whole", 6);
+  trained(folder / "parts", 6, 2);
+  const Model parts = trained(folder / "parts", 6);
+  EXPECT_TRUE(std::ranges::equal(whole.params.values(), parts.params.values()));
+  EXPECT_EQ(*whole.tokenizer, *parts.tokenizer);
+}
+
+class WordsModel : public ::testing::Test {
+ protected:
+  static Model model() {
+    WordsConfig words = tiny_network();
+    const std::vector<std::string> captions{"a dark square", "a bright square"};
+    Tokenizer tokenizer =
+        train_tokenizer(captions, {.vocabulary = kSmallestVocabulary + 20, .max_length = 8});
+    words.text_encoder.vocab_size = int(tokenizer.size());
+    Model model{words, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 100)),
+                {},    {},
+                true,  ParamStore(layout_of(words))};
+    model.tokenizer = std::move(tokenizer);
+    model.params.initialize(3);
+    return model;
+  }
+  static std::vector<Image> draw(std::vector<std::string> prompts, const std::string& negative = "",
+                                 double guidance = 3) {
+    GenerateOptions options;
+    options.prompts = std::move(prompts);
+    options.negative_prompt = negative;
+    options.count = 2;
+    options.recipe = default_recipe(model());
+    options.recipe->steps = 3;
+    options.recipe->guidance.scale = guidance;
+    return generate(model(), *make_cpu_device(Precision::f32), options);
+  }
+  const scratch::Folder folder_;
+};
+
+TEST_F(WordsModel, SurvivesItsDirectory) {
+  const Model before = model();
+  fs::create_directories(folder_ / "m");
+  write_pipeline(folder_ / "m", before, before.params.values());
+  for (const char* file : {"model_index.json", "unet/config.json", "text_encoder/config.json",
+                           "text_encoder/model.safetensors", "tokenizer/vocab.json", "tokenizer/merges.txt"})
+    EXPECT_TRUE(fs::exists(folder_ / "m" / file)) << file;
+  const Model after = read_pipeline(folder_ / "m");
+  EXPECT_TRUE(std::ranges::equal(before.params.values(), after.params.values()));
+  EXPECT_EQ(*before.tokenizer, *after.tokenizer);
+  EXPECT_EQ(dump_json(to_json(before.network)), dump_json(to_json(after.network)));
+}
+
+// As transformers 5 writes them, with a buffer that older versions kept.
+TEST_F(WordsModel, NamesWithoutThePrefixAreRead) {
+  const Model before = model();
+  fs::create_directories(folder_ / "m");
+  write_pipeline(folder_ / "m", before, before.params.values());
+  const fs::path file = folder_ / "m/text_encoder/model.safetensors";
+  std::vector<TensorToWrite> tensors;
+  const std::vector<float> positions(8);
+  for (const ParamLayout::Entry& entry : before.params.layout().entries())
+    if (entry.name.starts_with("text_model."))
+      tensors.push_back({entry.name.substr(11), entry.dims, before.params.values(entry)});
+  tensors.push_back({"embeddings.position_ids", {1, 8}, positions});
+  write_safetensors(file, tensors);
+  EXPECT_TRUE(std::ranges::equal(before.params.values(), read_pipeline(folder_ / "m").params.values()));
+}
+
+TEST_F(WordsModel, WhatDoesNotFitIsNamed) {
+  const Model before = model();
+  const auto refused = [&](const std::string& name, const auto& damage,
+                           const std::vector<std::string>& words) {
+    fs::create_directories(folder_ / name);
+    write_pipeline(folder_ / name, before, before.params.values());
+    damage(folder_ / name);
+    const Error error = fixtures::error_of([&] { read_pipeline(folder_ / name); });
+    EXPECT_EQ(error.kind(), ErrorKind::bad_input) << name;
+    for (const std::string& word : words)
+      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << name << ": " << error.what();
+  };
+  refused("none", [](const fs::path& m) { fs::remove_all(m / "text_encoder"); },
+          {"UNet2DConditionModel", "text_encoder/config.json"});
+  refused("larger",
+          [](const fs::path& m) {
+            const Tokenizer large =
+                train_tokenizer(std::vector<std::string>{"quite different words, and more of these words"},
+                                {.vocabulary = kSmallestVocabulary + 60, .least_count = 1});
+            fs::remove_all(m / "tokenizer");
+            write_tokenizer(large, m / "tokenizer");
+          },
+          {"tokenizer", "tokens", "vocab_size"});
+}
+
+TEST_F(WordsModel, PromptsFollowEachOtherAndTheNegativeOneIsAvoided) {
+  const std::vector<Image> both = draw({"a dark square", "a bright square"});
+  EXPECT_EQ(draw({"a dark square"})[0].pixels, both[0].pixels);
+  EXPECT_NE(draw({"a dark square"})[1].pixels, both[1].pixels);
+  EXPECT_NE(draw({"a dark square"}, "a bright square")[0].pixels, both[0].pixels);
+  EXPECT_EQ(draw({"a dark square"}, "a bright square", 1)[0].pixels,
+            draw({"a dark square"}, "", 1)[0].pixels);
+  EXPECT_EQ(draw({})[0].pixels, draw({""})[0].pixels);
+}
+
+TEST_F(WordsModel, LongPromptsAreCut) {
+  EXPECT_EQ(tokens_beyond(model(), "a dark square"), 0);
+  EXPECT_GT(tokens_beyond(model(), "a dark square and a bright square and a dark square"), 0);
+  const std::vector<std::string> prompts{"a", "a dark square and a bright square and a dark square"};
+  EXPECT_EQ(prompt_tokens(model(), prompts).at("tokens").size(), 16u);
+}
+
+class CliWords : public WordsModel {
+ protected:
+  void SetUp() override {
+    const Model m = model();
+    cli::write_model(folder_ / "words", m);
+    cli::write_model(folder_ / "labels", cli::tiny_model());
+  }
+  cli::Arguments sample(const std::string& model, const cli::Arguments& more) const {
+    cli::Arguments all{"sample", (folder_ / model).string(),    "--steps", "2", "--quiet",
+                       "-o",     (folder_ / "out.png").string()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+};
+
+TEST_F(CliWords, APictureForEachPromptWithItsWords) {
+  write_file(folder_ / "prompts.txt", "a dark square\n\na bright square\r\n");
+  const cli::Outcome outcome = cli::run(
+      sample("words", {"--prompt", "square", "--prompts", (folder_ / "prompts.txt").string(), "--json"}));
+  EXPECT_EQ(to_int(member(cli::json_of(outcome), "count", "json"), "count"), 3);
+  EXPECT_TRUE(fs::exists(folder_ / "out.png"));
+}
+
+TEST_F(CliWords, SaysWhatTheModelCannotSee) {
+  EXPECT_NE(cli::run(sample("words", {"--prompt", "a dark walrus"})).err.find("walrus"), std::string::npos);
+  EXPECT_NE(cli::run(sample("words", {"--prompt", ""})).err.find("without words"), std::string::npos);
+  const std::string longer = "a dark square and a bright square and a dark square";
+  EXPECT_NE(cli::run(sample("words", {"--prompt", longer})).err.find("left out"), std::string::npos);
+}
+
+TEST_F(CliWords, BadInputIsNamed) {
+  cli::expect_error(2, sample("labels", {"--prompt", "a dark square"}), {"knows no words", "--prompt"});
+  cli::expect_error(2, sample("words", {"--label", "1"}), {"classes"});
+  cli::expect_error(2, sample("words", {"--prompt", "dark \xff square"}), {"UTF-8"});
+  cli::expect_error(4, sample("words", {"--prompts", (folder_ / "absent.txt").string()}), {"absent.txt"});
+  write_file(folder_ / "empty.txt", "\n\n");
+  cli::expect_error(3, sample("words", {"--prompts", (folder_ / "empty.txt").string()}),
+                    {"empty.txt", "line"});
+  EXPECT_FALSE(fs::exists(folder_ / "out.png"));
+}
+
+TEST_F(CliWords, TrainsOnAFolderWithCaptions) {
+  const Dataset squares = gray_squares(6);
+  for (int k = 0; k < 6; ++k) {
+    const auto bytes = squares.image(k);
+    const Image image{kSide, kSide, 1, {bytes.begin(), bytes.end()}};
+    fs::create_directories(folder_ / "pictures");
+    write_png(folder_ / "pictures" / (std::to_string(k) + ".png"), image);
+    write_file(folder_ / "pictures" / (std::to_string(k) + ".txt"), std::string(squares.captions.text(k, 0)));
+  }
+  const cli::Arguments train{"train",
+                             "--preset",
+                             "words-64",
+                             "--data",
+                             (folder_ / "pictures").string(),
+                             "--size",
+                             "16",
+                             "--steps",
+                             "1",
+                             "--batch",
+                             "2",
+                             "--quiet",
+                             "--out",
+                             (folder_ / "run").string()};
+  const cli::Outcome outcome = cli::run(train);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(cli::run({"sample", (folder_ / "run").string(), "--prompt", "a dark square", "--steps", "1",
+                      "--quiet", "-o", (folder_ / "drawn.png").string()})
+                .code,
+            0);
+  cli::Arguments without = train;
+  without.insert(without.end(), {"--captions", "none"});
+  cli::expect_error(2, without, {"--captions", "words"});
+}
+
+}  // namespace
+}  // namespace diffusion
