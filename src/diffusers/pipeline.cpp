@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include <diffusion/error.h>
 #include "diffusers/pipeline_index.h"
 #include "diffusers/scheduler_config.h"
@@ -157,6 +159,22 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   write_file(directory / "text_encoder/config.json", dump_json(to_json(words->text_encoder), 2) + "\n");
   write_safetensors(directory / "text_encoder" / kTextWeightsFile, text_tensors);
   write_tokenizer(*model.tokenizer, directory / "tokenizer");
+}
+
+WeightsOnDisk weights_on_disk(const fs::path& directory) {
+  std::vector<WeightFiles> parts;
+  parts.push_back(WeightFiles::open(component_directory(directory, "unet")));
+  if (is_folder(directory / "text_encoder"))
+    parts.push_back(WeightFiles::open(directory / "text_encoder", kTextWeightsFile));
+  std::set<std::string> dtypes;
+  WeightsOnDisk result{{}, 0, 0};
+  for (const WeightFiles& part : parts) {
+    for (const std::string& dtype : part.dtypes()) dtypes.insert(dtype);
+    result.files += part.paths().size();
+    result.bytes += part.data_bytes();
+  }
+  result.dtypes.assign(dtypes.begin(), dtypes.end());
+  return result;
 }
 
 ParamStore read_params(const fs::path& directory, const NetworkConfig& config) {

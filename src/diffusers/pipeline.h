@@ -7,9 +7,12 @@
 // model that needs few steps); diffusers ignores it. A network that diffusers does not have is refused by it,
 // by the name in model_index.json.
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "diffusion/model.h"
 #include "formats/json.h"
@@ -28,6 +31,14 @@ std::filesystem::path component_directory(const std::filesystem::path& directory
 // cannot hold.
 void write_pipeline(const std::filesystem::path& directory, const Model& model,
                     std::span<const float> weights, SafetensorsDType dtype = SafetensorsDType::f32);
+
+// The files of a pipeline directory that hold weights.
+struct WeightsOnDisk {
+  std::vector<std::string> dtypes;  // as in the files, each once, sorted
+  std::size_t files;
+  std::uint64_t bytes;  // of numbers
+};
+WeightsOnDisk weights_on_disk(const std::filesystem::path& directory);
 
 // The weights of a pipeline directory whose network is known. Errors as read_pipeline().
 ParamStore read_params(const std::filesystem::path& directory, const NetworkConfig& config);

@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <diffusion/device.h>
 #include <diffusion/error.h>
@@ -12,8 +14,8 @@
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "diffusers/pipeline.h"
-#include "diffusers/weights.h"
 #include "diffusion/golden_pass.h"
+#include "files/folders.h"
 #include "files/fs.h"
 #include "formats/manifest.h"
 
@@ -50,8 +52,9 @@ void add_proofs(const fs::path& directory) {
   const fs::path path = directory / "diffusion.json";
   constexpr std::uint64_t kMaxBytes = 4 << 20;
   Json::Object extras = to_object(parse_json(read_text_file(path, kMaxBytes), path.string()), path.string());
-  const std::string files[] = {"model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
-                               std::string("unet/") + kWeightsFile};
+  std::vector<std::string> files;
+  for (const fs::path& file : files_below(directory))
+    if (file != path.filename()) files.push_back(file.generic_string());
   extras["files"] = make_manifest(directory, files);
   extras["golden"] = to_json(pass);
   write_file(path, dump_json(extras, 2) + "\n");
@@ -68,25 +71,25 @@ int run(const ConvertOptions& o) {
 
   const fs::path found = chosen_pipeline(o.in);
   const Model model = read_pipeline(found);
-  const WeightFiles before = WeightFiles::open(component_directory(found, "unet"));
+  const WeightsOnDisk before = weights_on_disk(found);
   AtomicDirectory directory(out);
   write_pipeline(directory.path(), model, model.params.values(), dtype);
   add_proofs(directory.path());
   directory.commit();
-  const WeightFiles after = WeightFiles::open(out / "unet");
+  const WeightsOnDisk after = weights_on_disk(out);
 
   if (o.json)
     print_json(Json::Object{{"in", in_path},
                             {"out", out_path},
                             {"parameters", model.params.layout().parameter_count()},
                             {"dtype", o.dtype},
-                            {"bytes_before", before.data_bytes()},
-                            {"bytes_after", after.data_bytes()}});
+                            {"bytes_before", before.bytes},
+                            {"bytes_after", after.bytes}});
   else
     print_line(fmt::format("{}: {} parameters, {:.1f} MB in {} -> {:.1f} MB in {}", o.out,
-                           model.params.layout().parameter_count(), double(before.data_bytes()) / 1e6,
-                           fmt::join(before.dtypes(), ", "), double(after.data_bytes()) / 1e6,
-                           fmt::join(after.dtypes(), ", ")));
+                           model.params.layout().parameter_count(), double(before.bytes) / 1e6,
+                           fmt::join(before.dtypes, ", "), double(after.bytes) / 1e6,
+                           fmt::join(after.dtypes, ", ")));
   return 0;
 }
 

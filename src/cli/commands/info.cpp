@@ -12,7 +12,6 @@
 #include "cli/options/options.h"
 #include "cli/output/model_details.h"
 #include "diffusers/pipeline.h"
-#include "diffusers/weights.h"
 #include "diffusion/default_recipe.h"
 #include "diffusion/model.h"
 #include "files/folders.h"
@@ -98,6 +97,22 @@ Json schedule_to_json(const Preconditioner& preconditioner) {
                       {"terminal_snr_warning", warning ? Json(*warning) : Json(nullptr)}};
 }
 
+std::string describe_words(const Model& model) {
+  const Vocabulary& vocabulary = model.tokenizer->vocabulary();
+  const NetworkTraits traits = model.traits();
+  std::string known;
+  if (const std::size_t count = vocabulary.known_words.size(); count > 0) {
+    constexpr std::size_t kShown = 8;  // evenly from all
+    std::vector<std::string> shown;
+    for (std::size_t k = 0; k < std::min(kShown, count); ++k)
+      shown.push_back(vocabulary.known_words[k * count / std::min(kShown, count)]);
+    known =
+        fmt::format("; knows {} words: {}{}", count, fmt::join(shown, ", "), count > kShown ? ", ..." : "");
+  }
+  return fmt::format("{} tokens, up to {} a text{}", vocabulary.tokens.size(),
+                     traits.condition(kTokensCondition)->size, known);
+}
+
 void print_network(const Model& model) {
   const NetworkTraits traits = model.traits();
   print_line(fmt::format("network    {}, {} parameters in {} tensors", traits.title,
@@ -109,6 +124,7 @@ void print_network(const Model& model) {
   else
     print_line(fmt::format("images     any size, {} channel{}", traits.in_channels,
                            traits.in_channels == 1 ? "" : "s"));
+  if (model.tokenizer) print_line("words      " + describe_words(model));
   if (model.class_count() == 0) return print_line("classes    none");
   print_line(fmt::format("classes    {}{}{}{}", model.class_count(), model.class_names.empty() ? "" : ": ",
                          fmt::join(model.class_names, ", "),
@@ -184,6 +200,14 @@ Json cost_to_json(const NetworkCost& cost) {
                       {"activation_bytes_of_64", memory(cost.bytes_of_batch)}};
 }
 
+Json words_to_json(const Model& model) {
+  const Vocabulary& vocabulary = model.tokenizer->vocabulary();
+  const NetworkTraits traits = model.traits();
+  return Json::Object{{"tokens", vocabulary.tokens.size()},
+                      {"tokens_of_a_text", traits.condition(kTokensCondition)->size},
+                      {"known_words", vocabulary.known_words.size()}};
+}
+
 Json history_to_json(const TrainingHistory& history) {
   return Json::Object{{"steps", history.steps},
                       {"seconds", history.seconds},
@@ -195,7 +219,7 @@ int run(const InfoOptions& o) {
   const fs::path found = chosen_pipeline(o.model);
   const fs::path pipeline = resolved(found);
   Model model = read_pipeline(found);
-  const WeightFiles weights = WeightFiles::open(component_directory(found, "unet"));
+  const WeightsOnDisk weights = weights_on_disk(found);
   const std::optional<NetworkCost> cost = network_cost(model);
   const std::optional<TrainingHistory> history = training_history(found);
   const std::optional<Json::Object> training = training_progress(found);
@@ -215,8 +239,7 @@ int run(const InfoOptions& o) {
     if (training) print_training(*training);
     if (history) print_history(*history);
     print_line(fmt::format("on disk    {}; weights are {} in {} file{}", human_bytes(bytes),
-                           fmt::join(weights.dtypes(), ", "), weights.paths().size(),
-                           weights.paths().size() == 1 ? "" : "s"));
+                           fmt::join(weights.dtypes, ", "), weights.files, weights.files == 1 ? "" : "s"));
     return 0;
   }
   print_json(Json::Object{
@@ -228,13 +251,14 @@ int run(const InfoOptions& o) {
       {"classes", model.class_count()},
       {"class_names", to_json_array(model.class_names)},
       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
+      {"words", model.tokenizer ? words_to_json(model) : Json(nullptr)},
       {"objective", to_string(model.preconditioner.objective())},
       {"schedule", schedule_to_json(model.preconditioner)},
       {"scheduler", scheduler_config_of(model)},
       {"sampling", sampling_to_json(scheduler_recipe(model))},
       {"cost", cost ? cost_to_json(*cost) : Json(nullptr)},
-      {"weight_dtypes", to_json_array(weights.dtypes())},
-      {"weight_files", weights.paths().size()},
+      {"weight_dtypes", to_json_array(weights.dtypes)},
+      {"weight_files", weights.files},
       {"training", training ? Json(*training) : Json(nullptr)},
       {"history", history ? history_to_json(*history) : Json(nullptr)},
       {"disk_bytes", bytes},

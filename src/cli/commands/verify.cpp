@@ -13,7 +13,6 @@
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "diffusers/pipeline.h"
-#include "diffusers/weights.h"
 #include "diffusion/golden_pass.h"
 #include "diffusion/model.h"
 #include "files/folders.h"
@@ -126,10 +125,10 @@ std::vector<Check> check_model(const fs::path& pipeline) {
   std::optional<Model> model;
   attempt("format", checks, [&] {
     model = read_pipeline(pipeline);
-    const WeightFiles weights = WeightFiles::open(component_directory(pipeline, "unet"));
+    const WeightsOnDisk weights = weights_on_disk(pipeline);
     checks.push_back({"format", true,
                       fmt::format("{} and its scheduler; {:.1f} MB of weights in {}", model->traits().type,
-                                  double(weights.data_bytes()) / 1e6, fmt::join(weights.dtypes(), ", "))});
+                                  double(weights.bytes) / 1e6, fmt::join(weights.dtypes, ", "))});
   });
   if (!model) return checks;
   check_numbers(*model, checks);
