@@ -42,16 +42,18 @@ using TrainValue = std::variant<bool, std::int64_t, double, std::string>;
 
 // What to train, and how.
 struct TrainOptions {
-  std::string
-      preset;  // a recipe by name, docs/training.md has the list; empty: the one that suits the images
-  // What is to be otherwise than in the preset, by the names of the fields (docs/training.md):
+  // A recipe by name, see `diffusion train --help`; empty: the one that suits the images.
+  std::string preset = {};
+  // What is to be otherwise than in the preset, by the names of the fields (docs/library.md):
   //   {{"epochs", 20}, {"batch", 128}, {"learning_rate", 1e-3}, {"objective", "flow"}}
-  // How long is one of "minutes", "steps" and "epochs"; in none, it is 15 minutes or the preset's.
+  // One of "minutes", "steps" and "epochs" says how long to train; without, the preset does, or 15 minutes.
   std::map<std::string, TrainValue> fields = {};
   // A trained model, as read_model() takes it, whose weights to start from; its network and objective stay.
   std::filesystem::path start = {};
-  std::optional<Dataset> held_out = {};                         // on which the loss is measured now and then
-  std::function<void(const std::string& message)> report = {};  // is told what a person should know
+  // Images of which training sees none, on which the loss is measured now and then.
+  std::optional<Dataset> held_out = {};
+  // Is told what a person should know.
+  std::function<void(const std::string& message)> report = {};
 };
 
 // A training run in a directory:

@@ -22,7 +22,7 @@ namespace diffusion {
 
 namespace {
 
-struct TrainCommandOptions {
+struct TrainArguments {
   RunOptions run;
   std::string from, preset;
   CaptionArguments captions;
@@ -45,7 +45,7 @@ void refuse_what_the_model_decides(const FieldOptions& options) {
 
 // The preset, with everything that the model to start from decides and that was given on the command line in
 // its place.
-TrainConfig resolve(const CLI::App& app, const TrainCommandOptions& o, const std::optional<Model>& start) {
+TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::optional<Model>& start) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
   TrainConfig c = preset_config(
       o.preset.empty() ? preset_for_data(o.run.data, parse_form(app, o.run.source).size) : o.preset);
@@ -67,7 +67,7 @@ TrainConfig resolve(const CLI::App& app, const TrainCommandOptions& o, const std
 }
 
 // A network that is told words takes those that lie with the images, if nothing else was said.
-CaptionOptions captions_for(const CLI::App& app, const TrainCommandOptions& o, const TrainConfig& config) {
+CaptionOptions captions_for(const CLI::App& app, const TrainArguments& o, const TrainConfig& config) {
   CaptionOptions captions = parse_captions(app, o.captions);
   const bool words = traits_of(config.network).condition(kTokensCondition) != nullptr;
   if (words && app.count("--captions") == 0) captions.from = CaptionsFrom::images;
@@ -83,7 +83,7 @@ CaptionOptions captions_for(const CLI::App& app, const TrainCommandOptions& o, c
   return captions;
 }
 
-int run(const CLI::App& app, const TrainCommandOptions& o) {
+int run(const CLI::App& app, const TrainArguments& o) {
   std::optional<Model> start;
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
   const TrainConfig config = resolve(app, o, start);
@@ -109,7 +109,7 @@ int run(const CLI::App& app, const TrainCommandOptions& o) {
 }  // namespace
 
 std::function<int()> add_train(CLI::App& app) {
-  const auto o = std::make_shared<TrainCommandOptions>();
+  const auto o = std::make_shared<TrainArguments>();
   std::string preset_names;
   for (const Preset& p : presets()) preset_names += fmt::format("\n  {}: {}", p.name, p.summary);
 
