@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstddef>
 
 #include <diffusion/error.h>
 
@@ -75,7 +76,7 @@ void convert(const Tensor& from, const Tensor& to) {
     throw Error(ErrorKind::internal, fmt::format("convert: shapes differ, {} and {}", to_string(from.shape()),
                                                  to_string(to.shape())));
   if (from.desc.format == to.desc.format) {
-    std::memcpy(to.data, from.data, to.desc.bytes());
+    std::copy_n(from.as<const std::byte>(), to.desc.bytes(), to.as<std::byte>());
     return;
   }
   const Shape& s = from.shape();

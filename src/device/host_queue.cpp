@@ -1,6 +1,8 @@
 #include "device/host_queue.h"
 
-#include <cstring>
+#include <algorithm>
+#include <cstddef>
+#include <span>
 #include <utility>
 
 #include "base/buffer.h"
@@ -33,12 +35,14 @@ class HostQueue final : public Queue {
   }
 
   void upload(void* to, std::span<const std::byte> bytes) override {
-    std::memcpy(to, bytes.data(), bytes.size());
+    std::ranges::copy(bytes, static_cast<std::byte*>(to));
   }
   void download(const void* from, std::span<std::byte> bytes) override {
-    std::memcpy(bytes.data(), from, bytes.size());
+    std::copy_n(static_cast<const std::byte*>(from), bytes.size(), bytes.data());
   }
-  void fill(void* to, std::size_t bytes, std::byte value) override { std::memset(to, int(value), bytes); }
+  void fill(void* to, std::size_t bytes, std::byte value) override {
+    std::fill_n(static_cast<std::byte*>(to), bytes, value);
+  }
 
   void load_params(Kernel& kernel, std::span<const Tensor> in) override { kernel.load_params(in); }
   void forward(Kernel& kernel, const ForwardArgs& args) override { kernel.forward(args); }
