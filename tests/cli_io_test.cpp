@@ -17,9 +17,12 @@
 #include <thread>
 
 #include <diffusion/image.h>
+#include <diffusion/picture_files.h>
 #include "cli_program.h"
+#include "diffusion/param_layout.h"
 #include "files/fs.h"
 #include "formats/npy.h"
+#include "plan/param_store.h"
 #include "support/scratch.h"
 
 namespace diffusion {
@@ -35,9 +38,15 @@ class CliIo : public ::testing::Test {
   }
   void SetUp() override { cli::write_model(file("model"), cli::tiny_model()); }
   // The same weights for larger images.
+  // Its images are large, but where it attends there are few pixels.
   void write_large_model() const {
     Model large = cli::tiny_model();
-    std::get<UNetConfig>(large.network).sample_size = {256, 256};
+    auto& unet = std::get<UNetConfig>(large.network);
+    unet.sample_size = {256, 256};
+    unet.block_out_channels = {4, 4, 4, 4, 8};
+    unet.down_block_attention = unet.up_block_attention = {false, false, false, false, false};
+    large.params = ParamStore(layout_of(unet));
+    large.params.initialize(1);
     cli::write_model(file("large"), large);
   }
   std::string file(std::string_view name) const { return (folder_ / name).string(); }
