@@ -42,7 +42,6 @@ WORDS = """a the of photo photograph woman firefighter medium skin tone red Tuli
  artstation trending unreal-engine #nofilter @user http://example.com/x?y=1 it's don't we'll they've I'm you'd could've
  supercalifragilisticexpialidocious na\u00efve caf\u00e9 \u00dcbergr\u00f6\u00dfe \u65e5\u672c\u8a9e \ud55c\uad6d\uc5b4 \u0420\u0443\u0441\u0441\u043a\u0438\u0439 \u0627\u0644\u0639\u0631\u0628\u064a\u0629
  \u05e2\u05d1\u05e8\u05d9\u05ea \u0939\u093f\u0928\u094d\u0926\u0940 \u0e44\u0e17\u0e22 \u0395\u03bb\u03bb\u03b7\u03bd\u03b9\u03ba\u03ac 12345 3.14 1/2 \u00bd \u2460 \u2163 \u0663 \u0966 100% $5 C++ foo_bar x^2""".split()
-# The first character of each script's blocks, roughly: assigned characters in a row belong to one script.
 MARKS = [c for c in map(chr, range(0x110000)) if unicodedata.combining(c)]
 DECOMPOSED = [unicodedata.normalize("NFD", c) for c in map(chr, range(0x110000)) if unicodedata.decomposition(c)]
 
@@ -101,7 +100,7 @@ def part(rng):
 
 
 def string(number):
-    """String number `number`: the first 1,112,063 / 16 are runs of 16 code points, then they are drawn."""
+    """String number `number`: the first 34,816 have every code point once, those after them are drawn."""
     rng = random.Random(number)
     if number < 0x110000 // 32:  # every code point, in runs of 32: once as it is and once between letters
         points = [chr(c) for c in range(32 * number, 32 * number + 32) if not 0xd800 <= c < 0xe000]
