@@ -35,7 +35,7 @@ TEST(TrainTokenizer, MergesTheMostFrequentPairAndOfEqualOnesTheOldest) {
 
 TEST(TrainTokenizer, CountsAPairInARowOnceForEachTimeItIsMerged) {
   EXPECT_EQ(merges_of(train_tokenizer(std::vector<std::string>{"aaaaaaaab"}, {4096, 1})),
-            (std::vector<std::string>{"a a", "aa aa", "aaaa aaaa", "aaaaaaaa b</w>"}));
+            (std::vector<std::string>{"a a", "aa aa", "aaaa b</w>", "aaaa aaaab</w>"}));
 }
 
 TEST(TrainTokenizer, HasTheIdsOfClip) {

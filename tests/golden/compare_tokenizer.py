@@ -56,7 +56,7 @@ def any_character(rng):
 
 def run_of_neighbours(rng):
     start = ord(any_character(rng))
-    text = "".join(chr(min(0x10ffff, start + rng.randrange(-16, 17) % 0x110000)) for _ in range(rng.randrange(1, 12)))
+    text = "".join(chr((start + rng.randrange(-16, 17)) % 0x110000) for _ in range(rng.randrange(1, 12)))
     return "".join(c for c in text if not 0xd800 <= ord(c) < 0xe000)
 
 
