@@ -18,7 +18,7 @@ namespace {
 }
 
 // In quotes, without control characters, cut where it is long.
-std::string quoted(std::string_view text) {
+std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 60;
   if (text.size() <= kMost) return dump_json(text);
   std::string_view rest = text;
@@ -55,7 +55,7 @@ class MergeReader {
     const auto key = (std::uint64_t(merge.left) << 32) | std::uint32_t(merge.right);
     if (const auto [first, is_new] = places_.try_emplace(key, merges_.size() + 1); !is_new)
       throw Error(ErrorKind::bad_input, fmt::format("{} merges {} and {}, as merge {} does already.", where,
-                                                    quoted(left), quoted(right), first->second));
+                                                    shown(left), shown(right), first->second));
     merges_.push_back(merge);
   }
 
@@ -64,7 +64,7 @@ class MergeReader {
  private:
   int id_of(std::string_view token, const std::string& where) const {
     const auto found = ids_.find(token);
-    if (found == ids_.end()) refuse(where, "needs " + quoted(token), "tokens of the vocabulary");
+    if (found == ids_.end()) refuse(where, "needs " + shown(token), "tokens of the vocabulary");
     return found->second;
   }
 
@@ -78,7 +78,7 @@ std::pair<std::string_view, std::string_view> split_merge(std::string_view merge
   const std::size_t space = merge.find(' ');
   if (space == merge.npos || space == 0 || space + 1 == merge.size() ||
       merge.find(' ', space + 1) != merge.npos)
-    refuse(where, "is " + quoted(merge), "two tokens with a space between");
+    refuse(where, "is " + shown(merge), "two tokens with a space between");
   return {merge.substr(0, space), merge.substr(space + 1)};
 }
 
@@ -88,14 +88,16 @@ std::vector<std::string> tokens_from_json(const Json& json, std::string_view sou
   const Json::Object& object = to_object(json, source);
   if (object.empty()) throw Error(ErrorKind::bad_input, fmt::format("{} has no tokens.", source));
   std::vector<const std::string*> by_id(object.size());
-  for (const auto& [token, value] : object) {
-    const auto where = [&] { return fmt::format("{}: the id of {}", source, quoted(token)); };
+  for (const auto& entry : object) {
+    const std::string& token = entry.first;
+    const Json& value = entry.second;
+    const auto where = [&] { return fmt::format("{}: the id of {}", source, shown(token)); };
     const auto* found = std::get_if<std::int64_t>(&value.value());
     const std::int64_t id = found ? *found : to_int(value, where());
     const auto accepted = [&] { return fmt::format("0 to {}, each once", by_id.size() - 1); };
     if (id < 0 || id >= std::int64_t(by_id.size())) refuse(where(), fmt::format("is {}", id), accepted());
     if (by_id[std::size_t(id)])
-      refuse(where(), fmt::format("is {}, as that of {}", id, quoted(*by_id[std::size_t(id)])), accepted());
+      refuse(where(), fmt::format("is {}, as that of {}", id, shown(*by_id[std::size_t(id)])), accepted());
     by_id[std::size_t(id)] = &token;
   }
   std::vector<std::string> tokens;
@@ -138,7 +140,7 @@ std::vector<std::string> words_from_text(std::string_view text, std::string_view
   std::vector<std::string> words;
   for_each_line(text, source, [&](std::string_view line, int number) {
     if (line.empty() || (!words.empty() && line <= words.back()))
-      refuse(fmt::format("{}, line {},", source, number), "is " + quoted(line),
+      refuse(fmt::format("{}, line {},", source, number), "is " + shown(line),
              "words in the order of their bytes, each once");
     words.emplace_back(line);
   });

@@ -102,8 +102,23 @@ def captions():
     write("captions", "txt", b"\3\xef\xbb\xbfa cat\r\n\n two cats \n")
 
 
+def tokenizers():
+    """vocab.json, merges.txt, tokenizer_config.json, special_tokens_map.json, tokenizer.json, words.txt; NUL between."""
+    vocab = {"a": 0, "b</w>": 1, "ab</w>": 2, "\u0120": 3, "<|startoftext|>": 4, "<|endoftext|>": 5}
+    token = {"content": "<|endoftext|>", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
+    config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "eos_token": token | {"__type": "AddedToken"}}
+    decoder = {"5": token | {"special": True}}
+    write("tokenizer", "lists", "\0".join([json.dumps(vocab), "#version: 0.2\na b</w>\n", json.dumps(config),
+                                          json.dumps({"pad_token": "a", "eos_token": token}), "", "ab\nb\n"]).encode())
+    write("tokenizer", "listed", "\0".join([json.dumps(vocab), "#version: 0.2\r\na b</w>",
+                                           json.dumps({"added_tokens_decoder": decoder})]).encode())
+    whole = {"added_tokens": [token | {"id": 5}], "model": {"type": "BPE", "vocab": vocab, "merges": [["a", "b</w>"]]}}
+    write("tokenizer", "whole", "\0".join(["", "", "{}", "", json.dumps(whole)]).encode())
+
+
 if __name__ == "__main__":
     pictures()
     arrays()
     tensors()
     captions()
+    tokenizers()
