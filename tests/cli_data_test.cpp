@@ -118,16 +118,17 @@ TEST_F(CliData, ShowsCaptions) {
       run({"data", file("photos"), "--captions", file("names.tsv"), "--quiet", "-o", file("captioned.png")});
   EXPECT_EQ(text.code, 0) << text.err;
   for (const char* part :
-       {"captions     6", "1  images with 0", "4  images with 1", "1  images with 2",
+       {"captions     6", "1  images with 0 captions", "4  images with 1 caption\n", "1  images with 2",
         "none for class 1/5.png", "words        9, 7 different", "most frequent: dog (2), red (2), ant (1)",
-        "ox (1)", "14 characters, 3 words: \"Red dog: large\" (class 0/2.png)", "class 0/0.png: \"red cat\"",
+        "rarest: ant, bee, cat, large, ox (5 words with a count of 1)",
+        "14 characters, 3 words: \"Red dog: large\" (class 0/2.png)", "class 0/0.png: \"red cat\"",
         "or \"dog\""})
     EXPECT_NE(text.out.find(part), std::string::npos) << part << " is not in\n" << text.out;
   EXPECT_NE(text.err.find("1 of 6 images have no caption"), std::string::npos) << text.err;
   EXPECT_EQ(run({"data", file("photos"), "--quiet", "-o", file("plain.png")}).out.find("captions"),
             std::string::npos);
   const Image plain = read_image(file("plain.png")), captioned = read_image(file("captioned.png"));
-  EXPECT_GT(captioned.height, plain.height + 2 * 30);
+  EXPECT_GT(captioned.height, plain.height + 2 * 12);  // a line below each row
 
   const Json json = json_of(run({"data", file("photos"), "--captions", file("names.tsv"), "--json", "--quiet",
                                  "--caption-column", "name", "--caption-column", "keywords"}));
@@ -137,6 +138,12 @@ TEST_F(CliData, ShowsCaptions) {
   EXPECT_EQ(field(to_array(field(captions, "word_counts"), "word_counts")[0], "word"), Json("pet"));
   EXPECT_EQ(field(field(captions, "longest"), "text"), Json("Red dog: large"));
   EXPECT_EQ(json_of(run({"data", file("photos"), "--json", "--quiet"})).find("captions"), nullptr);
+
+  // A part in which no image has a caption.
+  Arguments part{"data", file("photos"), "--captions", file("names.tsv"), "--shards", "6", "--shard", "5"};
+  EXPECT_NE(run(part).out.find("captions     0\n"), std::string::npos);
+  part.push_back("--json");
+  EXPECT_TRUE(field(field(json_of(run(part)), "captions"), "longest").is_null());
 }
 
 TEST_F(CliData, TellsWhatIsWrongWithCaptions) {

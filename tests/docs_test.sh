@@ -19,6 +19,11 @@ echo "data: $data"
 "$program" train --data shapes --out maker --preset tiny --steps 1 --quiet >/dev/null
 "$program" sample maker -n 4 --steps 2 --scale 5 -o photo.png --quiet >/dev/null
 "$program" sample maker -n 8 --steps 2 -o pictures --quiet >/dev/null
+echo $'file\tname' >names.tsv
+for picture in pictures/*.png; do
+  echo "a shape" >"${picture%.png}.txt"
+  echo "${picture##*/}"$'\tanother shape' >>names.tsv
+done
 cp "${DIFFUSION_DATA_DIR:-}/images/000000039769.png" cat.png 2>/dev/null || cp photo.png cat.png
 
 # The command as a test can afford it.

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <unordered_map>
+
+#include "base/utf8.h"
 
 namespace diffusion {
 
@@ -12,17 +15,25 @@ bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-bool is_punctuation(char c) {
-  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+// ASCII's, and the dashes, quotes and marks of other scripts' common block (General Punctuation).
+bool is_punctuation(char32_t c) {
+  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+         (c >= '{' && c <= '~') || c == U'\u00ab' || c == U'\u00bb' || (c >= U'\u2010' && c <= U'\u2027') ||
+         (c >= U'\u2030' && c <= U'\u205e');
 }
 
 std::string plain_word(std::string_view word) {
-  const auto first = std::ranges::find_if_not(word, is_punctuation);
-  if (first != word.end()) {
-    word.remove_prefix(std::size_t(first - word.begin()));
-    while (is_punctuation(word.back())) word.remove_suffix(1);
+  // From the first character that is none to the last.
+  std::size_t begin = word.size(), end = 0;
+  for (std::string_view rest = word; !rest.empty();) {
+    const std::size_t place = word.size() - rest.size();
+    const std::optional<char32_t> character = take_code_point(rest);
+    if (!character) rest.remove_prefix(1);
+    if (character && is_punctuation(*character)) continue;
+    begin = std::min(begin, place);
+    end = word.size() - rest.size();
   }
-  std::string plain(word);
+  std::string plain(begin < end ? word.substr(begin, end - begin) : word);
   for (char& c : plain)
     if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
   return plain;

@@ -10,8 +10,8 @@
 
 namespace diffusion {
 
-// The words of a text as they are counted: what stands between white space, without ASCII punctuation around
-// it unless it is nothing else, ASCII letters small.
+// The words of a text as they are counted: what stands between white space, without punctuation around it
+// unless it is nothing else, ASCII letters small.
 std::vector<std::string> words_of(std::string_view text);
 
 // What there is to know about captions before training on them.

@@ -11,7 +11,8 @@ TEST(CaptionReport, WordsStandBetweenSpaceWithoutPunctuationAround) {
   EXPECT_EQ(words_of("Woman firefighter: medium-light\t(skin) tone."),
             (Words{"woman", "firefighter", "medium-light", "skin", "tone"}));
   EXPECT_EQ(words_of(" keycap: # \n don't  ..."), (Words{"keycap", "#", "don't", "..."}));
-  EXPECT_EQ(words_of("Réunion “Ä” 犬"), (Words{"réunion", "“Ä”", "犬"}));
+  EXPECT_EQ(words_of("Réunion “Ä”, «犬» – —\xe2\x80 …x…"),
+            (Words{"réunion", "Ä", "犬", "–", "\xe2\x80", "x"}));
   EXPECT_EQ(words_of("  "), Words{});
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -96,6 +97,12 @@ TableCaption checked_caption(const std::string& file, std::string_view text, std
   return {file, std::string(caption), line};
 }
 
+// Of a row: two columns may say the same.
+void add_unless_there(std::vector<TableCaption>& row, TableCaption caption) {
+  if (std::ranges::find(row, caption.text, &TableCaption::text) == row.end())
+    row.push_back(std::move(caption));
+}
+
 std::vector<TableCaption> parse_delimited(std::string_view text, Delimited form,
                                           std::span<const std::string> columns, const std::string& source) {
   DelimitedReader reader(text, form, source);
@@ -111,10 +118,13 @@ std::vector<TableCaption> parse_delimited(std::string_view text, Delimited form,
   std::vector<std::size_t> places;
   for (const std::string& name : names.captions) places.push_back(place_of(name));
   std::vector<TableCaption> captions;
-  while (reader.next())
+  while (reader.next()) {
+    std::vector<TableCaption> row;
     for (const std::size_t place : places)
-      captions.push_back(checked_caption(reader.fields()[file], reader.fields()[place], header[place], source,
-                                         reader.line()));
+      add_unless_there(row, checked_caption(reader.fields()[file], reader.fields()[place], header[place],
+                                            source, reader.line()));
+    std::ranges::move(row, std::back_inserter(captions));
+  }
   return captions;
 }
 
@@ -131,10 +141,12 @@ std::vector<TableCaption> parse_json_lines(std::string_view text, std::span<cons
       names = choose_columns(found, columns, where);
     }
     const std::string file = to_string(member(json, names->file, where), where + ": field " + names->file);
+    std::vector<TableCaption> row;
     for (const std::string& name : names->captions)
       for (const std::string& caption :
            captions_in(member(json, name, where), fmt::format("{}: field {}", where, name)))
-        captions.push_back(checked_caption(file, caption, name, source, number));
+        add_unless_there(row, checked_caption(file, caption, name, source, number));
+    std::ranges::move(row, std::back_inserter(captions));
   });
   return captions;
 }

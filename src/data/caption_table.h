@@ -16,7 +16,8 @@ class Json;
 //   .tsv, .csv  the first line names the columns (formats/delimited.h)
 //   .jsonl      an object in each line; a caption is a text or a list of texts
 // The column of the files is "file_name" or "file". That of the captions is "text", "caption" or "name", the
-// first of these that there is, unless others are named: then each gives a caption.
+// first of these that there is, unless others are named: then each gives a caption. What one row or object
+// says twice counts once.
 enum class CaptionTableForm { tsv, csv, jsonl };
 
 // By how the name ends, in any case; nothing for other names.

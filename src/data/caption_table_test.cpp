@@ -42,6 +42,14 @@ TEST(CaptionTable, ColumnsThatAreNamedGiveACaptionEach) {
             (Found{"2 a.png: cat", "2 a.png: pet", "3 b.png: dog", "3 b.png: wolf"}));
 }
 
+TEST(CaptionTable, WhatARowSaysTwiceCountsOnce) {
+  EXPECT_EQ(
+      read("file\tname\tkeywords\na\tsushi\tsushi \nb\tcat\tpet\na\tsushi\tx\n", tsv, {"name", "keywords"}),
+      (Found{"2 a: sushi", "3 b: cat", "3 b: pet", "4 a: sushi", "4 a: x"}));
+  EXPECT_EQ(read(R"({"file": "a", "x": "b", "y": ["c", "b", "c"]})", jsonl, {"x", "y"}),
+            (Found{"1 a: b", "1 a: c"}));
+}
+
 TEST(CaptionTable, JsonLinesMayHaveLists) {
   EXPECT_EQ(read("{\"file_name\": \"a.png\", \"text\": \"K\\u00e4tzchen\"}\n\n"
                  "{\"text\": [\" b\", \"c\"], \"file_name\": \"b.png\", \"other\": null}\r\n",

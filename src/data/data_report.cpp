@@ -13,7 +13,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr int kMostRows = 20, kGap = 2, kVisibleSide = 48, kCaptionLines = 3;
+constexpr int kMostRows = 20, kGap = 2, kVisibleSide = 48, kCaptionLines = 4;
 constexpr std::uint8_t kGapColor = 255;
 
 using Histogram = std::array<std::int64_t, 256>;

@@ -120,15 +120,13 @@ std::vector<std::string> wrapped(std::string_view text, double size, double widt
   return lines;
 }
 
-// Below one another, centered.
-Image caption_picture(const std::string& caption, int lines, int width, int channels) {
-  Image result = white(width, std::int64_t(std::ceil(kLine * kCaptionSize)) * lines, channels);
-  int top = 0;
-  for (const std::string& line : wrapped(caption, kCaptionSize, width, std::size_t(lines))) {
-    const Image picture = title_picture(line, kCaptionSize, width, channels);
-    paste(result, picture, 0, top);
-    top += picture.height;
-  }
+// Lines below one another, centered, with room for `most_lines`.
+Image caption_picture(const std::vector<std::string>& lines, std::size_t most_lines, int width,
+                      int channels) {
+  const auto line_height = std::int64_t(std::ceil(kLine * kCaptionSize));
+  Image result = white(width, line_height * std::int64_t(most_lines), channels);
+  for (std::size_t k = 0; k < lines.size(); ++k)
+    paste(result, title_picture(lines[k], kCaptionSize, width, channels), 0, int(k) * int(line_height));
   return result;
 }
 
@@ -140,10 +138,16 @@ std::vector<Image> with_captions(std::span<const Image> pictures, std::span<cons
   if (lines < 1)
     throw Error(ErrorKind::usage, fmt::format("A caption has {} lines; accepted is 1 or more.", lines));
   const int width = std::max(pictures.front().width, kCaptionWidth);
+  std::vector<std::vector<std::string>> texts;
+  std::size_t most_lines = 1;
+  for (const std::string& caption : captions) {
+    texts.push_back(wrapped(caption, kCaptionSize, width, std::size_t(lines)));
+    most_lines = std::max(most_lines, texts.back().size());
+  }
   std::vector<Image> results;
   for (std::size_t k = 0; k < pictures.size(); ++k) {
     const Image& picture = pictures[k];
-    const Image words = caption_picture(captions[k], lines, width, picture.channels);
+    const Image words = caption_picture(texts[k], most_lines, width, picture.channels);
     Image& result =
         results.emplace_back(white(width, std::int64_t(picture.height) + words.height, picture.channels));
     paste(result, picture, (width - picture.width) / 2, 0);

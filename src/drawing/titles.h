@@ -15,8 +15,8 @@ namespace diffusion {
 // the title, and as wide as the widest title if that is wider.
 std::vector<Image> with_titles(std::span<const Image> pictures, std::span<const std::string> titles);
 
-// Each picture with words below, in `lines` lines as wide as the picture or wider; what does not fit ends in
-// "...". The results are of one size. Error(usage) for less than one line, too.
+// Each picture with words below, in at most `lines` lines as wide as the picture or wider; what does not fit
+// ends in "...". The results are of one size. Error(usage) for less than one line, too.
 std::vector<Image> with_captions(std::span<const Image> pictures, std::span<const std::string> captions,
                                  int lines);
 

@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "cli/options/options.h"
@@ -28,11 +31,22 @@ std::vector<int> images_of(const Captions& captions, bool captioned) {
   return images;
 }
 
-template <class Range>
-std::string list_words(const Range& words) {
-  std::vector<std::string> texts;
-  for (const auto& [word, count] : words) texts.push_back(fmt::format("{} ({})", word, count));
-  return fmt::format("{}", fmt::join(texts, ", "));
+using WordCounts = std::span<const std::pair<std::string, std::int64_t>>;
+
+void print_words(const CaptionReport& report) {
+  const WordCounts words = report.word_counts;
+  row("words", fmt::format("{}, {} different", report.words, words.size()));
+  std::vector<std::string> frequent, rarest;
+  for (const auto& [word, count] : words.first(std::min(words.size(), kWordsNamed)))
+    frequent.push_back(fmt::format("{} ({})", word, count));
+  row("", fmt::format("most frequent: {}", fmt::join(frequent, ", ")));
+  const std::int64_t least = words.back().second;
+  const auto rare =
+      words.last(std::size_t(std::ranges::count(words, least, &WordCounts::element_type::second)));
+  for (const auto& [word, count] : rare.first(std::min(rare.size(), kWordsNamed))) rarest.push_back(word);
+  row("", fmt::format("rarest: {}{} ({} word{} with a count of {})", fmt::join(rarest, ", "),
+                      rare.size() > rarest.size() ? ", ..." : "", rare.size(), rare.size() == 1 ? "" : "s",
+                      least));
 }
 
 void print_images_without(const Captions& captions, const ImageName& name_of) {
@@ -66,13 +80,10 @@ void print_captions(const Dataset& dataset, const ImageName& name_of) {
   const CaptionReport report = report_on(captions);
   row("captions", fmt::format("{}", report.captions));
   for (const auto& [count, images] : report.images_with)
-    row("", fmt::format("{:>7}  images with {}", images, count));
+    row("", fmt::format("{:>7}  images with {} caption{}", images, count, count == 1 ? "" : "s"));
   print_images_without(captions, name_of);
-  const auto& words = report.word_counts;
-  const std::size_t named = std::min(words.size(), kWordsNamed);
-  row("words", fmt::format("{}, {} different", report.words, words.size()));
-  row("", "most frequent: " + list_words(std::vector(words.begin(), words.begin() + std::ptrdiff_t(named))));
-  row("", "rarest: " + list_words(std::vector(words.end() - std::ptrdiff_t(named), words.end())));
+  if (report.captions == 0) return;  // a part of a data set
+  print_words(report);
   const auto& longest = report.longest;
   row("longest", fmt::format("{} characters, {} words: \"{}\" ({})", longest.characters, longest.words,
                              longest.text, name_of(longest.image)));
@@ -87,16 +98,15 @@ Json captions_to_json(const Dataset& dataset, const ImageName& name_of) {
   for (const auto& [word, count] : report.word_counts)
     words.push_back(Json::Object{{"word", word}, {"count", count}});
   for (const int image : images_of(dataset.captions, false)) without.push_back(name_of(image));
-  const auto& longest = report.longest;
-  return Json::Object{{"count", report.captions},
-                      {"words", report.words},
-                      {"per_image", std::move(per_image)},
-                      {"word_counts", std::move(words)},
-                      {"uncaptioned", std::move(without)},
-                      {"longest", Json::Object{{"image", name_of(longest.image)},
-                                               {"text", longest.text},
-                                               {"characters", longest.characters},
-                                               {"words", longest.words}}}};
+  Json longest_json;
+  if (const auto& longest = report.longest; report.captions > 0)
+    longest_json = Json::Object{{"image", name_of(longest.image)},
+                                {"text", longest.text},
+                                {"characters", longest.characters},
+                                {"words", longest.words}};
+  return Json::Object{{"count", report.captions},          {"words", report.words},
+                      {"per_image", std::move(per_image)}, {"word_counts", std::move(words)},
+                      {"uncaptioned", std::move(without)}, {"longest", std::move(longest_json)}};
 }
 
 }  // namespace diffusion
