@@ -52,9 +52,10 @@ std::vector<float> read(const SafetensorsFile& file, const std::string& name) {
 
 StepData read_data(const std::string& path, const Network& net) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  return {read(file, "sample"), read(file, "timestep"),
-          net.condition(kClassCondition) ? read(file, "class_labels") : std::vector<float>(),
-          read(file, "target")};
+  StepData data{read(file, "sample"), read(file, "timestep"), read(file, "target"), {}};
+  if (net.condition(kClassCondition)) data.conditions.emplace(kClassCondition, read(file, "class_labels"));
+  if (net.condition(kTokensCondition)) data.conditions.emplace(kTokensCondition, read(file, "tokens"));
+  return data;
 }
 
 ParamStore read_params(const Options& options, const NetworkConfig& config) {
