@@ -58,7 +58,7 @@ void refuse_foreign(const JsonFields& config, bool has_tokenizer_json) {
   config.only_flag("split_special_tokens", false);
   config.only_flag("add_prefix_space", false);
   for (const std::string_view field : {"add_bos_token", "add_eos_token"})
-    if (!has_tokenizer_json) config.only_flag(field, true);
+    if (config.find(field) && !has_tokenizer_json) config.only_flag(field, true);
 }
 
 void refuse_more_tokens(const JsonFields& fields) {
@@ -70,8 +70,12 @@ void refuse_more_tokens(const JsonFields& fields) {
     if ((array && array->empty()) || (object && object->empty())) continue;
     fields.only_null(field);
   }
-  for (const std::string& field : fields.unknown())
-    if (field.ends_with("_token")) fields.only_null(field);
+  for (const std::string& field : fields.unknown()) {
+    const Json& value = fields.need(field);
+    const bool is_token = std::holds_alternative<std::string>(value.value()) ||
+                          std::holds_alternative<Json::Object>(value.value());
+    if (field.ends_with("_token") && is_token) fields.only_null(field);
+  }
 }
 
 std::optional<int> max_length_of(const JsonFields& config) {

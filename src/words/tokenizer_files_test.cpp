@@ -103,6 +103,8 @@ TEST(TokenizerFiles, ReadTokenizerJsonBeforeTheLists) {
   const std::string array = R"([["a", "a</w>"]])";
   texts.tokenizer->replace(texts.tokenizer->find(array), array.size(), R"(["a a</w>"])");
   EXPECT_EQ(parse_tokenizer(texts, "tokenizer"), tokenizer);
+  texts.config->insert(1, R"("add_bos_token": false, "use_a_token": true, )");  // nothing to transformers 5
+  EXPECT_EQ(parse_tokenizer(texts, "tokenizer"), tokenizer);
 }
 
 TEST(TokenizerFiles, LookForSpecialTokensWhereTransformersDoes) {
@@ -181,6 +183,7 @@ TEST(TokenizerFiles, RefuseSpecialTokensThatAreNotOurs) {
              {"tokenizer_config.json: field bos_token is \"<s>\"; accepted are tokens of the vocabulary"});
   expect_has(with(R"({"bos_token": null})"), {"bos_token", "null"});
   expect_has(with(R"({"mask_token": "a"})"), {"mask_token"});
+  expect_has(with(R"({"add_eos_token": false})"), {"add_eos_token is false", "true"});
   expect_has(with(R"({"image_token": "a"})"), {"image_token"});
   expect_has(with(R"({"extra_special_tokens": ["a"]})"), {"extra_special_tokens"});
   expect_has(with(R"({"padding_side": "left"})"), {"padding_side is \"left\"", "right"});
