@@ -10,8 +10,8 @@
 
 namespace diffusion {
 
-struct Model;  // models.h
-class Preconditioner;
+struct Model;          // models.h
+class Preconditioner;  // the library's own
 
 // What is done to D, the estimate of the clean image, before a sampler sees it.
 struct EstimateLimit {

@@ -18,6 +18,8 @@
 //     ...
 //     co_yield Question{x, sigma, denoised};   // whoever drives it writes D(x; sigma) to `denoised`
 //
+// Inside a co_yield expression make no objects with destructors, of which GCC 12 does not take care.
+//
 // A sampler's state is the VE form x = y + sigma n in double; the VP state of a discrete model is
 // x / sqrt(1 + sigma^2), and that of a rectified flow is (1 - t) x with t = sigma / (1 + sigma). All are one
 // ODE, dx/dsigma = (x - D(x; sigma)) / sigma.
@@ -62,6 +64,7 @@ using StepCallback = std::function<void(const SamplerStep& step)>;  // may throw
 // something other than whole images.
 NoiseSource image_noise(std::uint64_t seed, std::uint32_t first_image, std::size_t elements_per_image);
 
+// What a sampler works on. Its Sampling owns it.
 struct SamplerState {
   std::vector<double> sigmas;  // n + 1 descending levels of n steps
   std::vector<double> x;       // comes in at sigmas.front() and goes out at sigmas.back()
