@@ -12,7 +12,7 @@ namespace diffusion {
 
 namespace {
 
-using ClassEmbedding = ConditionalUNetConfig::ClassEmbedding;
+using ClassInput = ConditionalUNetConfig::ClassEmbedding;
 
 class ConditionalUNetBuilder {
  public:
@@ -63,20 +63,20 @@ class ConditionalUNetBuilder {
   Value embed_class(Value label) {
     const int width = c_.time_embedding_width();
     switch (c_.class_embed_type) {
-      case ClassEmbedding::timestep:
+      case ClassInput::timestep:
         return embedding_mlp(g_, "class_embedding", sinusoids(label), width, c_.act_fn);
-      case ClassEmbedding::projection:
+      case ClassInput::projection:
         return embedding_mlp(g_, "class_embedding", label, width, Activation::silu);
-      case ClassEmbedding::simple_projection:
+      case ClassInput::simple_projection:
         return linear(g_, "class_embedding", label, width);
-      case ClassEmbedding::table: {
+      case ClassInput::table: {
         const std::int64_t rows = c_.num_class_embeds;
         const Value table = g_.param({{{"class_embedding.weight", {rows, width}}}, {Init::Kind::normal}},
                                      {rows, width, 1, 1});
         return g_.add(Embedding{}, {label, table}, "class_embedding");
       }
-      case ClassEmbedding::identity:
-      case ClassEmbedding::none:
+      case ClassInput::identity:
+      case ClassInput::none:
         break;
     }
     return label;
@@ -99,16 +99,16 @@ class ConditionalUNetBuilder {
 std::optional<ConditionTraits> class_condition(const ConditionalUNetConfig& c) {
   using Kind = ConditionTraits::Kind;
   switch (c.class_embed_type) {
-    case ClassEmbedding::none:
+    case ClassInput::none:
       break;
-    case ClassEmbedding::table:
+    case ClassInput::table:
       return ConditionTraits{kClassCondition, Kind::row, 1, c.num_class_embeds};
-    case ClassEmbedding::timestep:
+    case ClassInput::timestep:
       return ConditionTraits{kClassCondition, Kind::number, 1};
-    case ClassEmbedding::identity:
+    case ClassInput::identity:
       return ConditionTraits{kClassCondition, Kind::vector, c.time_embedding_width()};
-    case ClassEmbedding::projection:
-    case ClassEmbedding::simple_projection:
+    case ClassInput::projection:
+    case ClassInput::simple_projection:
       return ConditionTraits{kClassCondition, Kind::vector, c.projection_class_embeddings_input_dim};
   }
   return std::nullopt;

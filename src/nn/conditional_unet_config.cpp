@@ -13,7 +13,7 @@ namespace diffusion {
 
 namespace {
 
-using ClassEmbedding = ConditionalUNetConfig::ClassEmbedding;
+using ClassInput = ConditionalUNetConfig::ClassEmbedding;
 using Middle = ConditionalUNetConfig::Middle;
 
 constexpr std::string_view kPlainDown = "DownBlock2D", kAttentionDown = "CrossAttnDownBlock2D",
@@ -74,11 +74,10 @@ void read_class_embedding(const JsonFields& f, ConditionalUNetConfig& c) {
       f.whole_number_or_null("projection_class_embeddings_input_dim", {}, 0, kMostInConfig).value_or(0);
   c.class_embeddings_concat = f.flag("class_embeddings_concat", false);
   if (!is_null(f, "class_embed_type"))
-    c.class_embed_type =
-        ClassEmbedding(int(ClassEmbedding::timestep) +
-                       int(f.choice("class_embed_type", kClassEmbeddings[0], kClassEmbeddings)));
+    c.class_embed_type = ClassInput(int(ClassInput::timestep) +
+                                    int(f.choice("class_embed_type", kClassEmbeddings[0], kClassEmbeddings)));
   else if (c.num_class_embeds > 0)
-    c.class_embed_type = ClassEmbedding::table;
+    c.class_embed_type = ClassInput::table;
 }
 
 Json numbers(const std::vector<int>& values) {
@@ -222,10 +221,9 @@ Json to_json(const ConditionalUNetConfig& c) {
   o["norm_num_groups"] = c.norm_num_groups;
   o["norm_eps"] = c.norm_eps;
   o["use_linear_projection"] = c.use_linear_projection;
-  o["class_embed_type"] =
-      c.class_embed_type < ClassEmbedding::timestep
-          ? Json(nullptr)
-          : Json(kClassEmbeddings[int(c.class_embed_type) - int(ClassEmbedding::timestep)]);
+  o["class_embed_type"] = c.class_embed_type < ClassInput::timestep
+                              ? Json(nullptr)
+                              : Json(kClassEmbeddings[int(c.class_embed_type) - int(ClassInput::timestep)]);
   o["num_class_embeds"] = positive_or_null(c.num_class_embeds);
   o["projection_class_embeddings_input_dim"] = positive_or_null(c.projection_class_embeddings_input_dim);
   o["class_embeddings_concat"] = c.class_embeddings_concat;
@@ -258,11 +256,11 @@ void validate(const ConditionalUNetConfig& c) {
     impossible_field("freq_shift", fmt::format("it is {}, accepted is any other number", c.freq_shift));
   if (c.conv_in_kernel % 2 == 0) impossible_field("conv_in_kernel", "it is even");
   if (c.conv_out_kernel % 2 == 0) impossible_field("conv_out_kernel", "it is even");
-  const bool projects = c.class_embed_type == ClassEmbedding::projection ||
-                        c.class_embed_type == ClassEmbedding::simple_projection;
+  const bool projects =
+      c.class_embed_type == ClassInput::projection || c.class_embed_type == ClassInput::simple_projection;
   if (projects && c.projection_class_embeddings_input_dim < 1)
     impossible_field("projection_class_embeddings_input_dim", "this class_embed_type needs it");
-  if (c.class_embeddings_concat && c.class_embed_type == ClassEmbedding::none)
+  if (c.class_embeddings_concat && c.class_embed_type == ClassInput::none)
     impossible_field("class_embeddings_concat", "there is no class_embed_type");
   for (std::size_t level = 0; level < c.levels(); ++level) check_level(c, level);
 }

@@ -12,27 +12,27 @@ namespace diffusion {
 
 namespace {
 
-struct ActivationName {
+struct TextActivation {
   std::string_view text;
   Activation value;
 };
-constexpr ActivationName kActivations[] = {{"quick_gelu", Activation::quick_gelu},
-                                           {"gelu", Activation::gelu},
-                                           {"gelu_new", Activation::gelu_tanh},
-                                           {"gelu_pytorch_tanh", Activation::gelu_tanh},
-                                           {"silu", Activation::silu},
-                                           {"swish", Activation::silu},
-                                           {"mish", Activation::mish},
-                                           {"relu", Activation::relu}};
+constexpr TextActivation kTextActivations[] = {{"quick_gelu", Activation::quick_gelu},
+                                               {"gelu", Activation::gelu},
+                                               {"gelu_new", Activation::gelu_tanh},
+                                               {"gelu_pytorch_tanh", Activation::gelu_tanh},
+                                               {"silu", Activation::silu},
+                                               {"swish", Activation::silu},
+                                               {"mish", Activation::mish},
+                                               {"relu", Activation::relu}};
 
 std::string_view name_of(Activation activation) {
-  return std::ranges::find(kActivations, activation, &ActivationName::value)->text;
+  return std::ranges::find(kTextActivations, activation, &TextActivation::value)->text;
 }
 
 Activation activation(const JsonFields& f, std::string_view field, Activation otherwise) {
-  std::array<std::string_view, std::size(kActivations)> names;
-  std::ranges::transform(kActivations, names.begin(), &ActivationName::text);
-  return kActivations[f.choice(field, name_of(otherwise), names)].value;
+  std::array<std::string_view, std::size(kTextActivations)> names;
+  std::ranges::transform(kTextActivations, names.begin(), &TextActivation::text);
+  return kTextActivations[f.choice(field, name_of(otherwise), names)].value;
 }
 
 [[noreturn]] void impossible(std::string_view field, const std::string& why) {
