@@ -39,9 +39,28 @@ Names options_in(const std::string& help) {
 
 // Options that set no field alone: where, what, talk; those of data that other commands have, too; and parts
 // of the network and of tuning.
-const Names kOthers{"--data",     "--out",     "--preset",  "--from",       "--json",       "--quiet",
-                    "--data-dir", "--offline", "--size",    "--channels",   "--background", "--random-crop",
-                    "--shards",   "--shard",   "--workers", "--max-broken", "--dropout",    "--stages"};
+const Names kOthers{"--data",
+                    "--out",
+                    "--preset",
+                    "--from",
+                    "--json",
+                    "--quiet",
+                    "--data-dir",
+                    "--offline",
+                    "--size",
+                    "--channels",
+                    "--background",
+                    "--random-crop",
+                    "--shards",
+                    "--shard",
+                    "--workers",
+                    "--max-broken",
+                    "--dropout",
+                    "--stages",
+                    "--captions",
+                    "--caption-column",
+                    "--max-uncaptioned",
+                    "--held-out-list"};
 
 void expect_fields(const std::string& command, auto is_option) {
   const std::string help = run({command, "--help"}).out;

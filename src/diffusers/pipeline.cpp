@@ -203,6 +203,10 @@ Model read_pipeline(const fs::path& directory) {
     throw Error(ErrorKind::bad_input,
                 fmt::format("{}: the network is a {}, but {} says {}", directory.string(),
                             traits_of(config).type, "model_index.json", *index.unet_class));
+  if (index.has_words && !std::holds_alternative<WordsConfig>(config))
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{}: there is a text_encoder, but the network is a {}, which is told no words",
+                            (directory / "model_index.json").string(), traits_of(config).type));
   Json scheduler_config = read_scheduler(scheduler_path, index);
   SchedulerSettings scheduler = parse_scheduler(scheduler_config, scheduler_path.string());
   ParamStore params = read_params(directory, config);
