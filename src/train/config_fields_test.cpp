@@ -27,7 +27,9 @@ std::vector<TrainConfig> kinds_of_runs() {
   from.start = "of a model";
   TrainConfig tuned = from;
   tuned.consistency = ConsistencyTuning{};
-  return {plain, edm, flow, from, tuned};
+  TrainConfig words = plain;
+  words.network = preset_config("words-64").network;
+  return {plain, edm, flow, from, tuned, words};
 }
 
 // Gives a value another value.
@@ -50,6 +52,7 @@ void change(std::array<int, 2>& size) {
   change(size[1]);
 }
 void change(NetworkConfig& network) {
+  if (auto* words = std::get_if<WordsConfig>(&network)) return change(words->unet.dropout);
   change(std::get<UNetConfig>(network).dropout);
 }
 void change(ConsistencyTuning& tuning) {
@@ -145,6 +148,7 @@ TEST(TrainFields, FilesAreAsTheyWere) {
   expect(runs[3], {"p_mean", "p_std", "start"}, {});
   expect(runs[4], {"p_mean", "p_std", "start", "consistency"},
          {"loss", "weight", "p2_k", "p2_gamma", "min_snr_gamma"});
+  expect(runs[5], {"caption_dropout", "vocabulary"}, {});
 }
 
 // Puts the number into the value; false if it cannot hold it.
