@@ -24,7 +24,7 @@ class Fnv1a {
   std::uint64_t hash_ = 0xcbf29ce484222325;
 };
 
-std::uint64_t hash_of(const Captions& captions) {
+std::uint64_t captions_hash(const Captions& captions) {
   ContentHash hash;
   for (int i = 0; i < captions.images(); ++i) {
     hash.add(std::uint64_t(captions.count(i)));
@@ -53,7 +53,7 @@ std::span<const std::uint8_t> Dataset::image(int i) const {
 
 std::uint64_t Dataset::fingerprint() const {
   Fnv1a hash;
-  if (!captions.empty()) hash.add_little_endian(hash_of(captions), 8);
+  if (!captions.empty()) hash.add_little_endian(captions_hash(captions), 8);
   for (const int extent : {count(), height, width, channels})
     hash.add_little_endian(std::uint64_t(extent), 8);
   if (content_hash) {

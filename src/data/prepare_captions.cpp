@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // "DIFCAP01": larger whenever reading captions changes, so that older caches are made anew.
-constexpr std::uint64_t kMagic = 0x3130504143464944;
-constexpr std::size_t kHeaderBytes = 3 * 8;
+constexpr std::uint64_t kCaptionsMagic = 0x3130504143464944;
+constexpr std::size_t kCaptionsHeaderBytes = 3 * 8;
 constexpr std::size_t kUncaptionedNamed = 5;
 
 // A file of magic, signature, hash of what follows, and that: Captions::bytes().
@@ -33,18 +33,19 @@ std::optional<Captions> open_cache(const fs::path& path, std::uint64_t signature
   if (!fs::is_regular_file(path, ignored)) return std::nullopt;
   MappedFile file(path);
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(file.bytes().data()), file.bytes().size());
-  if (bytes.size() < kHeaderBytes) return std::nullopt;
-  FieldReader in(bytes.first(kHeaderBytes));
-  if (in.number() != kMagic || in.number() != signature) return std::nullopt;
-  if (in.number() != hash_of(bytes.subspan(kHeaderBytes))) return std::nullopt;
-  const std::size_t size = bytes.size() - kHeaderBytes;
-  return Captions::from_bytes(PixelStore(std::move(file), kHeaderBytes, size));
+  if (bytes.size() < kCaptionsHeaderBytes) return std::nullopt;
+  FieldReader in(bytes.first(kCaptionsHeaderBytes));
+  if (in.number() != kCaptionsMagic || in.number() != signature) return std::nullopt;
+  if (in.number() != hash_of(bytes.subspan(kCaptionsHeaderBytes))) return std::nullopt;
+  const std::size_t size = bytes.size() - kCaptionsHeaderBytes;
+  return Captions::from_bytes(PixelStore(std::move(file), kCaptionsHeaderBytes, size));
 }
 
 void write_cache(const fs::path& path, std::uint64_t signature, const Captions& captions) {
   make_folders(path.parent_path());
   FieldWriter out;
-  for (const std::uint64_t number : {kMagic, signature, hash_of(captions.bytes())}) out.number(number);
+  for (const std::uint64_t number : {kCaptionsMagic, signature, hash_of(captions.bytes())})
+    out.number(number);
   std::vector<std::uint8_t> bytes = out.bytes();
   bytes.insert(bytes.end(), captions.bytes().begin(), captions.bytes().end());
   write_file_atomically(path, std::as_bytes(std::span(bytes)));
