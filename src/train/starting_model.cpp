@@ -18,6 +18,8 @@ namespace diffusion {
 
 std::string fingerprint_of(const Model& model) {
   std::string text = dump_json(to_json(model.network)) + dump_json(scheduler_config_of(model));
+  if (model.tokenizer)
+    for (const std::string& token : model.tokenizer->vocabulary().tokens) text += token + '\n';
   for (const ParamLayout::Entry& entry : model.params.layout().entries())
     text += entry.name + sha256(std::as_bytes(model.params.values().subspan(entry.offset, entry.size)));
   return sha256(std::as_bytes(std::span(text)));
@@ -82,6 +84,8 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
     refuse(
         "it was tuned for few evaluations, which training as usual would undo; start from the model before "
         "that");
+  if (model.tokenizer && dataset.captions.empty())
+    refuse("it is told words, and the data have no captions", {"captions"});
   if (model.class_count() == 0) return;
   if (!model.null_class && config.label_dropout > 0)
     throw Error(ErrorKind::usage,

@@ -28,7 +28,9 @@ int run(const CLI::App& app, const DistillOptions& o) {
   if (app.count("--stages") > 0) config.consistency->stages = o.stages;
   validate(config);  // before data are fetched
 
+  const CaptionOptions captions = captions_for(app, o.run, config);
   DataLoader loader(app, o.run.source, o.run.quiet);
+  loader.take(captions);
   Dataset dataset = loader.load(config.data).dataset;
   const std::string summary = summary_of(dataset);
   TrainingRun training(config, std::move(dataset), o.run.out, talk, {}, std::move(teacher));

@@ -25,7 +25,6 @@ namespace {
 struct TrainArguments {
   RunOptions run;
   std::string from, preset;
-  CaptionArguments captions;
   double dropout = 0;
 };
 
@@ -66,23 +65,6 @@ TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::opt
   return c;
 }
 
-// A network that is told words takes those that lie with the images, if nothing else was said.
-CaptionOptions captions_for(const CLI::App& app, const TrainArguments& o, const TrainConfig& config) {
-  CaptionOptions captions = parse_captions(app, o.captions);
-  const bool words = traits_of(config.network).condition(kTokensCondition) != nullptr;
-  if (words && app.count("--captions") == 0) captions.from = CaptionsFrom::images;
-  if (words && captions.from == CaptionsFrom::none)
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--captions is none, but the network of the preset {} is told words", config.preset));
-  if (!words && captions.from != CaptionsFrom::none)
-    throw Error(ErrorKind::usage,
-                fmt::format("--captions is for networks that are told words; that of the preset {} is not "
-                            "(words-64 is)",
-                            config.preset));
-  return captions;
-}
-
 int run(const CLI::App& app, const TrainArguments& o) {
   std::optional<Model> start;
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
@@ -92,7 +74,7 @@ int run(const CLI::App& app, const TrainArguments& o) {
   if (const NoiseSchedule* schedule = preconditioner.schedule())
     if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
 
-  const CaptionOptions captions = captions_for(app, o, config);
+  const CaptionOptions captions = captions_for(app, o.run, config);
   DataLoader loader(app, o.run.source, o.run.quiet, config.form);
   loader.take(captions);
   Dataset dataset = loader.load(config.data).dataset;
@@ -126,7 +108,6 @@ std::function<int()> add_train(CLI::App& app) {
                  "comes with the program. Its network, objective and classes stay, and the images must fit")
       ->type_name("MODEL");
 
-  add_caption_options(app, o->captions);
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
   return [&app, o] { return run(app, *o); };
 }

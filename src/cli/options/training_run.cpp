@@ -75,6 +75,7 @@ void add_run_options(CLI::App& app, RunOptions& o, RunKind kind, const std::stri
   CLI::Option* minutes = app.get_option("--minutes");
   minutes->description(fmt::format("{} (default: {})", minutes->get_description(), default_budget));
   add_data_options(app, o.source);
+  add_caption_options(app, o.captions);
   for (const char* group : {"Data", "Machine", "Output"}) o.fields.add(app, group, kind);
   app.add_flag("--json", o.json, "Print the result as JSON")->group("Output");
   app.add_flag("--quiet", o.quiet, "No progress line")->group("Output");
@@ -93,6 +94,18 @@ void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c)
 
 void talk(const std::string& message) {
   stderr_log().line(message);
+}
+
+CaptionOptions captions_for(const CLI::App& app, const RunOptions& o, const TrainConfig& config) {
+  CaptionOptions captions = parse_captions(app, o.captions);
+  const bool words = traits_of(config.network).condition(kTokensCondition) != nullptr;
+  if (words && app.count("--captions") == 0) captions.from = CaptionsFrom::images;
+  if (words && captions.from == CaptionsFrom::none)
+    throw Error(ErrorKind::usage, "--captions is none, but the network is told words");
+  if (!words && captions.from != CaptionsFrom::none)
+    throw Error(ErrorKind::usage,
+                "--captions is for networks that are told words, such as that of the preset words-64");
+  return captions;
 }
 
 std::string summary_of(const Dataset& dataset) {

@@ -17,17 +17,22 @@ namespace diffusion {
 struct RunOptions {
   std::string data, out;
   DataArguments source;
+  CaptionArguments captions;
   FieldOptions fields;
   bool json = false, quiet = false;
 };
 
-// Adds --data and --out, the options of data_options.h, those of fields, and of output. `default_...` as the
+// Adds --data and --out, all options of data_options.h, those of fields, and of output. `default_...` as the
 // help says it.
 void add_run_options(CLI::App& app, RunOptions& options, RunKind kind, const std::string& default_data,
                      const std::string& default_budget);
 
 // Puts what was given into the configuration. Without any budget it is 15 minutes.
 void apply_run_options(const CLI::App& app, const RunOptions& options, TrainConfig& config);
+
+// The words for a run: those that were asked for, or, for a network that is told words, those that lie with
+// the images. Error(usage) for words that the network is not told, and for none if it is.
+CaptionOptions captions_for(const CLI::App& app, const RunOptions& options, const TrainConfig& config);
 
 // Talks to stderr.
 void talk(const std::string& message);
