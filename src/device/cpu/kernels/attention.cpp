@@ -60,8 +60,9 @@ struct Scratch {
   float *p, *ds;                       // [queries, or a block of them for the forward][columns]
 };
 
+// Never more for the forward than for the backward: training takes one workspace for both.
 std::int64_t score_rows(const Sizes& s, bool backward) {
-  return backward ? s.queries : kRowBlock;
+  return backward ? s.queries : std::min(s.queries, kRowBlock);
 }
 
 std::int64_t scratch_floats(const Sizes& s, bool backward) {
