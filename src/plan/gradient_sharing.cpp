@@ -20,7 +20,7 @@ bool may_share(int v, int other, int sum, const std::vector<std::vector<int>>& c
 }  // namespace
 
 std::vector<int> share_gradients(const Graph& graph, const std::vector<bool>& live,
-                                 const std::vector<bool>& needs_grad) {
+                                 const std::vector<bool>& needs_grad, const std::vector<Format>& formats) {
   const auto& nodes = graph.nodes();
   std::vector<int> block(nodes.size());
   std::iota(block.begin(), block.end(), 0);
@@ -41,6 +41,7 @@ std::vector<int> share_gradients(const Graph& graph, const std::vector<bool>& li
       const bool first_write = consumers[std::size_t(in)].back() == i;
       if (!first_write || !needs_grad[std::size_t(in)] || nodes[std::size_t(in)].source != Graph::Source::op)
         continue;
+      if (!formats.empty() && !(formats[std::size_t(in)] == formats[std::size_t(i)])) continue;
       const bool safe = std::ranges::all_of(
           group, [&](int other) { return other >= i || may_share(in, other, i, consumers); });
       if (!safe) continue;

@@ -44,9 +44,11 @@ Plan::Plan(const Graph& graph, Value output, const Device& device, Mode mode,
   const std::vector<bool> live = find_live(graph, output);
   const std::vector<bool> needs_grad = find_needs_grad(
       graph, {.inputs = training && options.input_grads, .params = training && learned != nullptr});
-  const std::vector<int> grad_block = share_gradients(graph, live, needs_grad);
-
   choose_formats(graph, device);
+  std::vector<Format> formats;
+  for (const Tensor& grad : grads_) formats.push_back(grad.desc.format);
+  const std::vector<int> grad_block = share_gradients(graph, live, needs_grad, formats);
+
   compile(graph, device, mode, live, needs_grad,
           find_grad_modes(graph, output, live, needs_grad, grad_block));
 

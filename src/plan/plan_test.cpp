@@ -230,6 +230,20 @@ TEST(GradientSharing, NotWhereAWriteWouldComeTooEarly) {
   EXPECT_EQ(block[std::size_t(out.id)], out.id);
 }
 
+// The same numbers lie elsewhere in another format, and may need more room.
+TEST(GradientSharing, OnlyInTheFormatOfTheSum) {
+  Graph g;
+  const Value input = g.input("input", {2, 4, 1, 1});
+  const Value x = g.add(Activate{}, {input}, "x"), b = g.add(Activate{}, {x}, "b"),
+              sum = g.add(Add{}, {x, b}, "sum");
+  const std::vector<bool> all(g.nodes().size(), true);
+  std::vector<Format> formats(g.nodes().size());
+  formats[std::size_t(b.id)].channel_block = 16;
+  const std::vector<int> block = share_gradients(g, all, all, formats);
+  EXPECT_EQ(block[std::size_t(x.id)], sum.id);
+  EXPECT_EQ(block[std::size_t(b.id)], b.id);
+}
+
 TEST(GradientSharing, NotForTheSumOfAValueWithItself) {
   Graph g;
   const Value input = g.input("input", {1, 4, 2, 2});
