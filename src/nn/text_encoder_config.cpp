@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "formats/json_fields.h"
 
@@ -97,6 +98,11 @@ void validate(const TextEncoderConfig& c) {
   if (c.num_hidden_layers < 1 || c.num_hidden_layers > kMostLayers)
     impossible("num_hidden_layers",
                fmt::format("it is {}, accepted are 1 to {}", c.num_hidden_layers, kMostLayers));
+  for (const auto& [field, value] : {std::pair{"vocab_size", c.vocab_size},
+                                     {"intermediate_size", c.intermediate_size},
+                                     {"num_attention_heads", c.num_attention_heads},
+                                     {"max_position_embeddings", c.max_position_embeddings}})
+    if (value < 1) impossible(field, fmt::format("it is {}, accepted are whole numbers from 1", value));
   if (c.hidden_size < 1 || c.hidden_size % c.num_attention_heads != 0)
     impossible("num_attention_heads", fmt::format("hidden_size = {} cannot be cut into {} heads",
                                                   c.hidden_size, c.num_attention_heads));

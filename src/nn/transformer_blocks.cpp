@@ -34,8 +34,9 @@ Value feed_forward(Graph& g, const std::string& name, Value x) {
 
 Value block(Graph& g, const std::string& name, Value x, const Words& words, const PictureTransformer& shape) {
   const Value first = layer_norm(g, name + ".norm1", x, kLayerNormEps);
+  // diffusers gives the mask of the words to the second attention alone.
   const Value mixed = shape.only_cross_attention
-                          ? attend_to_words(g, name + ".attn1", first, words, shape.heads)
+                          ? attend_to_words(g, name + ".attn1", first, {words.states, {}}, shape.heads)
                           : attend_to_self(g, name + ".attn1", first, shape.heads);
   x = g.add(Add{}, {x, mixed}, name + ".add1");
   const Value second = layer_norm(g, name + ".norm2", x, kLayerNormEps);

@@ -17,7 +17,7 @@ struct PictureTransformer {
   int depth;  // blocks
   int norm_groups;
   bool linear_projection;     // what is written in files as [out, in], else as a 1x1 convolution
-  bool only_cross_attention;  // pixels attend to the words twice, and not to each other
+  bool only_cross_attention;  // pixels attend to all words instead of to each other, then to those to be seen
 };
 
 // What words are to a network.
