@@ -26,31 +26,12 @@ import numpy as np
 import torch
 from diffusers.models import embeddings
 
-from golden_uniform import uniform
+from golden_network import uniforms, weights
 from make_unet_goldens import ATTN_DOWN, ATTN_UP, DOWN, UP, sinusoids_in_double
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES, VALUES = 48, 24
 SAMPLE, LABELS, PER_CASE = 1000, 1001, 2000  # numbers of tensors
-
-
-def weights(key, shape, number, gain):
-    """Weights of gain about 1, norms and biases that matter: f64 arithmetic, rounded to f32."""
-    values = uniform(number, int(np.prod(shape)))
-    if key == "class_embedding.weight" or (key == "time_proj.weight" and len(shape) == 2):
-        pass
-    elif key == "time_proj.weight":
-        values = values * 0.5
-    elif len(shape) >= 2:
-        values = values * np.sqrt(3 / np.prod(shape[1:]))
-        values = values * (1.5 if ".to_q." in key or ".to_k." in key else 1.0)
-    elif "norm" in key and key.endswith("weight"):
-        values = 1 + 0.3 * values
-    else:
-        values = 0.2 * values
-    if key.startswith("conv_out."):
-        values = values * gain
-    return torch.from_numpy(values.astype(np.float32).reshape(shape))
 
 
 def draw(rng, number):
@@ -135,18 +116,16 @@ def compute(number, config, timesteps, labels, gain):
     """The outputs of diffusers in f32 and f64."""
     first = PER_CASE * number
     model = diffusers.UNet2DModel(**config).eval()
-    state = {key: weights(key, tuple(tensor.shape), first + i, gain)
+    state = {key: weights(key, tuple(tensor.shape), first + i, "conv_out.", gain)
              for i, (key, tensor) in enumerate(sorted(model.state_dict().items()))}
     model.load_state_dict(state)
     size = config["sample_size"]
     height, width = (size, size) if isinstance(size, int) else size
     n, width_of_embedding = len(timesteps), model.time_embedding.linear_2.out_features
     shape = (n, config["in_channels"], height, width)
-    sample = torch.from_numpy((uniform(first + SAMPLE, int(np.prod(shape))) * np.sqrt(3.0))
-                              .astype(np.float32).reshape(shape))
+    sample = uniforms(first + SAMPLE, shape, np.sqrt(3.0))
     if labels == "vectors":
-        labels = torch.from_numpy(uniform(first + LABELS, n * width_of_embedding)
-                                  .astype(np.float32).reshape(n, -1))
+        labels = uniforms(first + LABELS, (n, width_of_embedding))
     elif labels is not None:
         labels = torch.tensor(labels)
     looked_up = config.get("time_embedding_type") == "learned"
