@@ -121,6 +121,7 @@ set(DIFFUSION_CORE_SOURCES
     nn/unet_fields.cpp
     diffusion/conditions.cpp
     diffusion/default_recipe.cpp
+    diffusion/edm_process.cpp
     diffusion/evaluator.cpp
     diffusion/forward_process.cpp
     diffusion/generate.cpp
@@ -132,6 +133,8 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/param_layout.cpp
     diffusion/pictures.cpp
     diffusion/precondition.cpp
+    diffusion/process_facts.cpp
+    diffusion/rectified_flow.cpp
     diffusion/rows.cpp
     diffusion/samplers.cpp
     diffusion/samplers/adams.cpp
@@ -158,11 +161,12 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/sampling_recipe.cpp
     diffusion/schedule.cpp
     diffusion/spacing_beta.cpp
-    diffusion/spacing_flow.cpp
     diffusion/spacings.cpp
+    diffusion/variance_preserving.cpp
     diffusers/ddim_inverse.cpp
     diffusers/few_steps.cpp
     diffusers/ipndm.cpp
+    diffusers/levels.cpp
     diffusers/pipeline.cpp
     diffusers/pipeline_index.cpp
     diffusers/scheduler_config.cpp

@@ -23,7 +23,7 @@ class CompareSamplers : public ::testing::Test {
   static void SetUpTestSuite() {
     folder_ = std::make_unique<scratch::Folder>();
     cli::write_model(file("model"), cli::tiny_model());
-    cli::write_model(file("flow"), cli::tiny_model({.preconditioner = Preconditioner(FlowParameters{})}));
+    cli::write_model(file("flow"), cli::tiny_model({.preconditioner = Preconditioner(RectifiedFlow{})}));
     cli::write_model(file("rgb"), cli::tiny_model({.channels = 3, .guidance = false}));
   }
   static void TearDownTestSuite() { folder_.reset(); }

@@ -23,7 +23,7 @@ class EvalLikelihood : public ::testing::Test {
   static void SetUpTestSuite() {
     folder_ = std::make_unique<scratch::Folder>();
     cli::write_model(file("model"), cli::tiny_model());
-    cli::write_model(file("edm"), cli::tiny_model({.preconditioner = Preconditioner(EdmParameters{})}));
+    cli::write_model(file("edm"), cli::tiny_model({.preconditioner = Preconditioner(EdmProcess{})}));
     cli::write_model(file("classes_only"), cli::tiny_model({.guidance = false}));
     const ClassifierConfig config{{8, 8}, 1, {"Alpha", "beta", "gamma ray"}, {8, 16}, 1, 4};
     write_feature_network(file("features"), make_classifier(config, 1), nullptr);

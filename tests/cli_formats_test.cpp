@@ -10,6 +10,7 @@
 
 #include "cli_program.h"
 #include "diffusers/pipeline.h"
+#include "diffusers/scheduler_config.h"
 #include "diffusers/weights.h"
 #include "files/fs.h"
 #include "formats/manifest.h"
@@ -37,9 +38,8 @@ UNetConfig tiny_config() {
 Model model_of_one_level() {
   ParamStore params(layout_of(tiny_config()));
   params.initialize(11);
-  return {tiny_config(),  Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 100)),
-          {"one", "two"}, 2,
-          true,           std::move(params)};
+  const Preconditioner cosine(Objective::v, make_schedule(ScheduleKind::cosine, 100));
+  return {tiny_config(), cosine, {"one", "two"}, 2, sampling_of_new_model(cosine, true), std::move(params)};
 }
 
 class CliFormats : public ::testing::Test {

@@ -86,7 +86,7 @@ TEST(CliObjective, WhatDoesNotFitTheObjectiveIsRefused) {
 TEST(CliObjective, AFlowIsWrittenForDiffusersAndRefusesSpacingsOfTimesteps) {
   const scratch::Folder folder;
   const std::string model = (folder / "flow").string();
-  cli::write_model(model, cli::tiny_model({.preconditioner = Preconditioner(FlowParameters{})}));
+  cli::write_model(model, cli::tiny_model({.preconditioner = Preconditioner(RectifiedFlow{})}));
   const Json scheduler = parse_json(
       read_text_file(fs::path(model) / "scheduler/scheduler_config.json", 1 << 20), "scheduler_config.json");
   EXPECT_EQ(member(scheduler, "_class_name", "json"), Json("FlowMatchEulerDiscreteScheduler"));

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "diffusers/pipeline.h"
+#include "diffusers/scheduler_config.h"
 #include "files/fs.h"
 #include "support/scratch.h"
 
@@ -82,7 +83,12 @@ Model tiny_model(const TinyModel& options) {
   c.num_class_embeds = options.guidance ? 4 : 3;
   ParamStore params(layout_of(c));
   params.initialize(options.seed);
-  Model model{c, options.preconditioner, {"Alpha", "beta", "gamma ray"}, {}, true, std::move(params)};
+  Model model{c,
+              options.preconditioner,
+              {"Alpha", "beta", "gamma ray"},
+              {},
+              sampling_of_new_model(options.preconditioner, true),
+              std::move(params)};
   if (options.guidance) model.null_class = 3;
   return model;
 }

@@ -155,7 +155,7 @@ TEST(GuardedDevice, SamplesTheSameBytes) {
   const UNetConfig config = tiny_unet();
   Model model{config, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 1000)),
               {},     {},
-              true,   ParamStore(layout_of(config))};
+              {},     ParamStore(layout_of(config))};
   model.params.initialize(1);
   GenerateOptions options;
   options.count = 3;

@@ -15,6 +15,8 @@
 #include <diffusion/picture_files.h>
 #include "cli_program.h"
 #include "diffusers/pipeline.h"
+#include "diffusers/scheduler_config.h"
+#include "diffusion/default_recipe.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
 #include "formats/safetensors.h"
@@ -125,9 +127,8 @@ class WordsModel : public ::testing::Test {
     Tokenizer tokenizer =
         train_tokenizer(captions, {.vocabulary = kSmallestVocabulary + 20, .max_length = 8});
     words.text_encoder.vocab_size = int(tokenizer.size());
-    Model model{words, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 100)),
-                {},    {},
-                true,  ParamStore(layout_of(words))};
+    const Preconditioner cosine(Objective::v, make_schedule(ScheduleKind::cosine, 100));
+    Model model{words, cosine, {}, {}, sampling_of_new_model(cosine, true), ParamStore(layout_of(words))};
     model.tokenizer = std::move(tokenizer);
     model.params.initialize(3);
     return model;
@@ -208,6 +209,14 @@ TEST_F(WordsModel, PromptsFollowEachOtherAndTheNegativeOneIsAvoided) {
   EXPECT_EQ(draw({"a dark square"}, "a bright square", 1)[0].pixels,
             draw({"a dark square"}, "", 1)[0].pixels);
   EXPECT_EQ(draw({})[0].pixels, draw({""})[0].pixels);
+}
+
+TEST_F(WordsModel, IsGuidedUnlessItWasTunedForFewSteps) {
+  Model words = model();
+  EXPECT_EQ(scheduler_recipe(words).guidance.scale, 3);
+  EXPECT_EQ(default_recipe(words).guidance.scale, 3);
+  words.sampling = consistency_sampling(scheduler_recipe(words), words.preconditioner);
+  EXPECT_EQ(default_recipe(words).guidance.scale, 1);
 }
 
 TEST_F(WordsModel, LongPromptsAreCut) {

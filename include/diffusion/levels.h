@@ -1,8 +1,8 @@
 #pragma once
 
 // Which noise levels a sampler visits. A level is a sigma and, on a discrete model, the timestep that the
-// network is told there: usually the timestep whose sigma it is, but diffusers rounds some, and what a
-// model's scheduler does is honored.
+// network is told there: usually the timestep whose sigma it is, but what a model's scheduler does is honored
+// (LevelRule in recipe.h).
 
 #include <optional>
 #include <span>
@@ -29,7 +29,7 @@ namespace diffusion {
 //                arXiv 2206.00927): sigma_min itself is not visited
 //   angle        arctan sigma equally spaced from sigma_max to 0: 2 steps visit sigma 1, 4 steps 2.4, 1 and
 //                0.41. For the sampler consistency (the time of Lu & Song 2024, arXiv 2410.11081)
-// After these levels comes the end, 0 unless LevelSettings say otherwise.
+// After these levels comes the end, 0.
 //
 // A rectified flow has no table of timesteps, but times t = sigma / (1 + sigma), as the network is told: T t.
 //   linspace     equal steps from t = 1 to 1 / T, see LevelGrid
@@ -51,35 +51,15 @@ std::span<const SpacingEntry> spacings();  // in the order of the enumeration
 std::string_view to_string(Spacing spacing);
 Spacing parse_spacing(std::string_view name);  // throws Error(usage) that lists the names
 
-// What the network is told at a sigma between two timesteps: both mixed (linear in log sigma), or a whole
-// timestep.
-enum class TimestepRounding { none, nearest, down };
-
-// Standard deviation of the x to start from at the highest sigma: Preconditioner::initial_std, sigma, or
-// sqrt(1 + sigma^2). diffusers' schedulers from k-diffusion differ from its others here.
-enum class InitialStd { of_model, sigma, with_data };
-
 struct LevelSettings {
   std::optional<Spacing> spacing =
       {};  // none: trailing for discrete models, karras for edm, linspace for flow
   LevelGrid grid = LevelGrid::whole_timesteps;
-  // leading, trailing or linspace: with the grid real_timesteps karras, exponential and beta span its levels.
-  Spacing range = Spacing::linspace;
   int steps_offset = 0;  // added to the timesteps of leading, >= 0
-  TimestepRounding rounding = TimestepRounding::none;
-  InitialStd initial_std = InitialStd::of_model;
-  std::optional<double> sigma_min = {},
-                        sigma_max =
-                            {};  // range of karras, exponential, beta, logsnr, angle; none: the model's
-  double rho = 7;                // of karras
-  std::optional<double> smallest_half_log_snr =
-      {};  // dpm_solver: no timestep with -log sigma below (lambda_min_clipped)
-  // Of a discrete model: NoiseLevels::middles, at floor(T / steps / 2) timesteps below the first three (PNDM
-  // of diffusers without skip_prk_steps). They need 4 steps or more, and timesteps.
-  bool has_middles = false;
-  // The end is the lowest level of the model instead of 0; of a flow, the last level, so that the last step
-  // does nothing.
-  bool ends_at_sigma_min = false;
+  // Range of karras, exponential, beta, logsnr and angle; none: the model's. leading, trailing and linspace
+  // leave out the timesteps above sigma_max.
+  std::optional<double> sigma_min = {}, sigma_max = {};
+  double rho = 7;  // of karras
   // Of a flow. t becomes shift t / (1 + (shift - 1) t): above 1 more steps at high noise (Esser et al. 2024,
   // eq. 23). With the first two grids the least time is shifted twice, as in diffusers.
   double shift = 1;
@@ -87,10 +67,9 @@ struct LevelSettings {
 };
 
 struct NoiseLevels {
-  std::vector<double> sigmas;        // for n steps n + 1, as Sampling takes them
-  std::vector<double> timesteps;     // n, in [0, T-1]; of a flow T t, in [0, T]; empty for edm
-  double initial_std;                // of the x to start from
-  std::vector<double> middles = {};  // sigmas for Pndm::middles, or none
+  std::vector<double> sigmas = {};     // for n steps n + 1, as Sampling takes them
+  std::vector<double> timesteps = {};  // n, in [0, T-1]; of a flow T t, in [0, T]; empty for edm
+  double initial_std = 0;              // of the x to start from
 
   // The timestep of a level; none if sigma is not exactly one of these, or there are no timesteps.
   std::optional<double> timestep_of(double sigma) const;

@@ -23,6 +23,8 @@ struct EstimateLimit {
   double range = 1;
   double ratio = 0.995, max_value = 1;
   bool spares_noise = false;  // only for ddim: it is Ddim::limit, not one of the denoiser
+
+  bool clips() const { return kind == Kind::clip; }
 };
 
 // How far, and where, to go beyond one denoiser in the direction away from another.
@@ -36,8 +38,8 @@ struct Guidance {
   double rescale = 0;
 };
 
-// The levels of a sampling with so many steps, and what the sampler has to know of them
-// (EulerAncestral::downs, say), which the rule writes. Error(usage) for numbers of steps that it does not
+// The levels of a sampling with so many steps, and what the sampler has to know of them (Pndm::middles or
+// EulerAncestral::downs, say), which the rule writes. Error(usage) for numbers of steps that it does not
 // have.
 using LevelRule =
     std::function<NoiseLevels(const Preconditioner& preconditioner, int steps, Sampler& sampler)>;
@@ -45,13 +47,15 @@ using LevelRule =
 struct SamplingRecipe {
   Sampler sampler = Ddim{};
   LevelSettings levels = {};
-  LevelRule level_rule = {};  // of the model's scheduler, if it has levels that settings cannot say
+  LevelRule level_rule = {};  // of the model's scheduler; then the levels are these, and `levels` is what of
+                              // them another sampler or spacing would take over
   int steps = 50;
   EstimateLimit limit = {};
   Guidance guidance = {};
 };
 
-// What the model's own scheduler does; for one that we trained, as models like it are sampled.
+// What the model's own scheduler does; for one that we trained, as models like it are sampled. Models with
+// words are guided (scale 3), unless they were tuned for few steps.
 SamplingRecipe scheduler_recipe(const Model& model);
 
 // How the model is sampled unless somebody says otherwise: that, but with dpmpp_3m_sde in place of ddpm,

@@ -116,7 +116,7 @@ struct EulerAncestral {
 // Pseudo linear multistep (PLMS), Liu et al. 2022 (arXiv 2202.09778): as ipndm, but the first step is Heun's
 // and so takes two evaluations; what the second one says is not remembered.
 struct Pndm {
-  // Sigmas between the first levels (NoiseLevels::middles), one for each of the first steps, which then are
+  // Sigmas between the first levels (of PNDM in diffusers), one for each of the first steps, which then are
   // Runge-Kutta steps of fourth order instead (the "PRK" of diffusers): 4 evaluations each.
   std::vector<double> middles = {};
 

@@ -39,7 +39,7 @@ NoiseLevels levels_upwards(const NoiseSchedule& schedule, int steps, const Level
 
 SchedulerSettings ddim_inverse(const Fields& fields) {
   Preconditioner preconditioner = discrete_preconditioner(fields, true);
-  LevelSettings up = levels(fields, LevelGrid::whole_timesteps, "leading");
+  const LevelSettings up = levels_of(fields, LevelGrid::whole_timesteps, "leading").settings;
   if (up.spacing == Spacing::linspace) fields.only_text("timestep_spacing", "leading");
   const bool alpha_is_one = fields.flag("set_alpha_to_one", true);
   if (alpha_is_one && preconditioner.objective() == Objective::x0)

@@ -205,17 +205,19 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     const NoiseSchedule* schedule = preconditioner.schedule();
     // Of a flow diffusers has the time t = sigma / (1 + sigma), and with zero terminal SNR DDPM and DDIM
     // start from infinity.
-    const auto as_there = [&](double sigma) { return preconditioner.flow() ? sigma / (1 + sigma) : sigma; };
+    const auto as_there = [&](double sigma) {
+      return preconditioner.as<RectifiedFlow>() ? sigma / (1 + sigma) : sigma;
+    };
     const bool from_infinity = schedule && schedule->zero_terminal_snr &&
                                recipe.levels.grid == LevelGrid::whole_timesteps && !inverse &&
                                levels.timesteps.front() == schedule->num_train_timesteps - 1;
     for (std::size_t i = from_infinity ? 1 : 0; i < 4; ++i)
       EXPECT_NEAR(as_there(levels.sigmas[at[i]]), sigmas[i], inverse ? 1e-8 : 1e-10 * sigmas[i])
           << name << " level " << at[i];
-    for (std::size_t i = 0; i < 3 && !preconditioner.edm(); ++i)
+    for (std::size_t i = 0; i < 3 && !preconditioner.as<EdmProcess>(); ++i)
       EXPECT_NEAR(levels.timesteps[at[i]], timesteps[i], 1e-6) << name << " level " << at[i];
     const double start_scale =
-        preconditioner.flow() ? preconditioner.picture_scale(levels.sigmas.front()) : 1;
+        preconditioner.as<RectifiedFlow>() ? preconditioner.picture_scale(levels.sigmas.front()) : 1;
     if (!from_infinity) {
       EXPECT_NEAR(levels.initial_std * start_scale / number(run, "initial_std"), 1, 1e-10) << name;
     }
@@ -223,7 +225,7 @@ TEST(DiffusersGoldenTest, SchedulersSampleAsTheyDoInDiffusers) {
     const Denoiser network = [&](std::span<const double> x, double sigma, std::span<double> denoised) {
       const Scalings c = preconditioner.scalings(sigma);
       const double t = levels.timestep_of(sigma).value_or(c.c_noise);
-      const double time = 0.1 * std::sin(preconditioner.edm() ? t : t / 100);
+      const double time = 0.1 * std::sin(preconditioner.as<EdmProcess>() ? t : t / 100);
       for (std::size_t i = 0; i < x.size(); ++i)
         denoised[i] = c.c_skip * x[i] + c.c_out * (0.3 * c.c_in * x[i] + time);
     };

@@ -33,7 +33,7 @@ NoiseLevels levels_of_angles(int steps, Sampler& sampler) {
 
 SchedulerSettings ipndm(const Fields& fields) {
   fields.only_null("trained_betas");
-  const EdmParameters angles{.sigma_data = 1, .time = EdmParameters::Time::angle, .negated = true};
+  const EdmProcess angles{.sigma_data = 1, .time = EdmProcess::Time::angle, .negated = true};
   SamplingRecipe s{.sampler = Ipndm{}};
   s.level_rule = [](const Preconditioner&, int steps, Sampler& sampler) {
     return levels_of_angles(steps, sampler);

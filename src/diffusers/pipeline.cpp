@@ -108,7 +108,7 @@ void read_extras(const fs::path& path, Model& model) {
       throw Error(ErrorKind::bad_input,
                   fmt::format("{} is \"{}\"; accepted is \"{}\", and without it the scheduler decides",
                               where("sampler"), name, kConsistency));
-    model.sampling = consistency_sampling(*model.sampling, model.preconditioner);
+    model.sampling = consistency_sampling(model.sampling, model.preconditioner);
   }
   if (!model.class_names.empty() && int(model.class_names.size()) != model.class_count())
     throw Error(ErrorKind::bad_input, fmt::format("{} has {} names for {} classes", where("class_names"),
@@ -119,7 +119,7 @@ void read_extras(const fs::path& path, Model& model) {
 
 Json scheduler_config_of(const Model& model) {
   return model.scheduler_config ? *model.scheduler_config
-                                : scheduler_to_json(model.preconditioner, model.clip_x0);
+                                : scheduler_to_json(model.preconditioner, model.sampling.limit.clips());
 }
 
 fs::path component_directory(const fs::path& directory, const char* component) {
@@ -137,8 +137,8 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   for (const std::string& name : model.class_names) names.emplace_back(name);
   Json::Object extras{{"class_names", std::move(names)},
                       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)}};
-  const bool tuned = model.sampling && facts_of(model.sampling->sampler).consistency;
-  if (tuned && !model.sampling->level_rule) extras["sampler"] = kConsistency;  // else the scheduler says so
+  const bool tuned = facts_of(model.sampling.sampler).consistency;
+  if (tuned && !model.sampling.level_rule) extras["sampler"] = kConsistency;  // else the scheduler says so
 
   std::vector<TensorToWrite> tensors, text_tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())
@@ -214,9 +214,8 @@ Model read_pipeline(const fs::path& directory) {
               std::move(scheduler.preconditioner),
               {},
               {},
-              scheduler.clip_x0,
-              std::move(params),
               std::move(scheduler.sampling),
+              std::move(params),
               std::move(scheduler_config),
               std::move(index.pipeline_class)};
   if (std::holds_alternative<WordsConfig>(model.network)) read_words(directory, model);

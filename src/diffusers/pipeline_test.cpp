@@ -1,4 +1,5 @@
 #include "diffusers/pipeline.h"
+#include "diffusers/scheduler_config.h"
 
 #include <gtest/gtest.h>
 
@@ -22,8 +23,13 @@ Model tiny_model(const Preconditioner& preconditioner) {
   unet.norm_num_groups = 4;
   unet.class_embed_type = ClassEmbedding::table;
   unet.num_class_embeds = 3;
-  Model model{
-      unet, preconditioner, {"a", "b"}, 2, preconditioner.schedule() != nullptr, ParamStore(layout_of(unet))};
+  const bool clips = preconditioner.schedule() != nullptr;
+  Model model{unet,
+              preconditioner,
+              {"a", "b"},
+              2,
+              sampling_of_new_model(preconditioner, clips),
+              ParamStore(layout_of(unet))};
   model.params.initialize(1);
   return model;
 }
@@ -55,12 +61,12 @@ TEST(Model, SurvivesItsDirectory) {
 TEST(Model, EdmSurvivesItsDirectory) {
   const scratch::Folder folder;
   const Model model =
-      tiny_model(Preconditioner(EdmParameters{.sigma_data = 0.7, .sigma_min = 0.01, .sigma_max = 50}));
+      tiny_model(Preconditioner(EdmProcess{.sigma_data = 0.7, .sigma_min = 0.01, .sigma_max = 50}));
   write_pipeline(folder.path(), model, model.params.values());
   const Model back = read_pipeline(folder.path());
-  ASSERT_NE(back.preconditioner.edm(), nullptr);
-  EXPECT_EQ(back.preconditioner.edm()->sigma_data, 0.7);
-  EXPECT_EQ(back.preconditioner.edm()->sigma_max, 50);
+  ASSERT_NE(back.preconditioner.as<EdmProcess>(), nullptr);
+  EXPECT_EQ(back.preconditioner.as<EdmProcess>()->sigma_data, 0.7);
+  EXPECT_EQ(back.preconditioner.as<EdmProcess>()->sigma_max, 50);
 }
 
 TEST(Model, FlatLayoutIsRead) {
@@ -168,7 +174,7 @@ TEST(Model, ALatentConsistencyModelStaysOne) {
              std::string(R"({"_class_name": "LCMScheduler", "original_inference_steps": 10})"));
   const Model read = read_pipeline(in.path());
   write_pipeline(out.path(), read, read.params.values());
-  SamplingRecipe recipe = *read_pipeline(out.path()).sampling;
+  SamplingRecipe recipe = read_pipeline(out.path()).sampling;
   recipe.steps = 10;
   const auto [sampler, levels] = sampler_on_levels(recipe, read.preconditioner);
   EXPECT_EQ(std::get<Consistency>(sampler).boundary.size(), 10u);
@@ -200,7 +206,7 @@ TEST(Model, KeepsTheSchedulerThatItCameWith) {
   const std::string index = read_text_file(out / "model_index.json", 1 << 20);
   for (const char* word : {"DDIMPipeline", "DPMSolverMultistepScheduler"})
     EXPECT_NE(index.find(word), std::string::npos) << index;
-  EXPECT_EQ(name_of(read_pipeline(out.path()).sampling->sampler), "dpmpp_3m");
+  EXPECT_EQ(name_of(read_pipeline(out.path()).sampling.sampler), "dpmpp_3m");
 }
 
 TEST(Model, TheIndexNamesTheSchedulerThatNamesNoClass) {
@@ -210,7 +216,7 @@ TEST(Model, TheIndexNamesTheSchedulerThatNamesNoClass) {
   write_file(folder / "scheduler/scheduler_config.json", std::string("{}"));
   write_file(folder / "model_index.json",
              std::string(R"({"scheduler": ["diffusers", "HeunDiscreteScheduler"]})"));
-  EXPECT_EQ(name_of(read_pipeline(folder.path()).sampling->sampler), "heun");
+  EXPECT_EQ(name_of(read_pipeline(folder.path()).sampling.sampler), "heun");
 }
 
 TEST(Model, WeightsOfHalfPrecisionComeBackRounded) {

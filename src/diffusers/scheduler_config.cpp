@@ -4,11 +4,11 @@
 
 namespace diffusion {
 
-Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
+Json scheduler_to_json(const Preconditioner& preconditioner, bool clips) {
   Json::Object o;
   o["_diffusers_version"] = "0.30.3";
   const NoiseSchedule* schedule = preconditioner.schedule();
-  if (const FlowParameters* flow = preconditioner.flow()) {
+  if (const auto* flow = preconditioner.as<RectifiedFlow>()) {
     o["_class_name"] = "FlowMatchEulerDiscreteScheduler";
     o["num_train_timesteps"] = flow->num_train_timesteps;
     o["shift"] = 1.0;
@@ -18,16 +18,15 @@ Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
     o["stochastic_sampling"] = false;
     return o;
   }
-  if (!schedule) {
-    const EdmParameters& edm = *preconditioner.edm();
+  if (const auto* edm = preconditioner.as<EdmProcess>()) {
     o["_class_name"] = "EDMEulerScheduler";
-    o["sigma_data"] = edm.sigma_data;
-    o["sigma_min"] = edm.sigma_min;
-    o["sigma_max"] = edm.sigma_max;
+    o["sigma_data"] = edm->sigma_data;
+    o["sigma_min"] = edm->sigma_min;
+    o["sigma_max"] = edm->sigma_max;
     o["sigma_schedule"] = "karras";
     o["rho"] = 7.0;
     o["num_train_timesteps"] = 1000;
-    o["prediction_type"] = edm.negated ? "v_prediction" : "epsilon";
+    o["prediction_type"] = edm->negated ? "v_prediction" : "epsilon";
     return o;
   }
   o["_class_name"] = "DDPMScheduler";
@@ -38,7 +37,7 @@ Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
     if (row.kind == schedule->kind) o["beta_schedule"] = row.diffusers;
   for (const PredictionTypeName& row : kPredictionTypeNames)
     if (row.objective == preconditioner.objective()) o["prediction_type"] = row.diffusers;
-  o["clip_sample"] = clip_x0;
+  o["clip_sample"] = clips;
   o["clip_sample_range"] = 1.0;
   o["variance_type"] = "fixed_small";
   o["timestep_spacing"] = "trailing";  // few steps then start from pure noise, as in training
@@ -47,6 +46,12 @@ Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0) {
   o["thresholding"] = false;
   o["trained_betas"] = nullptr;
   return o;
+}
+
+SamplingRecipe sampling_of_new_model(const Preconditioner& preconditioner, bool clips) {
+  SamplingRecipe recipe = parse_scheduler(scheduler_to_json(preconditioner, clips), "a new model").sampling;
+  if (clips) recipe.limit.kind = EstimateLimit::Kind::clip;
+  return recipe;
 }
 
 }  // namespace diffusion

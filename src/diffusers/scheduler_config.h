@@ -13,13 +13,15 @@ namespace diffusion {
 
 struct SchedulerSettings {
   Preconditioner preconditioner;
-  bool clip_x0;             // sampling.limit.kind is clip
   SamplingRecipe sampling;  // with the default number of steps
 };
 
 // DDPMScheduler for epsilon, v and x0, EDMEulerScheduler for edm, FlowMatchEulerDiscreteScheduler for flow;
-// the last two have no place for clip_x0.
-Json scheduler_to_json(const Preconditioner& preconditioner, bool clip_x0);
+// the last two have no place for `clips`, which limits D to [-1, 1].
+Json scheduler_to_json(const Preconditioner& preconditioner, bool clips);
+
+// How a model is sampled that has no file yet: as that file will be read, D limited for every process.
+SamplingRecipe sampling_of_new_model(const Preconditioner& preconditioner, bool clips);
 
 // Reads the configuration of DDPM-, DDIM-, PNDM-, EulerDiscrete-, EulerAncestralDiscrete-, HeunDiscrete-,
 // KDPM2Discrete-, LMSDiscrete-, DPMSolverMultistep-, UniPCMultistep-, DEISMultistep-, DPMSolverSinglestep-,

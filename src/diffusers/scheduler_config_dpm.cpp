@@ -5,33 +5,39 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include <diffusion/error.h>
 #include "diffusers/scheduler_config_parts.h"
 
 namespace diffusion::scheduler {
 
-LevelSettings levels_of_family(const Fields& fields, const Preconditioner& preconditioner,
-                               LevelSettings of_table) {
-  if (preconditioner.flow())
-    return {.spacing = Spacing::linspace,
-            .grid = of_table.grid,
-            .rounding = TimestepRounding::down,
-            .shift = fields.number("flow_shift", 1, std::numeric_limits<double>::min(), 1e6)};
-  if (of_table.spacing == Spacing::karras) of_table.rounding = TimestepRounding::nearest;
-  if (of_table.spacing == Spacing::exponential || of_table.spacing == Spacing::beta)
-    of_table.rounding = TimestepRounding::down;
+Levels levels_of_family(const Fields& fields, const Preconditioner& preconditioner, Levels of_table) {
+  if (preconditioner.as<RectifiedFlow>())
+    return {.settings = {.spacing = Spacing::linspace,
+                         .grid = of_table.settings.grid,
+                         .shift = fields.number("flow_shift", 1, std::numeric_limits<double>::min(), 1e6)},
+            .rounding = TimestepRounding::down};
+  const Spacing spacing = *of_table.settings.spacing;
+  if (spacing == Spacing::karras) of_table.rounding = TimestepRounding::nearest;
+  if (spacing == Spacing::exponential || spacing == Spacing::beta) of_table.rounding = TimestepRounding::down;
   return of_table;
 }
 
-void clip_lambda(const Fields& fields, LevelSettings& levels) {
+// -log sigma is at least lambda_min_clipped at the timesteps; diffusers asks it of no other spacing.
+void clip_lambda(const Fields& fields, const Preconditioner& preconditioner, Levels& levels) {
   const Json* clipped = fields.find("lambda_min_clipped");
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const double lambda_min = clipped ? to_double(*clipped, fields.where("lambda_min_clipped")) : -kInfinity;
   if (std::isnan(lambda_min) || lambda_min == kInfinity)
     throw Error(ErrorKind::bad_input, fmt::format("{} is {}; accepted are -Infinity and finite numbers.",
                                                   fields.where("lambda_min_clipped"), lambda_min));
-  if (lambda_min > -kInfinity) levels.smallest_half_log_snr = lambda_min;
+  if (lambda_min == -kInfinity || !needs_timesteps(*levels.settings.spacing)) return;
+  const std::vector<double>& sigmas = preconditioner.schedule()->sigmas;
+  const auto clipped_from =
+      std::ranges::find_if(sigmas, [&](double sigma) { return -std::log(sigma) < lambda_min; });
+  levels.settings.sigma_max = clipped_from == sigmas.begin() ? 0 : clipped_from[-1];
 }
 
 void only_fixed_variance(const Fields& fields) {
@@ -50,12 +56,12 @@ bool solver_is_heun(const Fields& fields) {
 namespace {
 
 // What DPM-Solver, UniPC and DEIS have in common.
-SamplingRecipe dpm_solver_family(const Fields& fields, const Preconditioner& preconditioner, LevelGrid grid) {
-  SamplingRecipe s;
-  s.levels = levels_of_family(fields, preconditioner, levels(fields, grid, "linspace"));
-  s.limit = estimate_limit(fields, false, false, true);
+std::pair<Levels, SamplingRecipe> dpm_solver_family(const Fields& fields,
+                                                    const Preconditioner& preconditioner, LevelGrid grid) {
+  const Levels levels = levels_of_family(fields, preconditioner, levels_of(fields, grid, "linspace"));
+  const EstimateLimit limit = estimate_limit(fields, false, false, true);
   fields.only_flag("use_dynamic_shifting", false);
-  return s;
+  return {levels, SamplingRecipe{.limit = limit}};
 }
 
 }  // namespace
@@ -71,7 +77,7 @@ Sampler dpmpp_or_its_sde(const Dpmpp& dpmpp, bool sde) {
 
 SchedulerSettings dpm_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
-  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelGrid::with_end);
+  auto [levels, s] = dpm_solver_family(fields, preconditioner, LevelGrid::with_end);
   constexpr std::array<std::string_view, 2> kAlgorithms{"dpmsolver++", "sde-dpmsolver++"};
   const Dpmpp dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
                     .lower_order_final = fields.flag("lower_order_final", true),
@@ -79,27 +85,26 @@ SchedulerSettings dpm_solver(const Fields& fields) {
                     .heun = solver_is_heun(fields)};
   s.sampler = dpmpp_or_its_sde(dpmpp, fields.choice("algorithm_type", "dpmsolver++", kAlgorithms) == 1);
   only_fixed_variance(fields);
-  if (preconditioner.flow()) {
+  if (preconditioner.as<RectifiedFlow>()) {
     fields.only_text("final_sigmas_type",
                      "zero");  // sigma_min would be that of the betas, which a flow does not have
-    return settings(std::move(preconditioner), std::move(s));
+    return settings(std::move(preconditioner), std::move(s), levels);
   }
-  s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
-  clip_lambda(fields, s.levels);
+  levels.ends_at_sigma_min = ends_at_sigma_min(fields);
   const Json* lu = fields.find("use_lu_lambdas");
-  if (lu && to_bool(*lu, fields.where("use_lu_lambdas")) && s.levels.spacing == s.levels.range) {
-    s.levels.spacing = Spacing::exponential;  // the same levels
-    s.levels.rounding = TimestepRounding::nearest;
+  if (lu && to_bool(*lu, fields.where("use_lu_lambdas")) && levels.settings.spacing == levels.range) {
+    levels.settings.spacing = Spacing::exponential;  // the same levels
+    levels.rounding = TimestepRounding::nearest;
   }
-  if (s.levels.rounding == TimestepRounding::nearest &&
-      preconditioner.schedule()->kind == ScheduleKind::cosine)
-    s.levels.rounding = TimestepRounding::down;
-  return settings(std::move(preconditioner), std::move(s));
+  clip_lambda(fields, preconditioner, levels);
+  if (levels.rounding == TimestepRounding::nearest && preconditioner.schedule()->kind == ScheduleKind::cosine)
+    levels.rounding = TimestepRounding::down;
+  return settings(std::move(preconditioner), std::move(s), levels);
 }
 
 SchedulerSettings unipc(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, true);
-  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelGrid::with_end_from_noise);
+  auto [levels, s] = dpm_solver_family(fields, preconditioner, LevelGrid::with_end_from_noise);
   constexpr std::array<std::string_view, 5> kSolvers{"bh2", "bh1", "midpoint", "heun",
                                                      "logrho"};  // the last three are bh2 in diffusers
   s.sampler = Unipc{.values = fields.whole_number("solver_order", 2, 2, 3),
@@ -107,23 +112,22 @@ SchedulerSettings unipc(const Fields& fields) {
                     .bh1 = fields.choice("solver_type", "bh2", kSolvers) == 1};
   fields.only_flag("predict_x0", true);
   fields.only_null("solver_p");
-  if (preconditioner.flow())
-    s.levels.shift_terminal = shift_terminal(fields);
+  if (preconditioner.as<RectifiedFlow>())
+    levels.settings.shift_terminal = shift_terminal(fields);
   else
     fields.only_null("shift_terminal");
   if (const Json* steps = fields.find("disable_corrector");
       steps && !to_array(*steps, fields.where("disable_corrector")).empty())
     throw Error(ErrorKind::bad_input,
                 fmt::format("{} is not supported; accepted is [].", fields.where("disable_corrector")));
-  s.levels.sigma_min = fields.positive_or_null("sigma_min");
-  s.levels.sigma_max = fields.positive_or_null("sigma_max");
-  s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
-  return settings(std::move(preconditioner), std::move(s));
+  set_sigma_range(fields, levels.settings);
+  levels.ends_at_sigma_min = ends_at_sigma_min(fields);
+  return settings(std::move(preconditioner), std::move(s), levels);
 }
 
 SchedulerSettings deis(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
-  SamplingRecipe s = dpm_solver_family(fields, preconditioner, LevelGrid::with_end);
+  auto [levels, s] = dpm_solver_family(fields, preconditioner, LevelGrid::with_end);
   constexpr std::array<std::string_view, 3> kAlgorithms{"deis", "dpmsolver",
                                                         "dpmsolver++"};  // all deis in diffusers
   constexpr std::array<std::string_view, 5> kSolvers{"logrho", "midpoint", "heun", "bh1",
@@ -133,8 +137,8 @@ SchedulerSettings deis(const Fields& fields) {
   s.sampler = deis.values == 1 ? Sampler(Ddim{}) : Sampler(deis);
   fields.choice("algorithm_type", "deis", kAlgorithms);
   fields.choice("solver_type", "logrho", kSolvers);
-  s.levels.ends_at_sigma_min = true;
-  return settings(std::move(preconditioner), std::move(s));
+  levels.ends_at_sigma_min = true;
+  return settings(std::move(preconditioner), std::move(s), levels);
 }
 
 }  // namespace diffusion::scheduler

@@ -7,31 +7,33 @@ namespace diffusion::scheduler {
 
 namespace {
 
-// What the two have in common: a flow of T timesteps, and how far its times are shifted.
-SchedulerSettings flow_match(const Fields& fields, const Sampler& sampler) {
-  SamplingRecipe s{.sampler = sampler,
-                   .levels = {.spacing = Spacing::linspace, .grid = LevelGrid::real_timesteps}};
-  s.levels.shift = fields.number("shift", 1, std::numeric_limits<double>::min(), 1e6);
-  FlowParameters flow;
+Preconditioner flow_of(const Fields& fields) {
+  RectifiedFlow flow;
   flow.num_train_timesteps = fields.whole_number("num_train_timesteps", 1000, 3, 1'000'000);
-  return settings(Preconditioner(flow), std::move(s));
+  return Preconditioner(flow);
+}
+
+// How far the times of the two are shifted.
+Levels flow_match_levels(const Fields& fields) {
+  return {.settings = {.spacing = Spacing::linspace,
+                       .grid = LevelGrid::real_timesteps,
+                       .shift = fields.number("shift", 1, std::numeric_limits<double>::min(), 1e6)}};
 }
 
 }  // namespace
 
 SchedulerSettings flow_match_euler(const Fields& fields) {
-  SchedulerSettings result = flow_match(fields, Euler{});
+  Levels levels = flow_match_levels(fields);
   fields.only_flag("use_dynamic_shifting", false);  // the caller would have to say by how much
   fields.only_flag("invert_sigmas", false);
   fields.only_flag("stochastic_sampling", false);
-  LevelSettings& levels = result.sampling.levels;
-  levels.spacing = spacing_in_use(fields, Spacing::linspace);
-  levels.shift_terminal = shift_terminal(fields);
-  return result;
+  levels.settings.spacing = spacing_in_use(fields, Spacing::linspace);
+  levels.settings.shift_terminal = shift_terminal(fields);
+  return settings(flow_of(fields), {.sampler = Euler{}}, levels);
 }
 
 SchedulerSettings flow_match_heun(const Fields& fields) {
-  return flow_match(fields, FlowHeun{});
+  return settings(flow_of(fields), {.sampler = FlowHeun{}}, flow_match_levels(fields));
 }
 
 std::optional<double> shift_terminal(const Fields& fields) {
@@ -48,9 +50,7 @@ Preconditioner dpm_preconditioner(const Fields& fields, bool has_zero_snr) {
   for (const char* other :
        {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"})
     if (const Json* value = fields.find(other); value && !value->is_null()) fields.only_flag(other, false);
-  FlowParameters flow;
-  flow.num_train_timesteps = fields.whole_number("num_train_timesteps", 1000, 3, 1'000'000);
-  return Preconditioner(flow);
+  return flow_of(fields);
 }
 
 }  // namespace diffusion::scheduler

@@ -65,20 +65,28 @@ double sigma_of_timestep(const NoiseSchedule& schedule, int timestep) {
   return pure_noise ? 0x1p40 : schedule.sigma(timestep);
 }
 
+void set_sigma_range(const Fields& fields, LevelSettings& settings) {
+  const std::optional<double> sigma_min = fields.positive_or_null("sigma_min"),
+                              sigma_max = fields.positive_or_null("sigma_max");
+  if (needs_timesteps(*settings.spacing)) return;
+  settings.sigma_min = sigma_min;
+  settings.sigma_max = sigma_max;
+}
+
 bool ends_at_sigma_min(const Fields& fields) {
   constexpr std::array<std::string_view, 2> kNames{"zero", "sigma_min"};
   return fields.choice("final_sigmas_type", "zero", kNames) == 1;
 }
 
-LevelSettings levels(const Fields& fields, LevelGrid grid, std::string_view spacing) {
-  LevelSettings l{.grid = grid};
-  l.range = timestep_spacing(fields, spacing);
-  l.spacing = l.range;
-  l.steps_offset = fields.whole_number("steps_offset", 0, 0, 1'000'000);
+Levels levels_of(const Fields& fields, LevelGrid grid, std::string_view spacing) {
+  Levels l{.range = timestep_spacing(fields, spacing)};
+  l.settings.spacing = l.range;
+  l.settings.grid = grid;
+  l.settings.steps_offset = fields.whole_number("steps_offset", 0, 0, 1'000'000);
   if (grid == LevelGrid::whole_timesteps) return l;
   if (grid == LevelGrid::real_timesteps)
     l.initial_std = l.range == Spacing::leading ? InitialStd::with_data : InitialStd::sigma;
-  l.spacing = spacing_in_use(fields, l.range);
+  l.settings.spacing = spacing_in_use(fields, l.range);
   return l;
 }
 
@@ -112,10 +120,13 @@ EstimateLimit estimate_limit(const Fields& fields, bool has_clip, bool clips, bo
   return limit;
 }
 
-SchedulerSettings settings(Preconditioner preconditioner, SamplingRecipe sampling) {
+SchedulerSettings settings(Preconditioner preconditioner, SamplingRecipe sampling, const Levels& levels) {
   sampling.steps = default_steps(sampling.sampler, preconditioner);
-  const bool clips = sampling.limit.kind == EstimateLimit::Kind::clip;
-  return {std::move(preconditioner), clips, std::move(sampling)};
+  if (!sampling.level_rule) {
+    sampling.levels = levels.settings;
+    sampling.level_rule = rule_of(levels);
+  }
+  return {std::move(preconditioner), std::move(sampling)};
 }
 
 }  // namespace diffusion::scheduler

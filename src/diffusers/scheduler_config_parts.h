@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "diffusers/levels.h"
 #include "diffusers/scheduler_config.h"
 #include "diffusers/scheduler_config_fields.h"
 
@@ -21,10 +22,13 @@ Preconditioner discrete_preconditioner(const Fields& fields, bool has_zero_snr, 
 double sigma_of_timestep(const NoiseSchedule& schedule, int timestep);
 
 // timestep_spacing, and which of its alternatives is in use instead.
-LevelSettings levels(const Fields& fields, LevelGrid grid, std::string_view spacing);
+Levels levels_of(const Fields& fields, LevelGrid grid, std::string_view spacing);
 
 // use_karras_sigmas and its alternatives; none: `otherwise`. Error(bad_input) if several are true.
 Spacing spacing_in_use(const Fields& fields, Spacing otherwise);
+
+// sigma_min and sigma_max, which diffusers heeds unless the spacing chooses timesteps.
+void set_sigma_range(const Fields& fields, LevelSettings& settings);
 
 // final_sigmas_type.
 bool ends_at_sigma_min(const Fields& fields);
@@ -32,14 +36,14 @@ bool ends_at_sigma_min(const Fields& fields);
 // clip_sample and thresholding, of a class that has them; `clips` is the default of the former.
 EstimateLimit estimate_limit(const Fields& fields, bool has_clip, bool clips, bool has_threshold);
 
-// With the default number of steps.
-SchedulerSettings settings(Preconditioner preconditioner, SamplingRecipe sampling);
+// With the default number of steps, and these levels if it has none.
+SchedulerSettings settings(Preconditioner preconditioner, SamplingRecipe sampling, const Levels& levels = {});
 
 // Of the solvers over log sigma, scheduler_config_dpm.cpp.
 // Levels of a model with timesteps, whose network is told whole timesteps; or those of a flow.
-LevelSettings levels_of_family(const Fields& fields, const Preconditioner& preconditioner,
-                               LevelSettings of_table);
-void clip_lambda(const Fields& fields, LevelSettings& levels);  // lambda_min_clipped
+Levels levels_of_family(const Fields& fields, const Preconditioner& preconditioner, Levels of_table);
+void clip_lambda(const Fields& fields, const Preconditioner& preconditioner,
+                 Levels& levels);  // lambda_min_clipped
 // They add no variance of their own; configurations made from a DDPM's carry that of the DDPM.
 // Error(bad_input) for a variance that the network would have to tell.
 void only_fixed_variance(const Fields& fields);
@@ -66,7 +70,7 @@ SchedulerSettings ipndm(const Fields& fields);
 // sigma_data, sigma_min, sigma_max and prediction_type of EDM's schedulers; sigma_schedule, rho and
 // final_sigmas_type.
 Preconditioner edm_preconditioner(const Fields& fields);
-LevelSettings edm_levels(const Fields& fields);
+Levels edm_levels(const Fields& fields);
 
 // scheduler_config_flow.cpp
 SchedulerSettings flow_match_euler(const Fields& fields);

@@ -18,64 +18,62 @@ namespace {
 SchedulerSettings ddpm(const Fields& fields) {
   // fixed_small_log is the same computed from its logarithm.
   constexpr std::array<std::string_view, 3> kVariances{"fixed_small", "fixed_small_log", "fixed_large"};
-  SamplingRecipe s{.levels = levels(fields, LevelGrid::whole_timesteps, "leading")};
+  const Levels levels = levels_of(fields, LevelGrid::whole_timesteps, "leading");
   const bool large = fields.choice("variance_type", "fixed_small", kVariances) == 2;
-  s.sampler = Ddpm{.variance = large ? DdpmVariance::beta : DdpmVariance::posterior};
-  s.limit = estimate_limit(fields, true, true, true);
-  return settings(discrete_preconditioner(fields, true), std::move(s));
+  const Ddpm ddpm{.variance = large ? DdpmVariance::beta : DdpmVariance::posterior};
+  SamplingRecipe s{.sampler = ddpm, .limit = estimate_limit(fields, true, true, true)};
+  return settings(discrete_preconditioner(fields, true), std::move(s), levels);
 }
 
 SchedulerSettings ddim(const Fields& fields) {
-  SamplingRecipe s{.sampler = Ddim{}, .levels = levels(fields, LevelGrid::whole_timesteps, "leading")};
-  s.levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", true);
-  s.limit = estimate_limit(fields, true, true, true);
+  Levels levels = levels_of(fields, LevelGrid::whole_timesteps, "leading");
+  levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", true);
+  SamplingRecipe s{.sampler = Ddim{}, .limit = estimate_limit(fields, true, true, true)};
   s.limit.spares_noise = s.limit.kind != EstimateLimit::Kind::none;
-  return settings(discrete_preconditioner(fields, true), std::move(s));
+  return settings(discrete_preconditioner(fields, true), std::move(s), levels);
 }
 
 SchedulerSettings pndm(const Fields& fields) {
-  SamplingRecipe s{.sampler = Pndm{}, .levels = levels(fields, LevelGrid::whole_timesteps, "leading")};
-  s.levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", false);
-  s.levels.has_middles = !fields.flag("skip_prk_steps", false);  // absent is false, too
-  return settings(discrete_preconditioner(fields, false), std::move(s));
+  Levels levels = levels_of(fields, LevelGrid::whole_timesteps, "leading");
+  levels.ends_at_sigma_min = !fields.flag("set_alpha_to_one", false);
+  levels.has_middles = !fields.flag("skip_prk_steps", false);  // absent is false, too
+  return settings(discrete_preconditioner(fields, false), {.sampler = Pndm{}}, levels);
 }
 
 SchedulerSettings euler(const Fields& fields) {
-  SamplingRecipe s{.sampler = Euler{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
+  Levels levels = levels_of(fields, LevelGrid::real_timesteps, "linspace");
   fields.only_text("interpolation_type", "linear");
   fields.only_text("timestep_type", "discrete");
-  s.levels.sigma_min = fields.positive_or_null("sigma_min");
-  s.levels.sigma_max = fields.positive_or_null("sigma_max");
-  s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
-  return settings(discrete_preconditioner(fields, true), std::move(s));
+  set_sigma_range(fields, levels.settings);
+  levels.ends_at_sigma_min = ends_at_sigma_min(fields);
+  return settings(discrete_preconditioner(fields, true), {.sampler = Euler{}}, levels);
 }
 
 SchedulerSettings euler_ancestral(const Fields& fields) {
-  SamplingRecipe s{.sampler = EulerAncestral{},
-                   .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
-  s.levels.spacing = s.levels.range;  // this class has no use_karras_sigmas and the like
-  return settings(discrete_preconditioner(fields, true), std::move(s));
+  Levels levels = levels_of(fields, LevelGrid::real_timesteps, "linspace");
+  levels.settings.spacing = levels.range;  // this class has no use_karras_sigmas and the like
+  return settings(discrete_preconditioner(fields, true), {.sampler = EulerAncestral{}}, levels);
 }
 
 SchedulerSettings heun(const Fields& fields) {
-  SamplingRecipe s{.sampler = Heun{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
-  s.limit = estimate_limit(fields, true, false, false);
-  return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), std::move(s));
+  const Levels levels = levels_of(fields, LevelGrid::real_timesteps, "linspace");
+  return settings(discrete_preconditioner(fields, false, 0.00085, 0.012),
+                  {.sampler = Heun{}, .limit = estimate_limit(fields, true, false, false)}, levels);
 }
 
 SchedulerSettings kdpm2(const Fields& fields) {
-  SamplingRecipe s{.sampler = Dpm2{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")};
-  if (s.levels.spacing == Spacing::karras) s.levels.rounding = TimestepRounding::nearest;
-  return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), std::move(s));
+  Levels levels = levels_of(fields, LevelGrid::real_timesteps, "linspace");
+  if (levels.settings.spacing == Spacing::karras) levels.rounding = TimestepRounding::nearest;
+  return settings(discrete_preconditioner(fields, false, 0.00085, 0.012), {.sampler = Dpm2{}}, levels);
 }
 
 SchedulerSettings lms(const Fields& fields) {
-  return settings(discrete_preconditioner(fields, false),
-                  {.sampler = Lms{}, .levels = levels(fields, LevelGrid::real_timesteps, "linspace")});
+  return settings(discrete_preconditioner(fields, false), {.sampler = Lms{}},
+                  levels_of(fields, LevelGrid::real_timesteps, "linspace"));
 }
 
 SchedulerSettings edm_euler(const Fields& fields) {
-  return settings(edm_preconditioner(fields), {.sampler = Euler{}, .levels = edm_levels(fields)});
+  return settings(edm_preconditioner(fields), {.sampler = Euler{}}, edm_levels(fields));
 }
 
 }  // namespace
@@ -83,7 +81,7 @@ SchedulerSettings edm_euler(const Fields& fields) {
 Preconditioner edm_preconditioner(const Fields& fields) {
   constexpr double kMost = std::numeric_limits<double>::max(), kLeast = std::numeric_limits<double>::min();
   constexpr std::array<std::string_view, 2> kPredictions{"epsilon", "v_prediction"};
-  EdmParameters edm;
+  EdmProcess edm;
   edm.sigma_data = fields.number("sigma_data", edm.sigma_data, kLeast, kMost);
   edm.sigma_min = fields.number("sigma_min", edm.sigma_min, kLeast, kMost);
   edm.sigma_max = fields.number("sigma_max", edm.sigma_max, kLeast, kMost);
@@ -91,12 +89,13 @@ Preconditioner edm_preconditioner(const Fields& fields) {
   return Preconditioner(edm);
 }
 
-LevelSettings edm_levels(const Fields& fields) {
+Levels edm_levels(const Fields& fields) {
   constexpr std::array<std::string_view, 2> kSchedules{"karras", "exponential"};
-  LevelSettings l{.grid = LevelGrid::real_timesteps, .initial_std = InitialStd::with_data};
-  l.spacing =
+  Levels l{.initial_std = InitialStd::with_data};
+  l.settings.grid = LevelGrid::real_timesteps;
+  l.settings.spacing =
       fields.choice("sigma_schedule", "karras", kSchedules) == 0 ? Spacing::karras : Spacing::exponential;
-  l.rho = fields.number("rho", 7, 1, std::numeric_limits<double>::max());
+  l.settings.rho = fields.number("rho", 7, 1, std::numeric_limits<double>::max());
   l.ends_at_sigma_min = ends_at_sigma_min(fields);
   return l;
 }

@@ -48,44 +48,55 @@ TEST(SchedulerConfig, WhatWeWriteReadsBack) {
   const Preconditioner discrete(Objective::x0, make_schedule(ScheduleKind::scaled_linear, 300, 0.001, 0.03));
   for (const bool clip : {false, true}) {
     const SchedulerSettings settings = parse_scheduler(scheduler_to_json(discrete, clip), "ours");
-    EXPECT_EQ(settings.clip_x0, clip);
     EXPECT_EQ(settings.preconditioner.objective(), Objective::x0);
     EXPECT_EQ(settings.preconditioner.schedule()->sigmas, discrete.schedule()->sigmas);
     EXPECT_EQ(name_of(settings.sampling.sampler), "ddpm");
     EXPECT_EQ(settings.sampling.levels.spacing, Spacing::trailing);
     EXPECT_EQ(settings.sampling.limit.kind, clip ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none);
   }
-  const EdmParameters edm{.sigma_data = 0.4, .sigma_min = 0.01, .sigma_max = 50};
+  const EdmProcess edm{.sigma_data = 0.4, .sigma_min = 0.01, .sigma_max = 50};
   const SchedulerSettings settings = parse_scheduler(scheduler_to_json(Preconditioner(edm), false), "ours");
-  EXPECT_EQ(settings.preconditioner.edm()->sigma_data, 0.4);
-  EXPECT_EQ(settings.preconditioner.edm()->sigma_max, 50);
+  EXPECT_EQ(settings.preconditioner.as<EdmProcess>()->sigma_data, 0.4);
+  EXPECT_EQ(settings.preconditioner.as<EdmProcess>()->sigma_max, 50);
   EXPECT_EQ(settings.sampling.levels.spacing, Spacing::karras);
 
-  const Preconditioner flow(FlowParameters{.num_train_timesteps = 400});
+  const Preconditioner flow(RectifiedFlow{.num_train_timesteps = 400});
   const SchedulerSettings flows = parse_scheduler(scheduler_to_json(flow, true), "ours");
   EXPECT_EQ(flows.preconditioner.objective(), Objective::flow);
-  EXPECT_EQ(flows.preconditioner.flow()->num_train_timesteps, 400);
+  EXPECT_EQ(flows.preconditioner.as<RectifiedFlow>()->num_train_timesteps, 400);
   EXPECT_EQ(name_of(flows.sampling.sampler), "euler");
   EXPECT_EQ(flows.sampling.levels.spacing, Spacing::linspace);
   EXPECT_EQ(flows.sampling.levels.shift, 1);
 }
 
-TEST(SchedulerConfig, WhatWeWriteReadsAsModelsLikeThatAreSampled) {
-  for (const Preconditioner& model :
-       {Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 300)),
-        Preconditioner(EdmParameters{}), Preconditioner(FlowParameters{.num_train_timesteps = 400})}) {
-    const SamplingRecipe read = parse_scheduler(scheduler_to_json(model, false), "ours").sampling,
-                         usual = usual_recipe(model);
-    EXPECT_EQ(name_of(read.sampler), name_of(usual.sampler));
-    EXPECT_EQ(read.steps, usual.steps);
-    EXPECT_EQ(read.levels.spacing, usual.levels.spacing);
-    for (const int steps : {7, 20}) {
-      const NoiseLevels a = noise_levels(model, steps, read.levels),
-                        b = noise_levels(model, steps, usual.levels);
-      EXPECT_EQ(a.sigmas, b.sigmas);
-      EXPECT_EQ(a.timesteps, b.timesteps);
-      EXPECT_EQ(a.initial_std, b.initial_std);
-    }
+// ddpm from the last timestep, and Euler's method for edm and flow; D is limited where the file cannot say
+// so.
+TEST(SchedulerConfig, ANewModelIsSampledAsItsFileWillBeRead) {
+  const auto sampled = [](const Preconditioner& model, bool clips) {
+    SamplingRecipe recipe = sampling_of_new_model(model, clips);
+    EXPECT_EQ(recipe.limit.clips(), clips);
+    const SamplerOnLevels on = sampler_on_levels(recipe, model);
+    EXPECT_EQ(on.levels.sigmas.size(), std::size_t(recipe.steps) + 1);
+    EXPECT_EQ(on.levels.sigmas.back(), 0);
+    return std::pair{recipe, on.levels};
+  };
+  const Preconditioner discrete(Objective::v, make_schedule(ScheduleKind::cosine, 300)), edm(EdmProcess{}),
+      flow(RectifiedFlow{.num_train_timesteps = 400});
+  for (const bool clips : {false, true}) {
+    const auto [ddpm, all] = sampled(discrete, clips);
+    EXPECT_EQ(name_of(ddpm.sampler), "ddpm");
+    EXPECT_EQ(ddpm.levels.spacing, Spacing::trailing);
+    EXPECT_EQ(all.timesteps.size(), 300u);
+    const auto [euler, of_edm] = sampled(edm, clips);
+    EXPECT_EQ(name_of(euler.sampler), "euler");
+    EXPECT_EQ(euler.levels.spacing, Spacing::karras);
+    EXPECT_EQ(of_edm.sigmas, karras_sigmas(euler.steps, 0.002, 80));
+    EXPECT_EQ(of_edm.initial_std, std::hypot(1, 80));  // as EDMEuler of diffusers
+    const auto [euler_of_flow, of_flow] = sampled(flow, clips);
+    EXPECT_EQ(name_of(euler_of_flow.sampler), "euler");
+    EXPECT_EQ(euler_of_flow.levels.spacing, Spacing::linspace);
+    EXPECT_EQ(of_flow.timesteps.front(), 400);
+    EXPECT_NEAR(of_flow.timesteps.back(), 1, 1e-12);
   }
 }
 
@@ -96,8 +107,12 @@ TEST(SchedulerConfig, ClassesAndOrdersChooseSamplers) {
   EXPECT_EQ(sampler("DDPM"), "ddpm");
   EXPECT_EQ(sampler("DDIM"), "ddim");
   EXPECT_EQ(sampler("PNDM", R"("skip_prk_steps": true)"), "pndm");
-  EXPECT_FALSE(read("PNDM", R"("skip_prk_steps": true)").sampling.levels.has_middles);
-  EXPECT_TRUE(read("PNDM").sampling.levels.has_middles);
+  const auto middles = [](const char* fields) {
+    const SchedulerSettings pndm = read("PNDM", fields);
+    return std::get<Pndm>(sampler_on_levels(pndm.sampling, pndm.preconditioner).sampler).middles.size();
+  };
+  EXPECT_EQ(middles(R"("skip_prk_steps": true)"), 0u);
+  EXPECT_EQ(middles(""), 3u);
   EXPECT_EQ(sampler("EulerDiscrete"), "euler");
   EXPECT_EQ(sampler("EulerAncestralDiscrete"), "euler_ancestral");
   EXPECT_EQ(sampler("HeunDiscrete"), "heun");
@@ -139,10 +154,26 @@ TEST(SchedulerConfig, FieldsAreHonored) {
             Spacing::leading);
   EXPECT_EQ(read("EulerAncestralDiscrete", R"("use_karras_sigmas": true)").sampling.levels.spacing,
             Spacing::linspace);
-  EXPECT_FALSE(
-      read("DPMSolverMultistep", R"("lambda_min_clipped": -Infinity)").sampling.levels.smallest_half_log_snr);
-  EXPECT_EQ(read("DPMSolverMultistep", R"("lambda_min_clipped": -5.1)").sampling.levels.smallest_half_log_snr,
-            -5.1);
+  // -log sigma >= -2: up to sigma 7.39.
+  const auto highest_sigma = [](const std::string& lambda, const std::string& fields = "") {
+    const SchedulerSettings dpm = read("DPMSolverMultistep", R"("lambda_min_clipped": )" + lambda + fields);
+    return sampler_on_levels(dpm.sampling, dpm.preconditioner).levels.sigmas.front();
+  };
+  const NoiseSchedule schedule = make_schedule(ScheduleKind::linear, 1000);
+  const int first = int(schedule.timestep_of_sigma(std::exp(2)));
+  EXPECT_EQ(highest_sigma("-2"), schedule.sigma(first));
+  EXPECT_EQ(highest_sigma("-Infinity"), schedule.sigmas.back());
+  EXPECT_EQ(highest_sigma("-100"), schedule.sigmas.back());
+  EXPECT_EQ(highest_sigma("-2", R"(, "use_karras_sigmas": true)"), schedule.sigmas.back());
+  EXPECT_EQ(highest_sigma("-2", R"(, "use_lu_lambdas": true)"), schedule.sigmas.back());
+  scratch::error_of(ErrorKind::usage, [&] { highest_sigma("100"); });
+  // A range of sigmas is not one of timesteps.
+  const auto highest_of_euler = [](const char* fields) {
+    const SchedulerSettings euler = read("EulerDiscrete", fields);
+    return sampler_on_levels(euler.sampling, euler.preconditioner).levels.sigmas.front();
+  };
+  EXPECT_EQ(highest_of_euler(R"("sigma_max": 5)"), schedule.sigmas.back());
+  EXPECT_EQ(highest_of_euler(R"("sigma_max": 5, "use_karras_sigmas": true)"), 5);
   // What a configuration made from a DDPM's carries changes nothing.
   EXPECT_EQ(name_of(read("DPMSolverMultistep", R"("variance_type": "fixed_small")").sampling.sampler),
             "dpmpp_2m");

@@ -29,7 +29,7 @@ SigmaRange told_200_to_800(const Preconditioner& preconditioner, TimestepRoundin
   const double last = rounding == TimestepRounding::nearest ? 800.5 : down ? 801 : 800;
   const double highest_share = down ? 1 - std::numeric_limits<double>::epsilon() : 1;  // less than 801
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  if (const FlowParameters* flow = preconditioner.flow()) {
+  if (const auto* flow = preconditioner.as<RectifiedFlow>()) {
     const double T = flow->num_train_timesteps;
     const auto sigma = [&](double t) { return t < T ? t / (T - t) : kInfinity; };
     return {sigma(first), sigma(last) * highest_share};
@@ -48,10 +48,10 @@ SigmaRange told_200_to_800(const Preconditioner& preconditioner, TimestepRoundin
 
 SchedulerSettings dpm_solver_singlestep(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
-  const LevelSettings of_table{.spacing = spacing_in_use(fields, Spacing::linspace),
-                               .grid = LevelGrid::with_end};
-  SamplingRecipe s{.levels = levels_of_family(fields, preconditioner, of_table),
-                   .limit = estimate_limit(fields, false, false, true)};
+  const Levels of_table{
+      .settings = {.spacing = spacing_in_use(fields, Spacing::linspace), .grid = LevelGrid::with_end}};
+  Levels levels = levels_of_family(fields, preconditioner, of_table);
+  SamplingRecipe s{.limit = estimate_limit(fields, false, false, true)};
   const DpmppSinglestep dpmpp{.values = fields.whole_number("solver_order", 2, 1, 3),
                               .eta = is_sde(fields) ? 1.0 : 0.0,
                               .lower_order_final = fields.flag("lower_order_final", false),
@@ -62,13 +62,13 @@ SchedulerSettings dpm_solver_singlestep(const Fields& fields) {
   if (dpmpp.values == 1) s.sampler = dpmpp.eta > 0 ? Sampler(Ddpm{}) : Sampler(Ddim{});
   only_fixed_variance(fields);
   fields.only_flag("use_dynamic_shifting", false);
-  if (preconditioner.flow()) {
+  if (preconditioner.as<RectifiedFlow>()) {
     fields.only_text("final_sigmas_type", "zero");  // sigma_min would be that of betas, which a flow lacks
   } else {
-    s.levels.ends_at_sigma_min = ends_at_sigma_min(fields);
-    clip_lambda(fields, s.levels);
+    levels.ends_at_sigma_min = ends_at_sigma_min(fields);
+    clip_lambda(fields, preconditioner, levels);
   }
-  return settings(std::move(preconditioner), std::move(s));
+  return settings(std::move(preconditioner), std::move(s), levels);
 }
 
 SchedulerSettings edm_dpm_solver(const Fields& fields) {
@@ -77,27 +77,29 @@ SchedulerSettings edm_dpm_solver(const Fields& fields) {
                     .lower_order_final = fields.flag("lower_order_final", true),
                     .euler_at_final = fields.flag("euler_at_final", false),
                     .heun = solver_is_heun(fields)};
-  return settings(edm_preconditioner(fields), {.sampler = dpmpp_or_its_sde(dpmpp, sde),
-                                               .levels = edm_levels(fields),
-                                               .limit = estimate_limit(fields, false, false, true)});
+  return settings(
+      edm_preconditioner(fields),
+      {.sampler = dpmpp_or_its_sde(dpmpp, sde), .limit = estimate_limit(fields, false, false, true)},
+      edm_levels(fields));
 }
 
 SchedulerSettings sa_solver(const Fields& fields) {
   Preconditioner preconditioner = dpm_preconditioner(fields, false);
   SamplingRecipe s{.limit = estimate_limit(fields, false, false, true)};
-  s.levels = levels_of_family(fields, preconditioner, levels(fields, LevelGrid::with_end, "linspace"));
-  s.levels.ends_at_sigma_min = true;
-  if (!preconditioner.flow()) clip_lambda(fields, s.levels);
+  Levels levels =
+      levels_of_family(fields, preconditioner, levels_of(fields, LevelGrid::with_end, "linspace"));
+  levels.ends_at_sigma_min = true;
+  if (!preconditioner.as<RectifiedFlow>()) clip_lambda(fields, preconditioner, levels);
   fields.only_text("algorithm_type", "data_prediction");
   fields.only_null("tau_func");
   only_fixed_variance(fields);
-  const SigmaRange noisy = told_200_to_800(preconditioner, s.levels.rounding);
+  const SigmaRange noisy = told_200_to_800(preconditioner, levels.rounding);
   s.sampler = SaSolver{.predictor = fields.whole_number("predictor_order", 2, 1, 4),
                        .corrector = fields.whole_number("corrector_order", 2, 1, 4),
                        .s_tmin = noisy.lowest,
                        .s_tmax = noisy.highest,
                        .lower_order_final = fields.flag("lower_order_final", true)};
-  return settings(std::move(preconditioner), std::move(s));
+  return settings(std::move(preconditioner), std::move(s), levels);
 }
 
 }  // namespace diffusion::scheduler

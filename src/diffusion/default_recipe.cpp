@@ -6,36 +6,12 @@
 
 namespace diffusion {
 
-SamplingRecipe usual_recipe(const Preconditioner& preconditioner) {
-  SamplingRecipe recipe{.sampler = Ddpm{},
-                        .levels = {.spacing = Spacing::trailing, .range = Spacing::trailing}};
-  if (preconditioner.edm())
-    recipe = {.sampler = Euler{},
-              .levels = {.spacing = Spacing::karras,
-                         .grid = LevelGrid::real_timesteps,
-                         .initial_std = InitialStd::with_data}};
-  if (preconditioner.flow())
-    recipe = {.sampler = Euler{},
-              .levels = {.spacing = Spacing::linspace, .grid = LevelGrid::real_timesteps}};
-  recipe.steps = default_steps(recipe.sampler, preconditioner);
-  return recipe;
-}
-
 constexpr double kGuidanceOfWords = 3;
 
-// Model::sampling, and for models without files usual_recipe(), with estimates limited as Model::clip_x0
-// says.
+// A model that is tuned for few steps has learned the guidance.
 SamplingRecipe scheduler_recipe(const Model& model) {
-  // A model that is tuned for few steps has learned the guidance.
-  const double guidance = model.tokenizer ? kGuidanceOfWords : 1;
-  if (model.sampling) {
-    SamplingRecipe recipe = *model.sampling;
-    if (!facts_of(recipe.sampler).consistency) recipe.guidance.scale = guidance;
-    return recipe;
-  }
-  SamplingRecipe recipe = usual_recipe(model.preconditioner);
-  recipe.guidance.scale = guidance;
-  recipe.limit = {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none};
+  SamplingRecipe recipe = model.sampling;
+  if (model.tokenizer && !facts_of(recipe.sampler).consistency) recipe.guidance.scale = kGuidanceOfWords;
   return recipe;
 }
 

@@ -13,10 +13,6 @@ namespace diffusion {
 // not how.
 inline constexpr std::string_view kSamplerInsteadOfDdpm = "dpmpp_3m_sde";
 
-// How models like this one are sampled: ddpm from the last timestep, and Euler's method for edm and flow. It
-// is what we write into the files of a model (scheduler_to_json), and how those are read.
-SamplingRecipe usual_recipe(const Preconditioner& preconditioner);
-
 // The sampler of models whose D is a consistency function (`diffusion distill`), and its noise levels.
 // diffusion.json names it, because scheduler_config.json cannot for every objective; diffusers ignores that.
 // Limits of D stay as in `scheduler`.

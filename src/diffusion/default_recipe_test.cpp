@@ -14,8 +14,7 @@ Preconditioner discrete(int timesteps = 1000) {
   return {Objective::epsilon, make_schedule(ScheduleKind::linear, timesteps)};
 }
 
-Model model_of(Preconditioner preconditioner, std::optional<SamplingRecipe> sampling = {},
-               bool clip_x0 = true) {
+Model model_of(Preconditioner preconditioner, SamplingRecipe sampling) {
   UNetConfig config;
   config.in_channels = config.out_channels = 1;
   config.norm_num_groups = 4;
@@ -24,32 +23,28 @@ Model model_of(Preconditioner preconditioner, std::optional<SamplingRecipe> samp
   config.down_block_attention = config.up_block_attention = {false};
   config.layers_per_block = 1;
   ParamStore params(layout_of(config));
-  return {config, std::move(preconditioner), {}, {}, clip_x0, std::move(params), std::move(sampling)};
+  return {config, std::move(preconditioner), {}, {}, std::move(sampling), std::move(params)};
 }
 
-TEST(DefaultRecipe, OfAModelWithoutFilesIsThatOfTheFilesItWouldHave) {
-  const SamplingRecipe own = scheduler_recipe(model_of(discrete()));
-  EXPECT_EQ(name_of(own.sampler), "ddpm");
-  EXPECT_EQ(own.levels.spacing, Spacing::trailing);
-  EXPECT_EQ(own.steps, 1000);
-  EXPECT_EQ(own.limit.kind, EstimateLimit::Kind::clip);
-  const SamplingRecipe recipe = default_recipe(model_of(discrete()));
+TEST(DefaultRecipe, HasAnotherSamplerForDdpm) {
+  const SamplingRecipe ddpm{.sampler = Ddpm{},
+                            .levels = {.spacing = Spacing::trailing},
+                            .steps = 1000,
+                            .limit = {.kind = EstimateLimit::Kind::clip}};
+  const SamplingRecipe recipe = default_recipe(model_of(discrete(), ddpm));
   EXPECT_EQ(name_of(recipe.sampler), "dpmpp_3m_sde");
   EXPECT_EQ(recipe.levels.spacing, Spacing::trailing);
   EXPECT_EQ(recipe.levels.grid, LevelGrid::with_end);
   EXPECT_EQ(recipe.steps, 20);
-  EXPECT_EQ(recipe.limit.kind, EstimateLimit::Kind::clip);
-  EXPECT_EQ(default_recipe(model_of(discrete(), {}, false)).limit.kind, EstimateLimit::Kind::none);
-
-  EXPECT_EQ(name_of(default_recipe(model_of(Preconditioner(EdmParameters{}))).sampler), "euler");
-  EXPECT_EQ(name_of(default_recipe(model_of(Preconditioner(FlowParameters{}))).sampler), "euler");
+  EXPECT_TRUE(recipe.limit.clips());
 }
 
-TEST(DefaultRecipe, IsTheSchedulersOwn) {
-  const SamplingRecipe own{.sampler = Pndm{}, .levels = {.has_middles = true}, .steps = 17};
+TEST(DefaultRecipe, IsElseTheSchedulersOwn) {
+  SamplingRecipe own{.sampler = Pndm{}, .steps = 17};
+  own.level_rule = [](const Preconditioner&, int, Sampler&) { return NoiseLevels{{2, 0}, {}, 2}; };
   const SamplingRecipe recipe = default_recipe(model_of(discrete(), own));
   EXPECT_EQ(name_of(recipe.sampler), "pndm");
-  EXPECT_TRUE(recipe.levels.has_middles);
+  EXPECT_TRUE(recipe.level_rule);
   EXPECT_EQ(recipe.steps, 17);
 }
 
@@ -64,23 +59,22 @@ TEST(DefaultSteps, FewAreEnoughForManyValuesAndDdpmNeedsAll) {
     EXPECT_EQ(steps(name, discrete()), 20) << name;
   EXPECT_EQ(steps("consistency", discrete()), 4);
   EXPECT_EQ(steps("ddpm", discrete()), 1000);
-  EXPECT_EQ(steps("ddpm", Preconditioner(FlowParameters{})), 50);
+  EXPECT_EQ(steps("ddpm", Preconditioner(RectifiedFlow{})), 50);
   EXPECT_EQ(steps("ddim", discrete(30)), 30);
   EXPECT_EQ(steps("heun", discrete(10)), 10);
 }
 
 TEST(SamplingRecipe, AnotherSamplerTakesItsOwnLevels) {
-  const SamplingRecipe ddim{
-      .sampler = Ddim{.eta = 0.3},
-      .levels = {.spacing = Spacing::leading, .steps_offset = 1, .sigma_min = 0.1, .ends_at_sigma_min = true},
-      .limit = {.kind = EstimateLimit::Kind::clip, .range = 2, .spares_noise = true},
-      .guidance = {.scale = 3}};
+  const SamplingRecipe ddim{.sampler = Ddim{.eta = 0.3},
+                            .levels = {.spacing = Spacing::leading, .steps_offset = 1, .sigma_min = 0.1},
+                            .limit = {.kind = EstimateLimit::Kind::clip, .range = 2, .spares_noise = true},
+                            .guidance = {.scale = 3}};
   const auto with = [&](const char* sampler, const Preconditioner& preconditioner) {
     return with_sampler(ddim, find_sampler(sampler), preconditioner);
   };
   const SamplingRecipe same = with("ddim", discrete());
   EXPECT_EQ(std::get<Ddim>(same.sampler).eta, 0.3);
-  EXPECT_TRUE(same.levels.ends_at_sigma_min);
+  EXPECT_EQ(same.levels.sigma_min, 0.1);
   EXPECT_TRUE(same.limit.spares_noise);
 
   const SamplingRecipe multistep = with("dpmpp_2m", discrete());
@@ -88,36 +82,31 @@ TEST(SamplingRecipe, AnotherSamplerTakesItsOwnLevels) {
   EXPECT_EQ(multistep.levels.grid, LevelGrid::with_end);
   EXPECT_EQ(multistep.levels.steps_offset, 1);
   EXPECT_EQ(multistep.levels.sigma_min, std::nullopt);
-  EXPECT_FALSE(multistep.levels.ends_at_sigma_min);
   EXPECT_EQ(multistep.steps, 20);
   EXPECT_EQ(multistep.limit.range, 2);
   EXPECT_FALSE(multistep.limit.spares_noise);
   EXPECT_EQ(multistep.guidance.scale, 3);
 
   EXPECT_EQ(with("heun", discrete()).levels.spacing, Spacing::logsnr);
-  EXPECT_EQ(with("heun", Preconditioner(EdmParameters{})).levels.spacing, Spacing::leading);
+  EXPECT_EQ(with("heun", Preconditioner(EdmProcess{})).levels.spacing, Spacing::leading);
   EXPECT_EQ(with("consistency", discrete()).levels.spacing, Spacing::angle);
   EXPECT_EQ(with("consistency", discrete()).steps, 4);
 
   const SamplingRecipe karras = with_spacing(with("heun", discrete()), Spacing::karras);
   EXPECT_EQ(karras.levels.spacing, Spacing::karras);
   EXPECT_EQ(karras.levels.grid, LevelGrid::real_timesteps);
-  EXPECT_FALSE(with_spacing(ddim, Spacing::trailing).levels.ends_at_sigma_min);
+  EXPECT_EQ(with_spacing(ddim, Spacing::trailing).levels.sigma_min, std::nullopt);
   EXPECT_EQ(std::get<Ddim>(with_spacing(ddim, Spacing::trailing).sampler).eta, 0.3);
 }
 
-TEST(SamplingRecipe, SamplersGetWhatDependsOnLevelsAndLimit) {
+TEST(SamplingRecipe, DdimGetsALimitThatSparesTheNoise) {
   const DenoisedLimit limit = clip_limit();
-  const LevelSettings with_middles{.spacing = Spacing::leading, .has_middles = true};
   const EstimateLimit sparing{.kind = EstimateLimit::Kind::clip, .spares_noise = true};
   const auto on_levels = [&](const SamplingRecipe& recipe) {
     return sampler_on_levels(recipe, discrete(), limit).sampler;
   };
-  EXPECT_EQ(std::get<Pndm>(on_levels({.sampler = Pndm{}, .levels = with_middles})).middles.size(), 3u);
-  EXPECT_TRUE(std::get<Pndm>(on_levels({.sampler = Pndm{}})).middles.empty());
   EXPECT_FALSE(std::get<Ddim>(on_levels({.sampler = Ddim{}})).limit);
   EXPECT_TRUE(std::get<Ddim>(on_levels({.sampler = Ddim{}, .limit = sparing})).limit);
-  EXPECT_THROW(on_levels({.sampler = Euler{}, .levels = with_middles}), Error);
   EXPECT_THROW(on_levels({.sampler = Euler{}, .limit = sparing}), Error);
 }
 

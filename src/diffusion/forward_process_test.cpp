@@ -121,7 +121,7 @@ TEST(ForwardProcessTest, TrainingInputIsQSampleAndTargetIsWhatTheNetworkPredicts
 }
 
 TEST(ForwardProcessTest, EdmTargetMakesTheDenoiserExact) {
-  const Preconditioner preconditioner(EdmParameters{.sigma_data = 0.6});
+  const Preconditioner preconditioner(EdmProcess{.sigma_data = 0.6});
   const std::vector<float> y{-1, 0.25f, 1}, noise{0.5f, -2, 1.25f};
   for (const double sigma : {0.002, 0.6, 80.0}) {
     std::vector<float> input(3), target(3);

@@ -21,7 +21,7 @@ Model random_model() {
   unet.num_class_embeds = 11;
   Model model{unet, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 1000)),
               {},   10,
-              true, ParamStore(layout_of(unet))};
+              {},   ParamStore(layout_of(unet))};
   model.params.initialize(1);
   return model;
 }

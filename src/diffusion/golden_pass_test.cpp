@@ -25,7 +25,7 @@ UNetConfig golden_config() {
 Model model_of(const UNetConfig& config) {
   Model model{config, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 100)),
               {},     {},
-              true,   ParamStore(layout_of(config))};
+              {},     ParamStore(layout_of(config))};
   model.params.initialize(3);
   return model;
 }

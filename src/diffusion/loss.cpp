@@ -7,14 +7,10 @@
 #include <cstddef>
 
 #include <diffusion/error.h>
-#include "base/names.h"
-#include "diffusion/schedule.h"
 
 namespace diffusion {
 
 namespace {
-
-constexpr std::array<std::string_view, 3> kLossNames{"mse", "huber", "l1"};
 
 struct ElementLoss {
   double value, slope;
@@ -30,11 +26,8 @@ ElementLoss element_loss(LossKind kind, double d) {
 }  // namespace
 
 std::string_view to_string(LossKind kind) {
-  return kLossNames.at(std::size_t(kind));
-}
-
-LossKind parse_loss_kind(std::string_view name) {
-  return LossKind(index_of_name("loss", name, kLossNames));
+  constexpr std::array<std::string_view, 3> kNames{"mse", "huber", "l1"};
+  return kNames.at(std::size_t(kind));
 }
 
 double loss_and_grad(LossKind kind, std::span<const float> prediction, std::span<const float> target,

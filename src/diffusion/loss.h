@@ -16,7 +16,6 @@ namespace diffusion {
 enum class LossKind { mse, huber, l1 };
 
 std::string_view to_string(LossKind kind);
-LossKind parse_loss_kind(std::string_view name);  // throws Error(usage) that lists the names
 
 // The mean over all elements of weight * element loss, and its gradient with respect to the prediction.
 // prediction, target and grad hold per_sample_weight.size() samples of equal size, one after the other; grad

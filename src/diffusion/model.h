@@ -22,11 +22,10 @@ struct Model {
   Preconditioner preconditioner;
   std::vector<std::string> class_names;  // empty: not class-conditional, or names unknown
   std::optional<int> null_class;  // the row of the class table that means "no class", if it was trained
-  bool clip_x0 = true;            // limit D to [-1, 1] when sampling (clip_sample)
+  // What the scheduler of its files does, sampling_of_new_model() of diffusers/scheduler_config.h for models
+  // that we train, or consistency_sampling(); default_recipe() is what people get, with guidance by words.
+  SamplingRecipe sampling;
   ParamStore params;
-  // What the scheduler of the files would do, or consistency_sampling(). None for models that we train: then
-  // scheduler_recipe() says what the files would be. See default_recipe.h.
-  std::optional<SamplingRecipe> sampling = {};
   // scheduler_config.json and the pipeline's class as they were read; what is written then, whatever the
   // members above say. None for models that we train: then the file is made from the preconditioner.
   std::optional<Json> scheduler_config = {};

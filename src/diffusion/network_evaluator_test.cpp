@@ -44,7 +44,7 @@ Preconditioner cosine(Objective objective = Objective::v) {
 }
 
 Model model_of(const NetworkConfig& network, const Preconditioner& preconditioner = cosine()) {
-  Model model{network, preconditioner, {}, {}, false, ParamStore(layout_of(network))};
+  Model model{network, preconditioner, {}, {}, {}, ParamStore(layout_of(network))};
   model.params.initialize(3);
   return model;
 }
@@ -187,8 +187,8 @@ TEST(NetworkEvaluator, ProductsAreThoseOfDifferences) {
   const std::unique_ptr<Device> device = make_reference_device();
   const std::vector<double> x = states(size), probe = numbers(x.size(), 2), direction = numbers(x.size(), 3);
   for (const Preconditioner& preconditioner :
-       {cosine(Objective::epsilon), cosine(Objective::v), cosine(Objective::x0),
-        Preconditioner(EdmParameters{}), Preconditioner(FlowParameters{})}) {
+       {cosine(Objective::epsilon), cosine(Objective::v), cosine(Objective::x0), Preconditioner(EdmProcess{}),
+        Preconditioner(RectifiedFlow{})}) {
     SCOPED_TRACE(to_string(preconditioner.objective()));
     const Model model = model_of(network, preconditioner);
     const Conditions labels = class_labels(model, kLabels);

@@ -33,7 +33,7 @@ double ideal_output(const Preconditioner& preconditioner, double x, double sigma
     case Objective::flow:
       return n - y;
     case Objective::edm: {
-      const double s = preconditioner.edm()->sigma_data;
+      const double s = preconditioner.as<EdmProcess>()->sigma_data;
       return (y - s * s / (s * s + sigma * sigma) * x) * std::hypot(s, sigma) / (sigma * s);
     }
   }
@@ -60,15 +60,15 @@ TEST(Objectives, EverySamplerReproducesGaussianDataOfEveryObjective) {
   for (const Preconditioner& model :
        {Preconditioner(Objective::epsilon, schedule), Preconditioner(Objective::v, schedule),
         Preconditioner(Objective::v, rescale_zero_terminal_snr(schedule)),
-        Preconditioner(Objective::x0, schedule), Preconditioner(EdmParameters{}),
-        Preconditioner(FlowParameters{})})
+        Preconditioner(Objective::x0, schedule), Preconditioner(EdmProcess{}),
+        Preconditioner(RectifiedFlow{})})
     for (const auto& [sampler_name, sampler, reference] : samplers()) {
       const SamplerFacts facts = facts_of(sampler);
       if (facts.consistency) continue;  // needs another D
       const std::string name =
           std::string(to_string(model.objective())) + " with " + std::string(sampler_name);
       LevelSettings settings{.grid = facts.grid};
-      if (facts.small_steps && !model.edm()) settings.spacing = Spacing::logsnr;
+      if (facts.small_steps && !model.facts().small_steps) settings.spacing = Spacing::logsnr;
       const NoiseLevels levels = noise_levels(model, kSteps, settings);
       std::vector<double> x(kSteps + 2);
       impulses(0, x);
@@ -83,7 +83,7 @@ TEST(Objectives, EverySamplerReproducesGaussianDataOfEveryObjective) {
 
 // In the variables of the flow: x_t = (1 - t) y + t n, and Euler over t from t = 1.
 TEST(Objectives, EulerOnAFlowIsEulerOverItsTime) {
-  const Preconditioner flow(FlowParameters{});
+  const Preconditioner flow(RectifiedFlow{});
   const NoiseLevels levels = noise_levels(flow, 10, {});
   double x_t = 0.8, t = 1;
   std::vector<double> x{x_t * levels.initial_std};

@@ -99,13 +99,13 @@ Model model_with(Preconditioner preconditioner) {
   config.norm_num_groups = 4;
   ParamStore params(layout_of(config));
   params.initialize(1);
-  return {config, std::move(preconditioner), {}, {}, true, std::move(params)};
+  return {config, std::move(preconditioner), {}, {}, {}, std::move(params)};
 }
 
 class DenoisingFramesOf : public ::testing::TestWithParam<Objective> {
  protected:
   Model model = model_with(GetParam() == Objective::edm
-                               ? Preconditioner(EdmParameters{})
+                               ? Preconditioner(EdmProcess{})
                                : Preconditioner(GetParam(), make_schedule(ScheduleKind::cosine, 100)));
   GenerateOptions options = [] {
     GenerateOptions o;

@@ -56,7 +56,7 @@ TEST(PreconditionTest, DiscreteNetworksSeeTheVarianceInputAndTheirTimestep) {
 // Karras et al. 2022, appendix B.6: unit variance of the network's input and target, and least c_out.
 TEST(PreconditionTest, EdmKeepsInputAndTargetAtUnitVariance) {
   const double sigma_data = 0.7;
-  const Preconditioner preconditioner(EdmParameters{.sigma_data = sigma_data});
+  const Preconditioner preconditioner(EdmProcess{.sigma_data = sigma_data});
   for (const double sigma : {0.002, 0.1, 0.7, 5.0, 80.0}) {
     const Scalings c = preconditioner.scalings(sigma);
     const double data_variance = sigma_data * sigma_data, noise_variance = sigma * sigma;
@@ -74,7 +74,7 @@ TEST(PreconditionTest, EdmKeepsInputAndTargetAtUnitVariance) {
 
 TEST(PreconditionTest, EdmIdealNetworkGivesTheCleanImage) {
   const double sigma_data = 0.5, y = -0.4, n = 1.3;
-  const Preconditioner preconditioner(EdmParameters{.sigma_data = sigma_data});
+  const Preconditioner preconditioner(EdmProcess{.sigma_data = sigma_data});
   for (const double sigma : {0.002, 0.5, 80.0}) {
     const Scalings c = preconditioner.scalings(sigma);
     // (y - c_skip x) / c_out written out with the paper's table 1.
@@ -86,7 +86,7 @@ TEST(PreconditionTest, EdmIdealNetworkGivesTheCleanImage) {
 
 // x_t = (1 - t) y + t n and F = n - y.
 TEST(PreconditionTest, FlowIsTheVelocityOfTheStraightLine) {
-  const Preconditioner preconditioner(FlowParameters{.num_train_timesteps = 500});
+  const Preconditioner preconditioner(RectifiedFlow{.num_train_timesteps = 500});
   const double y = -0.4, n = 1.3;
   for (const double t : {1e-4, 0.002, 0.3, 0.5, 0.9, 1 - 1e-9}) {
     const double sigma = t / (1 - t);
@@ -100,7 +100,7 @@ TEST(PreconditionTest, FlowIsTheVelocityOfTheStraightLine) {
   EXPECT_NEAR(preconditioner.sigma_min(), 1 / 499.0, 1e-15);  // t = 1 / T
   EXPECT_NEAR(preconditioner.sigma_max(), 499, 1e-12);
   EXPECT_EQ(preconditioner.schedule(), nullptr);
-  EXPECT_EQ(preconditioner.edm(), nullptr);
+  EXPECT_EQ(preconditioner.as<EdmProcess>(), nullptr);
 }
 
 TEST(PreconditionTest, RangeAndStart) {
@@ -111,7 +111,7 @@ TEST(PreconditionTest, RangeAndStart) {
   const double sigma = discrete.sigma_max();
   EXPECT_NEAR(discrete.initial_std(sigma) * discrete.scalings(sigma).c_in, 1, 1e-14);  // F sees N(0, 1)
 
-  const Preconditioner edm(EdmParameters{.sigma_min = 0.01, .sigma_max = 40});
+  const Preconditioner edm(EdmProcess{.sigma_min = 0.01, .sigma_max = 40});
   EXPECT_EQ(edm.sigma_min(), 0.01);
   EXPECT_EQ(edm.sigma_max(), 40);
   EXPECT_EQ(edm.initial_std(40), 40);
@@ -133,7 +133,7 @@ TEST(PreconditionTest, DiscreteLevelsAreUniformOverTheTimesteps) {
 // 0.158655... is the share of a normal distribution below one deviation under the mean, 0.977249... below two
 // above it.
 TEST(PreconditionTest, EdmLevelsAreLogNormal) {
-  const Preconditioner preconditioner(EdmParameters{.p_mean = -0.8, .p_std = 1.5});
+  const Preconditioner preconditioner(EdmProcess{.p_mean = -0.8, .p_std = 1.5});
   EXPECT_NEAR(std::log(preconditioner.sigma_at(0.15865525393145705)), -0.8 - 1.5, 1e-12);
   EXPECT_NEAR(std::log(preconditioner.sigma_at(0.5)), -0.8, 1e-12);
   EXPECT_NEAR(std::log(preconditioner.sigma_at(0.97724986805182079)), -0.8 + 2 * 1.5, 1e-12);
@@ -142,7 +142,7 @@ TEST(PreconditionTest, EdmLevelsAreLogNormal) {
 }
 
 TEST(PreconditionTest, FlowLevelsAreLogitNormal) {
-  const Preconditioner preconditioner(FlowParameters{.logit_mean = 0.5, .logit_std = 0.8});
+  const Preconditioner preconditioner(RectifiedFlow{.logit_mean = 0.5, .logit_std = 0.8});
   const auto logit_of_t = [&](double u) {
     const double sigma = preconditioner.sigma_at(u), t = sigma / (1 + sigma);
     return std::log(t / (1 - t));
@@ -164,7 +164,7 @@ TEST(PreconditionTest, MinSnrWeightsAreThePapers) {
     EXPECT_NEAR(weight(Objective::v), capped / (snr + 1), 1e-12);
     EXPECT_NEAR(weight(Objective::x0), capped, 1e-12);
     const double time = sigma / (1 + sigma);
-    EXPECT_NEAR(loss_weight(weighting, Preconditioner(FlowParameters{}), sigma), capped * time * time, 1e-12);
+    EXPECT_NEAR(loss_weight(weighting, Preconditioner(RectifiedFlow{}), sigma), capped * time * time, 1e-12);
   }
 }
 
@@ -176,17 +176,31 @@ TEST(PreconditionTest, P2AndUniformWeights) {
   EXPECT_NEAR(loss_weight(p2, preconditioner, sigma), 1 / std::sqrt(6.0), 1e-14);
   // The tutorial's exponent is 0: its P2 weighting does nothing.
   EXPECT_EQ(loss_weight({.kind = WeightingKind::p2, .p2_gamma = 0}, preconditioner, sigma), 1);
-  EXPECT_EQ(loss_weight({}, Preconditioner(EdmParameters{}), sigma), 1);
+  EXPECT_EQ(loss_weight({}, Preconditioner(EdmProcess{}), sigma), 1);
 }
 
-TEST(PreconditionTest, NamesGoBothWays) {
-  for (const Objective objective :
-       {Objective::epsilon, Objective::v, Objective::x0, Objective::edm, Objective::flow})
-    EXPECT_EQ(parse_objective(to_string(objective)), objective);
-  for (const WeightingKind kind : {WeightingKind::uniform, WeightingKind::p2, WeightingKind::min_snr})
-    EXPECT_EQ(parse_weighting_kind(to_string(kind)), kind);
-  EXPECT_THROW(parse_objective("v_prediction"), Error);
-  EXPECT_THROW(parse_weighting_kind(""), Error);
+// What others ask instead of which process it is.
+TEST(PreconditionTest, ProcessesTellWhatOthersNeedToKnow) {
+  const Preconditioner discrete(Objective::v, kSchedule), edm(EdmProcess{}), flow(RectifiedFlow{});
+  EXPECT_EQ(discrete.facts().discrete_levels, 200);
+  EXPECT_EQ(edm.facts().discrete_levels, 0);
+  EXPECT_EQ(flow.facts().discrete_levels, 0);
+  EXPECT_TRUE(edm.facts().small_steps);
+  EXPECT_FALSE(discrete.facts().small_steps || flow.facts().small_steps);
+  EXPECT_EQ(flow.facts().first_order, "euler");
+  EXPECT_EQ(discrete.facts().first_order, "ddim");
+  EXPECT_EQ(to_string(discrete.objective()), "v");
+  EXPECT_EQ(to_string(edm.objective()), "edm");
+  EXPECT_EQ(to_string(flow.objective()), "flow");
+
+  EXPECT_EQ(discrete.text().line, "linear, 200 timesteps, beta from 0.0001 to 0.02; terminal SNR 0.152");
+  EXPECT_EQ(edm.text().line, "sigma from 0.002 to 80, sigma_data 0.5");
+  EXPECT_EQ(flow.text().line, "rectified flow, 1000 timesteps");
+  EXPECT_EQ(discrete.text().warning, terminal_snr_warning(kSchedule));
+  EXPECT_TRUE(discrete.text().warning.has_value());
+  EXPECT_FALSE(edm.text().warning || flow.text().warning);
+  EXPECT_EQ(discrete.text().details.at("terminal_snr_warning"), Json(*discrete.text().warning));
+  EXPECT_EQ(flow.text().details.at("kind"), Json("flow"));
 }
 
 TEST(PreconditionTest, RefusesWhatMakesNoSense) {
@@ -194,15 +208,15 @@ TEST(PreconditionTest, RefusesWhatMakesNoSense) {
   EXPECT_THROW(Preconditioner(Objective::edm, kSchedule), Error);
   EXPECT_THROW(Preconditioner(Objective::flow, kSchedule), Error);
   for (const int T : {-1, 0, 2, 1'000'001})
-    EXPECT_THROW(Preconditioner(FlowParameters{.num_train_timesteps = T}), Error) << T;
-  EXPECT_THROW(Preconditioner(FlowParameters{.logit_mean = infinity}), Error);
-  EXPECT_THROW(Preconditioner(FlowParameters{.logit_std = 0}), Error);
+    EXPECT_THROW(Preconditioner(RectifiedFlow{.num_train_timesteps = T}), Error) << T;
+  EXPECT_THROW(Preconditioner(RectifiedFlow{.logit_mean = infinity}), Error);
+  EXPECT_THROW(Preconditioner(RectifiedFlow{.logit_std = 0}), Error);
   EXPECT_THROW(Preconditioner(Objective::epsilon, NoiseSchedule{}), Error);
   for (const double bad : {0.0, -1.0, nan, infinity}) {
-    EXPECT_THROW(Preconditioner(EdmParameters{.sigma_data = bad}), Error) << bad;
-    EXPECT_THROW(Preconditioner(EdmParameters{.sigma_min = bad}), Error) << bad;
-    EXPECT_THROW(Preconditioner(EdmParameters{.sigma_max = bad}), Error) << bad;
-    EXPECT_THROW(Preconditioner(EdmParameters{.p_std = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmProcess{.sigma_data = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmProcess{.sigma_min = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmProcess{.sigma_max = bad}), Error) << bad;
+    EXPECT_THROW(Preconditioner(EdmProcess{.p_std = bad}), Error) << bad;
     const Preconditioner epsilon(Objective::epsilon, kSchedule);
     EXPECT_THROW(epsilon.scalings(bad), Error) << bad;
     EXPECT_THROW(loss_weight({}, epsilon, bad), Error) << bad;
@@ -210,8 +224,8 @@ TEST(PreconditionTest, RefusesWhatMakesNoSense) {
     EXPECT_THROW(loss_weight({.kind = WeightingKind::min_snr, .min_snr_gamma = bad}, epsilon, 1), Error)
         << bad;
   }
-  EXPECT_THROW(Preconditioner(EdmParameters{.sigma_min = 2, .sigma_max = 2}), Error);
-  EXPECT_THROW(Preconditioner(EdmParameters{.p_mean = nan}), Error);
+  EXPECT_THROW(Preconditioner(EdmProcess{.sigma_min = 2, .sigma_max = 2}), Error);
+  EXPECT_THROW(Preconditioner(EdmProcess{.p_mean = nan}), Error);
 }
 
 }  // namespace

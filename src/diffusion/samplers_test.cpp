@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <diffusion/error.h>
-#include "diffusion/spacings.h"
+#include "diffusion/precondition.h"
 #include "support/exact_gaussian.h"
 
 namespace diffusion {
@@ -58,8 +58,7 @@ TEST(SamplersTest, ConsistencyReproducesGaussianDataInOneStepAndInMany) {
       denoised[k] = kMean + kStd / std::hypot(kStd, sigma) * (x[k] - kMean);
   };
   for (const int steps : {1, 2, 4, 30}) {
-    const NoiseLevels levels =
-        noise_levels(Preconditioner(EdmParameters{}), steps, {.spacing = Spacing::angle});
+    const NoiseLevels levels = noise_levels(Preconditioner(EdmProcess{}), steps, {.spacing = Spacing::angle});
     std::vector<double> x = started(impulses, std::hypot(80, kStd), std::size_t(steps) + 2);
     run_sampler(find_sampler("consistency"), exact, levels.sigmas, impulses, x);
     double variance = 0;

@@ -25,9 +25,8 @@ LevelSettings levels_for(const SamplingRecipe& recipe, std::optional<Spacing> sp
 
 int default_steps(const Sampler& sampler, const Preconditioner& preconditioner) {
   const int usual = facts_of(sampler).usual_steps;
-  const NoiseSchedule* schedule = preconditioner.schedule();
-  if (!schedule) return usual;
-  const int all = schedule->num_train_timesteps;
+  const int all = preconditioner.facts().discrete_levels;
+  if (all == 0) return usual;
   return std::holds_alternative<Ddpm>(sampler) ? all : std::min(usual, all);
 }
 
@@ -35,7 +34,7 @@ SamplingRecipe with_sampler(SamplingRecipe recipe, const Sampler& sampler,
                             const Preconditioner& preconditioner) {
   if (name_of(sampler) == name_of(recipe.sampler)) return recipe;
   std::optional<Spacing> spacing = recipe.levels.spacing;
-  if (facts_of(sampler).small_steps && !preconditioner.edm()) spacing = Spacing::logsnr;
+  if (facts_of(sampler).small_steps && !preconditioner.facts().small_steps) spacing = Spacing::logsnr;
   if (facts_of(sampler).consistency) spacing = Spacing::angle;
   recipe.sampler = sampler;
   recipe.levels = levels_for(recipe, spacing);
@@ -56,13 +55,6 @@ SamplerOnLevels sampler_on_levels(const SamplingRecipe& recipe, const Preconditi
   Sampler sampler = recipe.sampler;
   NoiseLevels levels = recipe.level_rule ? recipe.level_rule(preconditioner, recipe.steps, sampler)
                                          : noise_levels(preconditioner, recipe.steps, recipe.levels);
-  if (!levels.middles.empty()) {
-    Pndm* pndm = std::get_if<Pndm>(&sampler);
-    if (!pndm)
-      throw Error(ErrorKind::usage, fmt::format("The sampler {} has no use for middles of levels; pndm has.",
-                                                name_of(sampler)));
-    pndm->middles = levels.middles;
-  }
   if (recipe.limit.spares_noise) {
     Ddim* ddim = std::get_if<Ddim>(&sampler);
     if (!ddim)

@@ -21,9 +21,9 @@ struct SamplerOnLevels {
   NoiseLevels levels;
 };
 
-// The recipe's levels for its number of steps, and its sampler for a sampling on them: pndm gets their
-// middles, and ddim `limit`, which was made from the recipe's, if that spares the noise. Error(usage) if
-// another sampler would need to have them, and as noise_levels() or the recipe's level_rule.
+// The recipe's levels for its number of steps, and its sampler for a sampling on them: ddim gets `limit`,
+// which was made from the recipe's, if that spares the noise. Error(usage) if another sampler would need to
+// have it, and as noise_levels() or the recipe's level_rule.
 SamplerOnLevels sampler_on_levels(const SamplingRecipe& recipe, const Preconditioner& preconditioner,
                                   const DenoisedLimit& limit = {});
 

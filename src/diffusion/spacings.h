@@ -1,24 +1,28 @@
 #pragma once
 
-// Makes the noise levels that a sampler visits (diffusion/levels.h).
+// Makes the noise levels that a sampler visits (<diffusion/levels.h>). Those of a model are noise_levels() of
+// precondition.h.
 
+#include <optional>
 #include <vector>
 
 #include <diffusion/levels.h>
-#include "diffusion/precondition.h"
 
 namespace diffusion {
 
-// Usually `steps` steps; fewer for trailing with smallest_half_log_snr. Throws Error(usage) if steps < 1, if
-// the model has no timesteps and the spacing needs them, if steps are so many that a level would come twice,
-// and if the settings are out of range.
-NoiseLevels noise_levels(const Preconditioner& preconditioner, int steps, const LevelSettings& settings = {});
+bool needs_timesteps(Spacing spacing);
 
-// The timesteps of leading, trailing or linspace among T, descending. Errors as noise_levels.
-std::vector<double> spaced_timesteps(int num_train_timesteps, int steps, const LevelSettings& settings);
+// The timesteps of leading, trailing or linspace among T, of which only the first `usable` are taken (none:
+// all), descending. Throws Error(usage) for other spacings, unless 1 <= steps <= T, and if there are not so
+// many different ones. trailing among less than T has fewer than `steps`.
+std::vector<double> spaced_timesteps(int num_train_timesteps, int steps, const LevelSettings& settings,
+                                     std::optional<int> usable = {});
 
-// `steps` levels from sigma_max to sigma_min, and 0. Throws Error(usage) unless steps >= 1, 0 < sigma_min <
-// sigma_max < infinity and rho >= 1.
+// `steps` levels of karras, exponential, beta, logsnr or angle from sigma_max to sigma_min, without the end.
+// Throws Error(usage) unless steps >= 1, 0 < sigma_min < sigma_max < infinity and rho >= 1.
+std::vector<double> spaced_sigmas(Spacing spacing, int steps, double sigma_min, double sigma_max, double rho);
+
+// Those of karras, and 0.
 std::vector<double> karras_sigmas(int steps, double sigma_min, double sigma_max, double rho = 7);
 
 }  // namespace diffusion

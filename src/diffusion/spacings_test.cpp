@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include "diffusion/precondition.h"
 #include "diffusion/spacing_beta.h"
 #include "support/scratch.h"
 
@@ -89,8 +90,8 @@ TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
       linear_model(),
       linear_model(200),
       {Objective::v, rescale_zero_terminal_snr(make_schedule(ScheduleKind::cosine, 1000))},
-      Preconditioner(EdmParameters{}),
-      Preconditioner(FlowParameters{})};
+      Preconditioner(EdmProcess{}),
+      Preconditioner(RectifiedFlow{})};
   for (const SpacingEntry& entry : spacings())
     for (const Preconditioner& model : models)
       for (const LevelGrid grid : {LevelGrid::whole_timesteps, LevelGrid::real_timesteps, LevelGrid::with_end,
@@ -98,7 +99,8 @@ TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
         for (const int steps : {1, 2, 10, 50, 151}) {
           const LevelSettings settings{.spacing = entry.spacing, .grid = grid};
           const bool of_schedule = entry.spacing == Spacing::leading || entry.spacing == Spacing::ays;
-          if ((model.edm() && entry.needs_timesteps) || (model.flow() && of_schedule)) {
+          const bool edm = model.as<EdmProcess>(), flow = model.as<RectifiedFlow>();
+          if ((edm && entry.needs_timesteps) || (flow && of_schedule)) {
             EXPECT_THROW(noise_levels(model, steps, settings), Error);
             continue;
           }
@@ -108,20 +110,20 @@ TEST(Spacings, LevelsDescendFromTheModelsHighestToZero) {
           EXPECT_EQ(levels.initial_std, model.initial_std(levels.sigmas.front()));
           for (std::size_t i = 1; i < levels.sigmas.size(); ++i)
             ASSERT_LT(levels.sigmas[i], levels.sigmas[i - 1]) << entry.name << " " << steps;
-          ASSERT_EQ(levels.timesteps.size(), model.edm() ? 0u : std::size_t(steps));
+          ASSERT_EQ(levels.timesteps.size(), edm ? 0u : std::size_t(steps));
           const bool exact_noise = model.schedule() && model.schedule()->zero_terminal_snr;
           for (std::size_t i = exact_noise ? 1 : 0; i < levels.timesteps.size(); ++i)
             EXPECT_NEAR(levels.timesteps[i], model.scalings(levels.sigmas[i]).c_noise, 0.13) << entry.name;
           const bool starts_late =
               entry.spacing == Spacing::leading || (steps == 1 && entry.spacing == Spacing::linspace);
-          if (!starts_late && !exact_noise && !model.flow()) {
+          if (!starts_late && !exact_noise && !flow) {
             EXPECT_NEAR(levels.sigmas.front() / model.sigma_max(), 1, 1e-12) << entry.name << steps;
           }
         }
 }
 
 TEST(Spacings, LevelsOfSigmaFollowTheirFormulas) {
-  const Preconditioner model(EdmParameters{});
+  const Preconditioner model(EdmProcess{});
   const auto levels = [&](Spacing spacing) {
     std::vector<double> sigmas = noise_levels(model, 18, {.spacing = spacing}).sigmas;
     EXPECT_EQ(sigmas.back(), 0);
@@ -152,7 +154,7 @@ TEST(Spacings, LevelsOfSigmaFollowTheirFormulas) {
 }
 
 TEST(Spacings, NoneIsTrailingOrKarras) {
-  const Preconditioner edm{EdmParameters{}};
+  const Preconditioner edm{EdmProcess{}};
   EXPECT_EQ(noise_levels(edm, 7).sigmas, karras_sigmas(7, 0.002, 80));
   EXPECT_EQ(noise_levels(linear_model(), 7).timesteps, timesteps(1000, 7, Spacing::trailing));
 }
@@ -176,39 +178,15 @@ TEST(Spacings, AlignYourStepsIsTheirTableAndItsInterpolation) {
             stable_diffusion.sigma_min());
 }
 
-TEST(Spacings, SettingsOfDiffusersSchedulers) {
+TEST(Spacings, TheSettingsRangeIsThatOfTheLevels) {
   const Preconditioner model = linear_model();
   const auto sigma = [&](int t) { return model.schedule()->sigma(t); };
-
-  const NoiseLevels offset = noise_levels(model, 4,
-                                          {.spacing = Spacing::karras,
-                                           .grid = LevelGrid::real_timesteps,
-                                           .range = Spacing::leading,
-                                           .steps_offset = 1,
-                                           .initial_std = InitialStd::sigma});
-  EXPECT_EQ(offset.sigmas.front(), sigma(751));
-  EXPECT_EQ(offset.sigmas[3], sigma(1));
-  EXPECT_EQ(offset.initial_std, sigma(751));
-
-  const NoiseLevels whole = noise_levels(
-      model, 10,
-      {.spacing = Spacing::karras, .rounding = TimestepRounding::nearest, .ends_at_sigma_min = true});
-  const NoiseLevels down =
-      noise_levels(model, 10, {.spacing = Spacing::karras, .rounding = TimestepRounding::down});
-  const NoiseLevels exact = noise_levels(model, 10, {.spacing = Spacing::karras});
-  for (std::size_t i = 0; i < 10; ++i) {
-    EXPECT_EQ(whole.timesteps[i], std::nearbyint(exact.timesteps[i]));
-    EXPECT_EQ(down.timesteps[i], std::floor(exact.timesteps[i]));
-  }
-  EXPECT_EQ(whole.timestep_of(whole.sigmas[4]), whole.timesteps[4]);
-  EXPECT_EQ(whole.timestep_of(whole.sigmas[4] * 1.0001), std::nullopt);
-  EXPECT_EQ(whole.sigmas[10], whole.sigmas[9]);
-  EXPECT_EQ(whole.sigmas[10], sigma(0));
-
   const NoiseLevels between =
       noise_levels(model, 3, {.spacing = Spacing::linspace, .grid = LevelGrid::real_timesteps});
   EXPECT_DOUBLE_EQ(between.sigmas[1], (sigma(499) + sigma(500)) / 2);
   EXPECT_EQ(between.timesteps[1], 499.5);
+  EXPECT_EQ(between.timestep_of(between.sigmas[1]), 499.5);
+  EXPECT_EQ(between.timestep_of(between.sigmas[1] * 1.0001), std::nullopt);
 
   const NoiseLevels range =
       noise_levels(model, 5, {.spacing = Spacing::exponential, .sigma_min = 0.1, .sigma_max = 10.0});
@@ -217,20 +195,15 @@ TEST(Spacings, SettingsOfDiffusersSchedulers) {
   EXPECT_THROW(noise_levels(model, 5, {.spacing = Spacing::karras, .sigma_min = 10.0, .sigma_max = 1.0}),
                Error);
 
-  // -log sigma >= -2: up to sigma 7.39.
-  const LevelSettings clipped{
-      .spacing = Spacing::linspace, .grid = LevelGrid::with_end, .smallest_half_log_snr = -2};
-  const NoiseLevels limited = noise_levels(model, 5, clipped);
-  EXPECT_LE(limited.sigmas.front(), std::exp(2));
-  EXPECT_GT(sigma(int(limited.timesteps.front()) + 1), std::exp(2));
-  LevelSettings nothing = clipped;
-  nothing.smallest_half_log_snr = 100;
-  EXPECT_THROW(noise_levels(model, 5, nothing), Error);
+  LevelSettings limited{.spacing = Spacing::linspace, .sigma_max = sigma(700)};
+  EXPECT_EQ(noise_levels(model, 5, limited).timesteps, (Timesteps{700, 525, 350, 175, 0}));
+  limited.sigma_max = sigma(0) / 2;
+  EXPECT_THROW(noise_levels(model, 5, limited), Error);
 }
 
 // t of every level.
 std::vector<double> flow_times_of(int steps, const LevelSettings& settings) {
-  std::vector<double> times = noise_levels(Preconditioner(FlowParameters{}), steps, settings).sigmas;
+  std::vector<double> times = noise_levels(Preconditioner(RectifiedFlow{}), steps, settings).sigmas;
   for (double& t : times) t = t / (1 + t);
   return times;
 }
@@ -254,14 +227,11 @@ TEST(Spacings, TimesOfAFlow) {
   EXPECT_NEAR(flow_times_of(5, {.grid = LevelGrid::with_end, .shift = 3})[4], shifted(0.999 * 0.2), 1e-12);
   EXPECT_NEAR(flow_times_of(5, {.grid = LevelGrid::with_end_from_noise})[0], 1 - 1e-6, 1e-12);
   EXPECT_NEAR(flow_times_of(5, {.shift_terminal = 0.2})[4], 0.2, 1e-12);
-  EXPECT_EQ(noise_levels(Preconditioner(FlowParameters{}), 1, {}).timesteps, std::vector<double>{1000});
-
-  const std::vector<double> staying = flow_times_of(3, {.ends_at_sigma_min = true});
-  EXPECT_EQ(staying[3], staying[2]);
+  EXPECT_EQ(noise_levels(Preconditioner(RectifiedFlow{}), 1, {}).timesteps, std::vector<double>{1000});
 }
 
 TEST(Spacings, WhatAFlowDoesNotHaveIsRefused) {
-  const Preconditioner flow(FlowParameters{});
+  const Preconditioner flow(RectifiedFlow{});
   for (const double shift : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
     EXPECT_THROW(noise_levels(flow, 5, {.shift = shift}), Error) << shift;
   for (const double terminal : {-0.1, 1.0, std::nan("")})
@@ -275,17 +245,6 @@ TEST(Spacings, WhatAFlowDoesNotHaveIsRefused) {
     for (const char* part : {to_string(spacing).data(), "flow", "trailing", "logsnr"})
       EXPECT_NE(message.find(part), std::string::npos) << message;
   }
-}
-
-TEST(Spacings, MiddlesOfTheFirstThreeSteps) {
-  const Preconditioner model = linear_model();
-  const LevelSettings settings{.spacing = Spacing::leading, .has_middles = true};
-  const NoiseLevels levels = noise_levels(model, 10, settings);
-  const NoiseSchedule& schedule = *model.schedule();
-  EXPECT_EQ(levels.middles, (std::vector{schedule.sigma(850), schedule.sigma(750), schedule.sigma(650)}));
-  EXPECT_EQ(noise_levels(model, 4, settings).middles.size(), 3u);
-  for (const int steps : {1, 3, 501, 1000})
-    EXPECT_THROW(noise_levels(model, steps, settings), Error) << steps;
 }
 
 // With zero terminal SNR the last timestep is pure noise, whatever sigma the table gives it.

@@ -126,12 +126,14 @@ class BoundsOfImages {
       : model_(model),
         options_(options),
         data_(data),
+        schedule_(model.preconditioner.schedule()),
         size_(std::size_t(data.channels) * std::size_t(data.height) * std::size_t(data.width)),
         to_bits_(1 / (double(size_) * std::numbers::ln2)),
         products_(model, device, batch, data.height, data.width, NetworkEvaluator::Use::products) {
-    if (model.preconditioner.schedule()) values_.emplace(model, device, batch, data.height, data.width);
+    if (schedule_) values_.emplace(model, device, batch, data.height, data.width);
   }
 
+  const NoiseSchedule* schedule() const { return schedule_; }
   double to_bits() const { return to_bits_; }  // from nats of an image to bits per dimension
 
   // Of the images first, first + 1, ..., `count` of them, with these labels (none: without classes).
@@ -144,6 +146,7 @@ class BoundsOfImages {
   const Model& model_;
   const LikelihoodOptions& options_;
   const Dataset& data_;
+  const NoiseSchedule* schedule_;  // null: the model has no timesteps, and there is no bound
   std::size_t size_;
   double to_bits_;
   NetworkEvaluator products_;
@@ -152,8 +155,7 @@ class BoundsOfImages {
 
 void BoundsOfImages::bound(int first, int count, std::span<const int> labels, Collected& to,
                            const std::function<void()>& on_evaluation) {
-  const DenoisedLimit limit =
-      denoised_limit({.kind = model_.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none}, size_);
+  const DenoisedLimit limit = model_.sampling.limit.clips() ? clip_limit() : DenoisedLimit();
   const Conditions conditions = class_labels(model_, labels);
   const LevelDenoiser denoise = [&](std::span<const double> x, std::span<const double> sigmas,
                                     std::span<double> denoised) {
@@ -163,8 +165,8 @@ void BoundsOfImages::bound(int first, int count, std::span<const int> labels, Co
   };
   const std::vector<double> x0 = numbers_of(data_, first, count);
   const std::vector<VariationalBound> bounds =
-      variational_bounds(*model_.preconditioner.schedule(), denoise, x0, std::size_t(count),
-                         std::uint32_t(first), {.terms = options_.terms, .seed = options_.seed});
+      variational_bounds(*schedule_, denoise, x0, std::size_t(count), std::uint32_t(first),
+                         {.terms = options_.terms, .seed = options_.seed});
   to.bounds.insert(to.bounds.end(), bounds.begin(), bounds.end());
 }
 
@@ -197,14 +199,14 @@ BitsPerDimension bits_per_dimension(const Model& model, const Dataset& data, con
                                     const std::function<void(double share)>& progress) {
   check(model, data, options);
   const std::vector<int> labels = labels_for(model, data);
-  const NoiseSchedule* schedule = model.preconditioner.schedule();
 
+  BoundsOfImages bounds(model, device, options, data, std::min(options.batch, data.count()));
+  const NoiseSchedule* schedule = bounds.schedule();
   // An evaluation with the backward pass counts as two.
   const double bound_work = schedule ? std::min(options.terms, schedule->num_train_timesteps - 1) + 1 : 0;
   const double work = (bound_work + 8.0 * options.ode_steps) * data.count();
   double done = 0;
   Collected values;
-  BoundsOfImages bounds(model, device, options, data, std::min(options.batch, data.count()));
   for (int first = 0; first < data.count(); first += options.batch) {
     const int batch = std::min(options.batch, data.count() - first);
     const auto on_evaluation = [&](int cost) {

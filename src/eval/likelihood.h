@@ -49,7 +49,7 @@ struct BitsPerDimension {
 };
 
 // Of all images of `data`, with their labels if those are the model's classes, else without class. As the
-// sampler does, the bound limits D to [-1, 1] if the model's clip_x0 says so; the ODE does not, as it needs
+// sampler does, the bound limits D to [-1, 1] if the model's recipe clips it; the ODE does not, as it needs
 // derivatives. Image k of a seed is the same number in any batch. `progress` is told the share that is done.
 // Use a device of f32: rounding to bf16 is noise of the size of the lowest levels. Error(usage) for less than
 // 2 images, for images of another form, and for classes that are not the model's where it cannot do without;

@@ -34,7 +34,7 @@ UNetConfig config(int classes) {
 }
 
 Model model_of(const NetworkConfig& network, const Preconditioner& preconditioner) {
-  Model model{network, preconditioner, {}, {}, false, ParamStore(layout_of(network))};
+  Model model{network, preconditioner, {}, {}, {}, ParamStore(layout_of(network))};
   model.params.initialize(3);
   return model;
 }
@@ -82,13 +82,13 @@ TEST(Likelihood, OdeOfSilentNetworks) {
     Preconditioner preconditioner;
     double variance;
   };
-  const EdmParameters edm{.sigma_data = 0.6};
+  const EdmProcess edm{.sigma_data = 0.6};
   const double edm_low = 0.36 + low * low, edm_high = 0.36 + 80 * 80;
   for (const auto& [preconditioner, variance] :
        {Case{{Objective::epsilon, short_schedule}, 1 + not_high * not_high},  // D = x: nothing moves
         Case{{Objective::v, schedule}, 1 + low * low},                        // D of data N(0, 1)
         Case{Preconditioner(edm), 80 * 80 * edm_low / edm_high},              // D of data N(0, 0.6^2)
-        Case{Preconditioner(FlowParameters{}), (1 + low) * (1 + low)}}) {     // x grows as 1 + sigma
+        Case{Preconditioner(RectifiedFlow{}), (1 + low) * (1 + low)}}) {      // x grows as 1 + sigma
     Model model = silent(preconditioner);
     const BitsPerDimension bits = bits_per_dimension(model, data, *device(), {.terms = 1, .ode_steps = 32});
     const double expected = normal_bits(data, variance);
@@ -162,7 +162,7 @@ TEST(Likelihood, ClipsTheBoundIfTheModelSaysSo) {
   const Dataset data = gray_images(5);
   const LikelihoodOptions options{.terms = 6, .ode_steps = 4};
   const BitsPerDimension as_is = bits_per_dimension(model, data, *device(), options);
-  model.clip_x0 = true;
+  model.sampling.limit.kind = EstimateLimit::Kind::clip;
   const BitsPerDimension clipped = bits_per_dimension(model, data, *device(), options);
   EXPECT_LT(clipped.bound->total.value, as_is.bound->total.value);
   EXPECT_EQ(clipped.ode.value, as_is.ode.value);

@@ -29,7 +29,6 @@ void save_model(const Model& model, const std::filesystem::path& directory) {
 ModelFacts facts_of(const Model& model) {
   const NetworkTraits traits = model.traits();
   const Preconditioner& preconditioner = model.preconditioner;
-  const NoiseSchedule* schedule = preconditioner.schedule();
   ModelFacts facts{.network = std::string(traits.type),
                    .objective = std::string(to_string(preconditioner.objective())),
                    .parameters = model.params.layout().parameter_count(),
@@ -37,7 +36,7 @@ ModelFacts facts_of(const Model& model) {
                    .height = traits.sample_size[0],
                    .width = traits.sample_size[1],
                    .size_multiple = traits.size_multiple,
-                   .timesteps = schedule ? schedule->num_train_timesteps : 0,
+                   .timesteps = preconditioner.facts().discrete_levels,
                    .sigma_min = preconditioner.sigma_min(),
                    .sigma_max = preconditioner.sigma_max(),
                    .class_count = model.class_count(),

@@ -21,7 +21,7 @@ std::string_view to_string(RateShape shape) {
 Preconditioner make_preconditioner(const TrainConfig& c) {
   if (c.objective == Objective::edm) return Preconditioner(c.edm);
   if (c.objective == Objective::flow)
-    return Preconditioner(FlowParameters{c.timesteps, c.flow.logit_mean, c.flow.logit_std});
+    return Preconditioner(RectifiedFlow{c.timesteps, c.flow.logit_mean, c.flow.logit_std});
   return {c.objective, make_schedule(c.schedule, c.timesteps, c.beta_start, c.beta_end)};
 }
 

@@ -54,8 +54,8 @@ struct TrainConfig {
   ScheduleKind schedule = ScheduleKind::cosine;
   int timesteps = 1000;
   double beta_start = 1e-4, beta_end = 0.02;
-  EdmParameters edm;
-  FlowParameters flow;  // its num_train_timesteps is `timesteps`
+  EdmProcess edm;
+  RectifiedFlow flow;  // its num_train_timesteps is `timesteps`
   LossKind loss = LossKind::mse;
   Weighting weighting;
   // Tunes a trained model instead: noise levels, loss and its weight are then as said there.

@@ -51,7 +51,7 @@ TEST(Consistency, LowerLevelIsBelowTheLevelAndRises) {
 }
 
 TEST(Consistency, LevelsAreLogNormalInTheRangeOfTheModel) {
-  const Preconditioner edm(EdmParameters{.sigma_min = 0.1, .sigma_max = 2});
+  const Preconditioner edm(EdmProcess{.sigma_min = 0.1, .sigma_max = 2});
   EXPECT_EQ(level_at(kPaper, edm, 0.01), 0.1);
   EXPECT_NEAR(std::log(level_at(kPaper, edm, 0.5)), kPaper.p_mean, 1e-12);
   EXPECT_NEAR(std::log(level_at(kPaper, edm, 0.69146246127401312)), kPaper.p_mean + kPaper.p_std / 2, 1e-12);
@@ -142,8 +142,8 @@ TrainingBatch gaussian_batch(const Preconditioner& preconditioner, const std::ve
 class ConsistencyOfObjective : public ::testing::TestWithParam<Objective> {
  protected:
   static Preconditioner preconditioner() {
-    if (GetParam() == Objective::edm) return Preconditioner(EdmParameters{});
-    if (GetParam() == Objective::flow) return Preconditioner(FlowParameters{});
+    if (GetParam() == Objective::edm) return Preconditioner(EdmProcess{});
+    if (GetParam() == Objective::flow) return Preconditioner(RectifiedFlow{});
     return {GetParam(), make_schedule(ScheduleKind::cosine, 1000)};
   }
 };

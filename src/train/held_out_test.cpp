@@ -33,7 +33,11 @@ struct Fresh {
     std::get<UNetConfig>(config.network).block_out_channels = {16, 16};
     const Dataset shapes = small_shapes(10, 0);
     config.network = fitted_to(config.network, {16, 16}, 1, conditional ? 11 : 0);
-    model.emplace(Model{config.network, make_preconditioner(config), shapes.class_names, 10, true,
+    model.emplace(Model{config.network,
+                        make_preconditioner(config),
+                        shapes.class_names,
+                        10,
+                        {},
                         ParamStore(layout_of(config.network))});
     if (!conditional) model->null_class.reset();
     model->params.initialize(1);

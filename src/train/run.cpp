@@ -166,7 +166,7 @@ void TrainingRun::save() {
 // A model of its own with the EMA weights.
 Model TrainingRun::averaged_model() const {
   Model model{model_.network,    model_.preconditioner, model_.class_names,
-              model_.null_class, model_.clip_x0,        ParamStore(model_.params.layout())};
+              model_.null_class, model_.sampling,       ParamStore(model_.params.layout())};
   model.tokenizer = model_.tokenizer;
   const Optimizer& optimizer = learner_.optimizer();
   optimizer.queue().read(optimizer.ema(), model.params.values());
@@ -181,7 +181,8 @@ void TrainingRun::write_preview() {
   options.recipe = {.sampler = find_sampler(config_.previews.sampler),
                     .levels = {.spacing = config_.previews.spacing},
                     .steps = std::min(config_.previews.steps, config_.timesteps),
-                    .limit = {.kind = model.clip_x0 ? EstimateLimit::Kind::clip : EstimateLimit::Kind::none}};
+                    .limit = {.kind = model.sampling.limit.clips() ? EstimateLimit::Kind::clip
+                                                                   : EstimateLimit::Kind::none}};
   if (model.tokenizer) options.prompts = preview_prompts(dataset_, config_.previews.images);
   const std::vector<Image> images = generate(model, *device_, options);
   make_folder(folder_ / "previews");

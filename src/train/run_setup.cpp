@@ -9,6 +9,7 @@
 
 #include <diffusion/error.h>
 #include "base/version.h"
+#include "diffusers/scheduler_config.h"
 #include "diffusion/default_recipe.h"
 #include "train/config_checks.h"
 #include "train/starting_model.h"
@@ -64,11 +65,13 @@ TrainConfig completed_config(TrainConfig c, const Dataset& dataset, const std::o
 Model model_to_train(const TrainConfig& c, const Dataset& dataset, std::optional<Model> start) {
   if (start) {
     start->network = c.network;  // its dropout may be another
-    if (c.consistency)
-      start->sampling = consistency_sampling(scheduler_recipe(*start), start->preconditioner);
+    if (c.consistency) start->sampling = consistency_sampling(start->sampling, start->preconditioner);
     return std::move(*start);
   }
-  Model model{c.network, make_preconditioner(c), {}, {}, c.clip_samples, ParamStore(layout_of(c.network))};
+  Preconditioner preconditioner = make_preconditioner(c);
+  SamplingRecipe sampling = sampling_of_new_model(preconditioner, c.clip_samples);
+  Model model{c.network, std::move(preconditioner), {},
+              {},        std::move(sampling),       ParamStore(layout_of(c.network))};
   if (const int rows = model.traits().class_rows(); rows > 0) {
     model.class_names = dataset.class_names;
     model.null_class = rows - 1;

@@ -36,12 +36,14 @@ TrainConfig starting_from(const Model& model, TrainConfig c) {
     c.beta_start = schedule->beta_start;
     c.beta_end = schedule->beta_end;
   }
-  if (preconditioner.edm()) c.edm = *preconditioner.edm();
-  if (preconditioner.flow()) c.flow = *preconditioner.flow();
-  if (preconditioner.flow()) c.timesteps = c.flow.num_train_timesteps;
+  if (const auto* edm = preconditioner.as<EdmProcess>()) c.edm = *edm;
+  if (const auto* flow = preconditioner.as<RectifiedFlow>()) {
+    c.flow = *flow;
+    c.timesteps = flow->num_train_timesteps;
+  }
   c.conditional = model.class_count() > 0;
   if (!model.null_class) c.label_dropout = 0;
-  c.clip_samples = model.clip_x0;
+  c.clip_samples = model.sampling.limit.clips();
   return c;
 }
 
@@ -73,14 +75,14 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
                traits.sample_size[0], traits.sample_size[1], traits.in_channels, size[0], size[1],
                dataset.channels),
            {"size", "channels"});
-  if (const EdmParameters* edm = model.preconditioner.edm();
-      edm && (edm->negated || edm->time != EdmParameters::Time::quarter_log))
+  if (const auto* edm = model.preconditioner.as<EdmProcess>();
+      edm && (edm->negated || edm->time != EdmProcess::Time::quarter_log))
     refuse("what its network predicts, or is told, is not what edm models of ours do");
   if (config.consistency && model.preconditioner.objective() == Objective::x0)
     refuse(
         "its network predicts x0, but D must be x itself where there is no noise; accepted are models that "
         "predict epsilon, v, edm or flow");
-  if (!config.consistency && facts_of(scheduler_recipe(model).sampler).consistency)
+  if (!config.consistency && facts_of(model.sampling.sampler).consistency)
     refuse(
         "it was tuned for few evaluations, which training as usual would undo; start from the model before "
         "that");

@@ -70,7 +70,7 @@ TEST_F(StartingModel, ItsNetworkObjectiveAndClassesStay) {
   EXPECT_TRUE(std::ranges::equal(run.model().params.values(), start.params.values()));
   EXPECT_EQ(run.model().class_names, start.class_names);
   EXPECT_EQ(run.model().null_class, start.null_class);
-  EXPECT_EQ(name_of(run.model().sampling->sampler), name_of(start.sampling->sampler));
+  EXPECT_EQ(name_of(run.model().sampling.sampler), name_of(start.sampling.sampler));
 }
 
 TEST_F(StartingModel, TrainingGoesOnWhereTheModelWas) {
@@ -90,7 +90,7 @@ TEST_F(StartingModel, TrainingGoesOnWhereTheModelWas) {
   EXPECT_LT(mean(further), 0.5 * mean(from_noise));
   const Model after = model("further"), before = model("first");
   EXPECT_FALSE(std::ranges::equal(after.params.values(), before.params.values()));
-  EXPECT_EQ(name_of(after.sampling->sampler), name_of(before.sampling->sampler));
+  EXPECT_EQ(name_of(after.sampling.sampler), name_of(before.sampling.sampler));
   EXPECT_EQ(scheduler_config_of(after), scheduler_config_of(before));
 }
 

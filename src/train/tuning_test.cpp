@@ -109,10 +109,10 @@ TEST_F(Tuning, ResumedRunIsTheSameBytes) {
 TEST_F(Tuning, TheFilesSayHowToSample) {
   tune(config(teacher(), 2), "files");
   const Model tuned = teacher("files"), before = teacher();
-  EXPECT_EQ(name_of(tuned.sampling->sampler), "consistency");
-  EXPECT_EQ(tuned.sampling->levels.spacing, Spacing::angle);
-  EXPECT_EQ(tuned.sampling->limit.kind, before.sampling->limit.kind);
-  EXPECT_EQ(name_of(before.sampling->sampler), "ddpm");
+  EXPECT_EQ(name_of(tuned.sampling.sampler), "consistency");
+  EXPECT_EQ(tuned.sampling.levels.spacing, Spacing::angle);
+  EXPECT_EQ(tuned.sampling.limit.kind, before.sampling.limit.kind);
+  EXPECT_EQ(name_of(before.sampling.sampler), "ddpm");
   EXPECT_EQ(scheduler_config_of(tuned), scheduler_config_of(before));  // diffusers reads it as before
   EXPECT_NE(fingerprint_of(tuned), fingerprint_of(before));
 }

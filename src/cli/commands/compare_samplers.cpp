@@ -59,19 +59,15 @@ struct Outcome {
 // Those that solve the equations well, and ddpm to compare with. Over the time of a flow euler is the same as
 // ddim.
 std::vector<std::string> default_samplers(const Model& model) {
-  const bool flow = model.preconditioner.flow() != nullptr;
-  return {flow ? "euler" : "ddim",
-          flow ? "flow_heun" : "heun",
+  const ProcessFacts facts = model.preconditioner.facts();
+  return {std::string(facts.first_order),
+          std::string(facts.second_order),
           "dpmpp_2m",
           "dpmpp_3m",
           "unipc",
           "ipndm",
           "dpmpp_3m_sde",
           "ddpm"};
-}
-
-const char* reference_sampler(const Model& model) {
-  return model.preconditioner.flow() ? "flow_heun" : "heun";
 }
 
 Trial make_trial(const CompareOptions& o, const Model& model, Model* guide, const std::string& sampler,
@@ -217,8 +213,8 @@ int run(const CompareOptions& o) {
   for (const std::string& sampler : o.samplers.empty() ? default_samplers(model) : o.samplers)
     for (const int steps : o.steps)
       trials.push_back(make_trial(o, model, guide ? &*guide : nullptr, sampler, steps));
-  trials.push_back(
-      make_trial(o, model, guide ? &*guide : nullptr, reference_sampler(model), o.reference_steps));
+  trials.push_back(make_trial(o, model, guide ? &*guide : nullptr,
+                              std::string(model.preconditioner.facts().second_order), o.reference_steps));
 
   const auto device = make_device(o.machine);
   Runner runner(model, *device, trials, o.quiet);

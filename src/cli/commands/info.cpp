@@ -81,22 +81,6 @@ Json network_to_json(const Model& model) {
   return network;
 }
 
-Json schedule_to_json(const Preconditioner& preconditioner) {
-  if (const EdmParameters* edm = preconditioner.edm())
-    return Json::Object{
-        {"sigma_data", edm->sigma_data}, {"sigma_min", edm->sigma_min}, {"sigma_max", edm->sigma_max}};
-  if (const FlowParameters* flow = preconditioner.flow())
-    return Json::Object{{"kind", "flow"}, {"timesteps", flow->num_train_timesteps}};
-  const NoiseSchedule& schedule = *preconditioner.schedule();
-  const auto warning = terminal_snr_warning(schedule);
-  return Json::Object{{"kind", to_string(schedule.kind)},
-                      {"timesteps", schedule.num_train_timesteps},
-                      {"beta_start", schedule.beta_start},
-                      {"beta_end", schedule.beta_end},
-                      {"terminal_snr", schedule.terminal_snr()},
-                      {"terminal_snr_warning", warning ? Json(*warning) : Json(nullptr)}};
-}
-
 std::string describe_words(const Model& model) {
   const Vocabulary& vocabulary = model.tokenizer->vocabulary();
   const NetworkTraits traits = model.traits();
@@ -132,20 +116,12 @@ void print_network(const Model& model) {
 }
 
 void print_scheduler(const Model& model) {
-  print_line(fmt::format("objective  {}{}", to_string(model.preconditioner.objective()),
-                         model.clip_x0 ? "; estimates are limited to [-1, 1] when sampling" : ""));
-  if (const EdmParameters* edm = model.preconditioner.edm())
-    return print_line(fmt::format("schedule   sigma from {} to {}, sigma_data {}", edm->sigma_min,
-                                  edm->sigma_max, edm->sigma_data));
-  if (const FlowParameters* flow = model.preconditioner.flow())
-    return print_line(fmt::format("schedule   rectified flow, {} timesteps", flow->num_train_timesteps));
-  const NoiseSchedule& schedule = *model.preconditioner.schedule();
-  const std::string betas = schedule.kind == ScheduleKind::cosine
-                                ? ""
-                                : fmt::format(", beta from {} to {}", schedule.beta_start, schedule.beta_end);
-  print_line(fmt::format("schedule   {}, {} timesteps{}; terminal SNR {:.3g}", to_string(schedule.kind),
-                         schedule.num_train_timesteps, betas, schedule.terminal_snr()));
-  if (const auto warning = terminal_snr_warning(schedule)) print_line("           " + *warning);
+  const ProcessText text = model.preconditioner.text();
+  print_line(
+      fmt::format("objective  {}{}", to_string(model.preconditioner.objective()),
+                  model.sampling.limit.clips() ? "; estimates are limited to [-1, 1] when sampling" : ""));
+  print_line("schedule   " + text.line);
+  if (text.warning) print_line("           " + *text.warning);
 }
 
 void print_training(const Json::Object& training) {
@@ -253,7 +229,7 @@ int run(const InfoOptions& o) {
       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
       {"words", model.tokenizer ? words_to_json(model) : Json(nullptr)},
       {"objective", to_string(model.preconditioner.objective())},
-      {"schedule", schedule_to_json(model.preconditioner)},
+      {"schedule", model.preconditioner.text().details},
       {"scheduler", scheduler_config_of(model)},
       {"sampling", sampling_to_json(scheduler_recipe(model))},
       {"cost", cost ? cost_to_json(*cost) : Json(nullptr)},

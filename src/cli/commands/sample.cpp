@@ -128,8 +128,7 @@ int run(const CLI::App& app, const SampleOptions& o) {
     check_grid_fits({"the picture of --show", PictureForm::png}, grid, g.count, model.traits().sample_size[1],
                     model.traits().sample_size[0]);
   check_room(files, model, g.count);
-  if (const NoiseSchedule* schedule = model.preconditioner.schedule())
-    if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
+  if (const auto warning = model.preconditioner.text().warning) stderr_log().warning(*warning);
   const auto device = make_device(o.machine);
 
   const std::atomic<bool>& stop = stop_on_signal();

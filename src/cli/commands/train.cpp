@@ -71,8 +71,7 @@ int run(const CLI::App& app, const TrainArguments& o) {
   const TrainConfig config = resolve(app, o, start);
   validate(config);  // before data are fetched
   const Preconditioner preconditioner = make_preconditioner(config);
-  if (const NoiseSchedule* schedule = preconditioner.schedule())
-    if (const auto warning = terminal_snr_warning(*schedule)) stderr_log().warning(*warning);
+  if (const auto warning = preconditioner.text().warning) stderr_log().warning(*warning);
 
   const CaptionOptions captions = captions_for(app, o.run, config);
   DataLoader loader(app, o.run.source, o.run.quiet, config.form);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "diffusion/precondition.h"
 #include "diffusion/samplers.h"
 #include "diffusion/spacings.h"
 #include "support/exact_gaussian.h"
@@ -60,7 +61,7 @@ TEST(SamplerAlgorithms, DeisIntegratesQuadraticNoiseInLogSigmaExactly) {
 // A rectified flow in its own variables: x_t = (1 - t) y + t n, velocity n - y = (x_t - D) / t.
 // The first level is at t = 1 - 2^-40.
 TEST(SamplerAlgorithms, FlowSamplersAreThoseOfTheFlow) {
-  const Preconditioner flow(FlowParameters{});
+  const Preconditioner flow(RectifiedFlow{});
   const std::vector<double> sigmas = noise_levels(flow, 7, {.shift = 2.5}).sigmas;
   const double start = -0.7;
   double euler_t = start, heun_t = start;
