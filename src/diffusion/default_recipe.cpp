@@ -6,12 +6,12 @@
 
 namespace diffusion {
 
+// Without guidance a model follows words loosely.
 constexpr double kGuidanceOfWords = 3;
 
-// A model that is tuned for few steps has learned the guidance.
 SamplingRecipe scheduler_recipe(const Model& model) {
   SamplingRecipe recipe = model.sampling;
-  if (model.tokenizer && !facts_of(recipe.sampler).consistency) recipe.guidance.scale = kGuidanceOfWords;
+  if (model.tokenizer) recipe.guidance.scale = kGuidanceOfWords;
   return recipe;
 }
 

@@ -211,11 +211,42 @@ int run(const CLI::App& app, const NoiseOptions& o) {
   return 0;
 }
 
+constexpr int kMostTimesteps = 1'000'000;
+
+void add_schedule_options(CLI::App& app, NoiseOptions& o) {
+  const char* schedule = "Schedule";
+  app.add_option("--timesteps", o.timesteps, "Length T of the process")
+      ->check(in_range(1, kMostTimesteps))
+      ->type_name("T")
+      ->capture_default_str()
+      ->group(schedule);
+  app.add_option("--schedule", o.schedule, "linear, scaled_linear, cosine, quadratic or sigmoid")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(schedule);
+  app.add_option("--beta-start", o.beta_start, "First beta (not for cosine)")
+      ->type_name("X")
+      ->capture_default_str()
+      ->group(schedule);
+  app.add_option("--beta-end", o.beta_end, "Last beta (not for cosine)")
+      ->type_name("X")
+      ->capture_default_str()
+      ->group(schedule);
+  app.add_option("--beta-scale", o.beta_scale,
+                 "Multiply the betas: a number, or auto for 1000/T (not for cosine)")
+      ->type_name("X")
+      ->capture_default_str()
+      ->group(schedule);
+  app.add_flag("--zero-terminal-snr", o.zero_terminal_snr,
+               "Rescale the schedule so that it ends in pure noise (Lin et al. 2023)")
+      ->group(schedule);
+}
+
 }  // namespace
 
 std::function<int()> add_noise(CLI::App& app) {
   const auto o = std::make_shared<NoiseOptions>();
-  constexpr int kMostSize = 4096, kMostTimesteps = 1'000'000;
+  constexpr int kMostSize = 4096;
   app.add_option("IMAGE", o->image, "PNG, JPEG, TIFF or WebP; transparency becomes white")
       ->required()
       ->type_name("");
@@ -254,32 +285,7 @@ std::function<int()> add_noise(CLI::App& app) {
       ->type_name("FILE")
       ->excludes(seed);
 
-  const char* schedule = "Schedule";
-  app.add_option("--timesteps", o->timesteps, "Length T of the process")
-      ->check(in_range(1, kMostTimesteps))
-      ->type_name("T")
-      ->capture_default_str()
-      ->group(schedule);
-  app.add_option("--schedule", o->schedule, "linear, scaled_linear, cosine, quadratic or sigmoid")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(schedule);
-  app.add_option("--beta-start", o->beta_start, "First beta (not for cosine)")
-      ->type_name("X")
-      ->capture_default_str()
-      ->group(schedule);
-  app.add_option("--beta-end", o->beta_end, "Last beta (not for cosine)")
-      ->type_name("X")
-      ->capture_default_str()
-      ->group(schedule);
-  app.add_option("--beta-scale", o->beta_scale,
-                 "Multiply the betas: a number, or auto for 1000/T (not for cosine)")
-      ->type_name("X")
-      ->capture_default_str()
-      ->group(schedule);
-  app.add_flag("--zero-terminal-snr", o->zero_terminal_snr,
-               "Rescale the schedule so that it ends in pure noise (Lin et al. 2023)")
-      ->group(schedule);
+  add_schedule_options(app, *o);
   app.add_flag("--show", o->show, "Show the row of pictures in the terminal")->group("Output");
   add_delay_option(app, o->delay);
   add_json_flag(app, o->json);

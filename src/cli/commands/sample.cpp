@@ -88,29 +88,78 @@ void write(const PictureOutput& output, const Grid& grid, std::span<const Image>
   write_animation(output.path, pictures, delay_ms);
 }
 
-int run(const CLI::App& app, const SampleOptions& o) {
+// What the options write, checked as far as that is possible before the model is read.
+SampleFiles files_of(const CLI::App& app, const SampleOptions& o) {
   SampleFiles files{{parse_output(o.out)}, o.raw, o.frames, o.show};
-  const std::vector<PictureOutput>& outputs = files.outputs;
   if (app.count("--gif") > 0) files.outputs.push_back(parse_gif_output("--gif", o.gif));
   const bool animated = files.animated();
-  const bool gridded = animated || o.show || outputs.front().is_one_picture();
+  const bool gridded = animated || o.show || files.outputs.front().is_one_picture();
   for (const char* option : {"--columns", "--scale"})
     if (app.count(option) > 0 && !gridded)
       throw Error(ErrorKind::usage,
                   fmt::format("{} is for --show and outputs that end in .png, .jpg or .gif", option));
   if (o.show && o.json) throw Error(ErrorKind::usage, "--show and --json both want stdout; give one of them");
-  if (app.count("--frames") > 0 && !animated)
-    throw Error(ErrorKind::usage, "--frames is for outputs that end in .gif");
-  if (app.count("--delay") > 0 && !animated)
-    throw Error(ErrorKind::usage, "--delay is for outputs that end in .gif");
-  check_sampling_names(o.sampling);  // throws before the model is read
+  for (const char* option : {"--frames", "--delay"})
+    if (app.count(option) > 0 && !animated)
+      throw Error(ErrorKind::usage, fmt::format("{} is for outputs that end in .gif", option));
+  check_sampling_names(o.sampling);
   if (!o.raw.empty()) check_writable_file(o.raw);
-  Json::Array output_paths;
-  for (const PictureOutput& output : outputs)
-    output_paths.push_back(o.json ? path_to_json(output.path.string()) : Json(nullptr));
-  if (!o.raw.empty()) output_paths.push_back(o.json ? path_to_json(o.raw) : Json(nullptr));
-  const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr);
+  return files;
+}
 
+void check_pictures_fit(const SampleFiles& files, const SampleOptions& o, const Model& model,
+                        const Grid& grid, int count) {
+  const NetworkTraits traits = model.traits();
+  for (const PictureOutput& output : files.outputs) {
+    check_channels(output, traits.in_channels);
+    check_grid_fits(output, grid, count, traits.sample_size[1], traits.sample_size[0]);
+  }
+  if (o.show)
+    check_grid_fits({"the picture of --show", PictureForm::png}, grid, count, traits.sample_size[1],
+                    traits.sample_size[0]);
+  check_room(files, model, count);
+}
+
+// Paths as JSON, which refuses those that are not UTF-8.
+struct ReportedPaths {
+  Json model;
+  Json::Array outputs;
+};
+
+ReportedPaths reported_paths(const SampleOptions& o, const SampleFiles& files) {
+  ReportedPaths paths{path_to_json(o.model), {}};
+  for (const PictureOutput& output : files.outputs)
+    paths.outputs.push_back(path_to_json(output.path.string()));
+  if (!o.raw.empty()) paths.outputs.push_back(path_to_json(o.raw));
+  return paths;
+}
+
+// The result on stdout.
+void report(const SampleFiles& files, const GenerateOptions& g, double seconds,
+            const std::optional<ReportedPaths>& json) {
+  const double rate = g.count / seconds;
+  if (json)
+    return print_json(Json::Object{{"model", json->model},
+                                   {"count", g.count},
+                                   {"first", g.first},
+                                   {"seed", std::int64_t(g.seed)},
+                                   {"steps", g.recipe->steps},
+                                   {"sampler", name_of(g.recipe->sampler)},
+                                   {"seconds", seconds},
+                                   {"images_per_second", rate},
+                                   {"outputs", json->outputs}});
+  std::string written;
+  for (const PictureOutput& output : files.outputs)
+    written += (written.empty() ? "" : ", ") + output.path.string();
+  if (!files.raw.empty()) written += ", " + files.raw;
+  print_line(fmt::format("{} image{} in {:.1f} s ({:.3g} images/s): {}", g.count, g.count == 1 ? "" : "s",
+                         seconds, rate, written));
+}
+
+int run(const CLI::App& app, const SampleOptions& o) {
+  const SampleFiles files = files_of(app, o);
+  std::optional<ReportedPaths> paths;
+  if (o.json) paths = reported_paths(o, files);
   Model model = read_pipeline(chosen_pipeline(o.model));
   std::optional<Model> guide;
   if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
@@ -120,14 +169,7 @@ int run(const CLI::App& app, const SampleOptions& o) {
         fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
   const GenerateOptions g = resolve(app, o, model, guide ? &*guide : nullptr);
   const Grid grid = choose_grid(model, o, g);
-  for (const PictureOutput& output : outputs) {
-    check_channels(output, model.traits().in_channels);
-    check_grid_fits(output, grid, g.count, model.traits().sample_size[1], model.traits().sample_size[0]);
-  }
-  if (o.show)
-    check_grid_fits({"the picture of --show", PictureForm::png}, grid, g.count, model.traits().sample_size[1],
-                    model.traits().sample_size[0]);
-  check_room(files, model, g.count);
+  check_pictures_fit(files, o, model, grid, g.count);
   if (const auto warning = model.preconditioner.text().warning) stderr_log().warning(*warning);
   const auto device = make_device(o.machine);
 
@@ -140,29 +182,37 @@ int run(const CLI::App& app, const SampleOptions& o) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   sink.commit();
-  std::string written;
-  for (const PictureOutput& output : outputs) {
-    write(output, grid, images, g.prompts, sink, o.delay);
-    written += (written.empty() ? "" : ", ") + output.path.string();
-  }
-  if (!o.raw.empty()) written += ", " + o.raw;
+  for (const PictureOutput& output : files.outputs) write(output, grid, images, g.prompts, sink, o.delay);
   if (o.show) show_or_tell(draw(grid, images, g.prompts));
-
-  const double rate = g.count / seconds;
-  if (o.json)
-    print_json(Json::Object{{"model", model_path},
-                            {"count", g.count},
-                            {"first", g.first},
-                            {"seed", std::int64_t(g.seed)},
-                            {"steps", g.recipe->steps},
-                            {"sampler", name_of(g.recipe->sampler)},
-                            {"seconds", seconds},
-                            {"images_per_second", rate},
-                            {"outputs", std::move(output_paths)}});
-  else
-    print_line(fmt::format("{} image{} in {:.1f} s ({:.3g} images/s): {}", g.count, g.count == 1 ? "" : "s",
-                           seconds, rate, written));
+  report(files, g, seconds, paths);
   return 0;
+}
+
+void add_output_options(CLI::App& app, SampleOptions& o) {
+  const char* output = "Output";
+  app.add_option("--gif", o.gif, "Write the animation to FILE, too")->type_name("FILE")->group(output);
+  app.add_option("--raw", o.raw,
+                 "Write the result before rounding to FILE.npy, too: float32 [N, C, H, W], about -1 to 1")
+      ->type_name("FILE")
+      ->group(output);
+  app.add_option("--frames", o.frames, "At most so many frames in an animation, evenly chosen")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(output);
+  add_delay_option(app, o.delay);
+  app.add_option("--columns", o.columns,
+                 "Images in a row of the grid (default: a class in each column, or about a square)")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->group(output);
+  app.add_option(
+         "--scale", o.scale,
+         "Show each pixel of a grid as N x N\n(default: as large as fits in 64 pixels: 28 -> 2, 64 -> 1)")
+      ->check(in_range(1, 64))
+      ->type_name("N")
+      ->group(output);
+  app.add_flag("--show", o.show, "Show the grid in the terminal")->group(output);
 }
 
 }  // namespace
@@ -193,30 +243,7 @@ std::function<int()> add_sample(CLI::App& app) {
   add_guidance_options(app, o->sampling);
   add_noise_option(app, o->sampling);
 
-  const char* output = "Output";
-  app.add_option("--gif", o->gif, "Write the animation to FILE, too")->type_name("FILE")->group(output);
-  app.add_option("--raw", o->raw,
-                 "Write the result before rounding to FILE.npy, too: float32 [N, C, H, W], about -1 to 1")
-      ->type_name("FILE")
-      ->group(output);
-  app.add_option("--frames", o->frames, "At most so many frames in an animation, evenly chosen")
-      ->check(in_range(1, std::numeric_limits<int>::max()))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(output);
-  add_delay_option(app, o->delay);
-  app.add_option("--columns", o->columns,
-                 "Images in a row of the grid (default: a class in each column, or about a square)")
-      ->check(in_range(1, std::numeric_limits<int>::max()))
-      ->type_name("N")
-      ->group(output);
-  app.add_option(
-         "--scale", o->scale,
-         "Show each pixel of a grid as N x N\n(default: as large as fits in 64 pixels: 28 -> 2, 64 -> 1)")
-      ->check(in_range(1, 64))
-      ->type_name("N")
-      ->group(output);
-  app.add_flag("--show", o->show, "Show the grid in the terminal")->group(output);
+  add_output_options(app, *o);
   add_json_flag(app, o->json);
   add_quiet_flag(app, o->quiet);
 
