@@ -211,12 +211,12 @@ TEST_F(WordsModel, PromptsFollowEachOtherAndTheNegativeOneIsAvoided) {
   EXPECT_EQ(draw({})[0].pixels, draw({""})[0].pixels);
 }
 
-TEST_F(WordsModel, IsGuidedUnlessItWasTunedForFewSteps) {
+TEST_F(WordsModel, IsGuidedUnlessToldOtherwise) {
   Model words = model();
   EXPECT_EQ(scheduler_recipe(words).guidance.scale, 3);
   EXPECT_EQ(default_recipe(words).guidance.scale, 3);
   words.sampling = consistency_sampling(scheduler_recipe(words), words.preconditioner);
-  EXPECT_EQ(default_recipe(words).guidance.scale, 1);
+  EXPECT_EQ(default_recipe(words).guidance.scale, 3);
 }
 
 TEST_F(WordsModel, LongPromptsAreCut) {
