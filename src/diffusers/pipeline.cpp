@@ -77,6 +77,16 @@ NetworkConfig read_network(const fs::path& directory, const fs::path& unet_confi
   return words;
 }
 
+// The ids of special tokens are the tokenizer's to say.
+Json text_encoder_json(const TextEncoderConfig& config, const Tokenizer& tokenizer) {
+  Json json = to_json(config);
+  auto& object = std::get<Json::Object>(json.value());
+  object["bos_token_id"] = tokenizer.vocabulary().start.id;
+  object["eos_token_id"] = tokenizer.vocabulary().end.id;
+  object["pad_token_id"] = tokenizer.vocabulary().padding.id;
+  return json;
+}
+
 void read_words(const fs::path& directory, Model& model) {
   const fs::path folder = directory / "tokenizer";
   model.tokenizer = read_tokenizer(folder);
@@ -156,7 +166,8 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   write_safetensors(directory / "unet" / kWeightsFile, tensors);
   if (!words) return;
   make_folder(directory / "text_encoder");
-  write_file(directory / "text_encoder/config.json", dump_json(to_json(words->text_encoder), 2) + "\n");
+  write_file(directory / "text_encoder/config.json",
+             dump_json(text_encoder_json(words->text_encoder, *model.tokenizer), 2) + "\n");
   write_safetensors(directory / "text_encoder" / kTextWeightsFile, text_tensors);
   write_tokenizer(*model.tokenizer, directory / "tokenizer");
 }

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSafetensors = "safetensors";
 constexpr std::string_view kIndex = "safetensors.index.json";
+constexpr std::string_view kNoWeights = "embeddings.position_ids";  // a buffer of older text encoders
 constexpr std::uint64_t kMaxIndexBytes = 32 << 20;
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -165,13 +166,11 @@ const TensorView* WeightFiles::find(std::string_view name) const {
   return at == tensors_.end() ? nullptr : at->second;
 }
 
-std::vector<std::string> WeightFiles::unknown_to(const ParamLayout& layout) const {
-  std::set<const TensorView*> known;
-  for (const ParamLayout::Entry& entry : layout.entries()) known.insert(find(entry.name));
-  std::vector<std::string> unknown;
+std::vector<std::string> WeightFiles::unused(const std::set<const TensorView*>& used) const {
+  std::vector<std::string> names;
   for (const auto& [name, view] : tensors_)
-    if (!known.contains(view)) unknown.push_back(name);
-  return unknown;
+    if (!used.contains(view) && !name.ends_with(kNoWeights)) names.push_back(name);
+  return names;
 }
 
 std::vector<std::string> WeightFiles::dtypes() const {
@@ -188,20 +187,44 @@ std::uint64_t WeightFiles::data_bytes() const {
 
 namespace {
 
-const TensorView* find_in(const WeightPart& part, std::string_view name) {
-  const TensorView* view = part.files.find(name);
-  return view ? view : part.files.find(name.substr(part.prefix.size()));
+const WeightPart& part_of(std::span<const WeightPart> parts, std::string_view name) {
+  return *std::ranges::find_if(parts, [&](const WeightPart& part) { return name.starts_with(part.prefix); });
 }
 
-// The tensors of a part's files, but for those that hold no weights.
-std::size_t weights_in(const WeightPart& part) {
-  std::size_t count = part.files.tensor_count();
-  for (const std::string_view name : {"text_model.embeddings.position_ids", "embeddings.position_ids"})
-    if (part.files.find(name)) --count;
-  return count;
+void check_tensor(const TensorView& view, const ParamLayout::Entry& entry) {
+  if (view.dims != entry.dims)
+    refuse(fmt::format("{}: tensor {} has shape [{}], its config.json asks for [{}]", view.file, view.name,
+                       fmt::join(view.dims, ", "), fmt::join(entry.dims, ", ")));
+  if (!holds_floats(view))
+    refuse(fmt::format("{}: tensor {} has dtype {}, expected F32, F16, BF16 or F64.", view.file, view.name,
+                       view.dtype));
+}
+
+// The tensor of every entry.
+std::vector<const TensorView*> find_tensors(std::span<const WeightPart> parts,
+                                            const std::vector<ParamLayout::Entry>& entries) {
+  std::vector<const TensorView*> views;
+  std::map<const WeightPart*, std::vector<std::string>> missing;
+  for (const ParamLayout::Entry& entry : entries) {
+    const WeightPart& part = part_of(parts, entry.name);
+    views.push_back(part.find(entry.name));
+    if (views.back())
+      check_tensor(*views.back(), entry);
+    else
+      missing[&part].push_back(entry.name);
+  }
+  for (const auto& [part, names] : missing)
+    refuse(fmt::format("{}: tensor {} is missing; the file does not fit its config.json",
+                       part->files.source().string(), first_of(names)));
+  return views;
 }
 
 }  // namespace
+
+const TensorView* WeightPart::find(std::string_view name) const {
+  const TensorView* view = files.find(name);
+  return view ? view : files.find(name.substr(prefix.size()));
+}
 
 ParamStore read_weights(const WeightFiles& files, ParamLayout layout) {
   const WeightPart part{files, ""};
@@ -209,38 +232,12 @@ ParamStore read_weights(const WeightFiles& files, ParamLayout layout) {
 }
 
 ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout) {
-  std::vector<const TensorView*> views;
-  for (const WeightPart& part : parts) {
-    const std::string source = part.files.source().string();
-    std::vector<std::string> missing;
-    std::size_t wanted = 0;
-    for (const ParamLayout::Entry& entry : layout.entries()) {
-      const auto belongs = [&](const WeightPart& p) { return entry.name.starts_with(p.prefix); };
-      if (&*std::ranges::find_if(parts, belongs) != &part) continue;
-      ++wanted;
-      const TensorView* view = find_in(part, entry.name);
-      if (!view) {
-        missing.push_back(entry.name);
-        continue;
-      }
-      if (view->dims != entry.dims)
-        refuse(fmt::format("{}: tensor {} has shape [{}], its config.json asks for [{}]", view->file,
-                           view->name, fmt::join(view->dims, ", "), fmt::join(entry.dims, ", ")));
-      if (!holds_floats(*view))
-        refuse(fmt::format("{}: tensor {} has dtype {}, expected F32, F16, BF16 or F64.", view->file,
-                           view->name, view->dtype));
-    }
-    if (!missing.empty())
-      refuse(fmt::format("{}: tensor {} is missing; the file does not fit its config.json", source,
-                         first_of(missing)));
-    if (weights_in(part) != wanted)
-      refuse(fmt::format("{}: tensor {} is not part of the network that its config.json describes", source,
-                         first_of(part.files.unknown_to(layout))));
-  }
-  for (const ParamLayout::Entry& entry : layout.entries()) {
-    const auto belongs = [&](const WeightPart& p) { return entry.name.starts_with(p.prefix); };
-    views.push_back(find_in(*std::ranges::find_if(parts, belongs), entry.name));
-  }
+  const std::vector<const TensorView*> views = find_tensors(parts, layout.entries());
+  const std::set<const TensorView*> used(views.begin(), views.end());
+  for (const WeightPart& part : parts)
+    if (const std::vector<std::string> unused = part.files.unused(used); !unused.empty())
+      refuse(fmt::format("{}: tensor {} is not part of the network that its config.json describes",
+                         part.files.source().string(), first_of(unused)));
 
   ParamStore params(std::move(layout));
   const std::vector<ParamLayout::Entry>& entries = params.layout().entries();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,9 +37,8 @@ class WeightFiles {
 
   // Views live as long as this object. nullptr: there is none.
   const TensorView* find(std::string_view name) const;
-  std::size_t tensor_count() const { return tensors_.size(); }
-  // The tensors that `layout` does not know.
-  std::vector<std::string> unknown_to(const ParamLayout& layout) const;
+  // The names of those that hold weights and are not among these.
+  std::vector<std::string> unused(const std::set<const TensorView*>& used) const;
 
   const std::filesystem::path& source() const { return source_; }  // the one file, or the index
   const std::vector<std::filesystem::path>& paths() const { return paths_; }
@@ -57,6 +57,8 @@ class WeightFiles {
 struct WeightPart {
   const WeightFiles& files;
   std::string_view prefix;
+
+  const TensorView* find(std::string_view name) const;  // nullptr: there is none
 };
 
 // Every parameter of the layout, from the first part whose prefix its name begins with. Error(bad_input)

@@ -26,11 +26,6 @@ void check_guide(const Model& model, const Guidance& guidance, const Model& guid
                             theirs.in_channels, guide.class_count(), ours.in_channels, model.class_count()));
 }
 
-void require_words(const Model& model) {
-  if (!model.tokenizer)
-    throw Error(ErrorKind::usage, "this model knows no words, so it takes no prompt", {"prompt"});
-}
-
 void check(const Model& model, const SamplingRecipe& recipe, const GenerateOptions& options) {
   const auto require = [](bool holds, std::string_view what, auto value, std::string_view accepted) {
     if (!holds) throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", what, value, accepted));
@@ -52,7 +47,10 @@ void check(const Model& model, const SamplingRecipe& recipe, const GenerateOptio
                 "guidance needs a model that was trained with label dropout (a null class), which this one "
                 "was not, or another "
                 "model as a guide");
-  if (!options.prompts.empty() || !options.negative_prompt.empty()) require_words(model);
+  // What cannot be told in tokens is an error before anything is drawn.
+  static_cast<void>(prompt_tokens(model, options.prompts));
+  if (!options.negative_prompt.empty())
+    static_cast<void>(prompt_tokens(model, std::span(&options.negative_prompt, 1)));
   if (options.guide) check_guide(model, recipe.guidance, *options.guide);
 }
 

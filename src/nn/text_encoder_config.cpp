@@ -3,38 +3,23 @@
 #include <diffusion/error.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "formats/json_fields.h"
+#include "formats/named_values.h"
 
 namespace diffusion {
 
 namespace {
 
-struct TextActivation {
-  std::string_view text;
-  Activation value;
-};
-constexpr TextActivation kTextActivations[] = {{"quick_gelu", Activation::quick_gelu},
-                                               {"gelu", Activation::gelu},
-                                               {"gelu_new", Activation::gelu_tanh},
-                                               {"gelu_pytorch_tanh", Activation::gelu_tanh},
-                                               {"silu", Activation::silu},
-                                               {"swish", Activation::silu},
-                                               {"mish", Activation::mish},
-                                               {"relu", Activation::relu}};
-
-std::string_view name_of(Activation activation) {
-  return std::ranges::find(kTextActivations, activation, &TextActivation::value)->text;
-}
-
-Activation activation(const JsonFields& f, std::string_view field, Activation otherwise) {
-  std::array<std::string_view, std::size(kTextActivations)> names;
-  std::ranges::transform(kTextActivations, names.begin(), &TextActivation::text);
-  return kTextActivations[f.choice(field, name_of(otherwise), names)].value;
-}
+constexpr NamedValue<Activation> kTextActivations[] = {{"quick_gelu", Activation::quick_gelu},
+                                                       {"gelu", Activation::gelu},
+                                                       {"gelu_new", Activation::gelu_tanh},
+                                                       {"gelu_pytorch_tanh", Activation::gelu_tanh},
+                                                       {"silu", Activation::silu},
+                                                       {"swish", Activation::silu},
+                                                       {"mish", Activation::mish},
+                                                       {"relu", Activation::relu}};
 
 [[noreturn]] void impossible(std::string_view field, const std::string& why) {
   throw Error(ErrorKind::usage, fmt::format("the text encoder's {} cannot be used: {}", field, why));
@@ -63,7 +48,7 @@ TextEncoderConfig parse_text_encoder_config(const Json& json, std::string_view s
   read("num_hidden_layers", c.num_hidden_layers);
   read("num_attention_heads", c.num_attention_heads);
   read("max_position_embeddings", c.max_position_embeddings);
-  c.hidden_act = activation(f, "hidden_act", c.hidden_act);
+  c.hidden_act = choose(f, "hidden_act", kTextActivations, c.hidden_act);
   c.layer_norm_eps = f.number("layer_norm_eps", c.layer_norm_eps, 0, 1);
   if (ignored) *ignored = f.unknown();
   try {
@@ -85,7 +70,7 @@ Json to_json(const TextEncoderConfig& c) {
   o["num_hidden_layers"] = c.num_hidden_layers;
   o["num_attention_heads"] = c.num_attention_heads;
   o["max_position_embeddings"] = c.max_position_embeddings;
-  o["hidden_act"] = name_of(c.hidden_act);
+  o["hidden_act"] = name_of(kTextActivations, c.hidden_act);
   o["layer_norm_eps"] = c.layer_norm_eps;
   o["bos_token_id"] = c.vocab_size - 2;
   o["eos_token_id"] = c.vocab_size - 1;

@@ -8,34 +8,18 @@
 
 #include <diffusion/error.h>
 #include "formats/json_fields.h"
+#include "formats/named_values.h"
 #include "nn/unet_fields.h"
 
 namespace diffusion {
 
 namespace {
 
-template <class T>
-struct Name {
-  std::string_view text;
-  T value;
-};
-
-constexpr Name<TimeEmbedding> kTimeEmbeddings[] = {{"positional", TimeEmbedding::positional},
-                                                   {"fourier", TimeEmbedding::fourier},
-                                                   {"learned", TimeEmbedding::learned}};
-constexpr Name<Resampling> kResamplings[] = {{"conv", Resampling::conv}, {"resnet", Resampling::resnet}};
-
-template <class T, std::size_t N>
-std::string_view name_of(const Name<T> (&names)[N], T value) {
-  return std::ranges::find(names, value, &Name<T>::value)->text;
-}
-
-template <class T, std::size_t N>
-T choose(const JsonFields& f, std::string_view field, const Name<T> (&names)[N], T otherwise) {
-  std::array<std::string_view, N> texts;
-  std::ranges::transform(names, texts.begin(), &Name<T>::text);
-  return names[f.choice(field, name_of(names, otherwise), texts)].value;
-}
+constexpr NamedValue<TimeEmbedding> kTimeEmbeddings[] = {{"positional", TimeEmbedding::positional},
+                                                         {"fourier", TimeEmbedding::fourier},
+                                                         {"learned", TimeEmbedding::learned}};
+constexpr NamedValue<Resampling> kResamplings[] = {{"conv", Resampling::conv},
+                                                   {"resnet", Resampling::resnet}};
 
 // Revisions of 2022, before the format of today.
 void refuse_other_class(const std::string& name, const std::string& where) {
@@ -105,8 +89,8 @@ UNetConfig parse_unet_config(const Json& json, std::string_view source, std::vec
   c.num_class_embeds = f.whole_number_or_null("num_class_embeds", {}, 0, kMostInConfig).value_or(0);
   c.num_train_timesteps = f.whole_number_or_null("num_train_timesteps", {}, 0, kMostInConfig).value_or(0);
   if (const Json* embed = f.find("class_embed_type"); embed && !embed->is_null()) {
-    constexpr Name<ClassEmbedding> kTypes[] = {{"timestep", ClassEmbedding::timestep},
-                                               {"identity", ClassEmbedding::identity}};
+    constexpr NamedValue<ClassEmbedding> kTypes[] = {{"timestep", ClassEmbedding::timestep},
+                                                     {"identity", ClassEmbedding::identity}};
     c.class_embed_type = choose(f, "class_embed_type", kTypes, ClassEmbedding::timestep);
   } else if (c.num_class_embeds > 0) {
     c.class_embed_type = ClassEmbedding::table;

@@ -2,33 +2,26 @@
 
 #include <diffusion/error.h>
 #include <fmt/format.h>
-
-#include <algorithm>
+#include "formats/named_values.h"
 
 namespace diffusion {
 
 namespace {
 
-struct ActivationName {
-  std::string_view text;
-  Activation value;
-};
-constexpr ActivationName kActivations[] = {{"silu", Activation::silu},
-                                           {"swish", Activation::silu},
-                                           {"mish", Activation::mish},
-                                           {"gelu", Activation::gelu},
-                                           {"relu", Activation::relu}};
+constexpr NamedValue<Activation> kActivations[] = {{"silu", Activation::silu},
+                                                   {"swish", Activation::silu},
+                                                   {"mish", Activation::mish},
+                                                   {"gelu", Activation::gelu},
+                                                   {"relu", Activation::relu}};
 
 }  // namespace
 
 std::string_view activation_name(Activation activation) {
-  return std::ranges::find(kActivations, activation, &ActivationName::value)->text;
+  return name_of(kActivations, activation);
 }
 
 Activation activation_field(const JsonFields& f, std::string_view field, Activation otherwise) {
-  std::array<std::string_view, std::size(kActivations)> names;
-  std::ranges::transform(kActivations, names.begin(), &ActivationName::text);
-  return kActivations[f.choice(field, activation_name(otherwise), names)].value;
+  return choose(f, field, kActivations, otherwise);
 }
 
 std::vector<bool> block_types(const JsonFields& f, std::string_view field, std::string_view plain,
@@ -76,8 +69,8 @@ Json sample_size_to_json(const std::array<int, 2>& size) {
 }
 
 bool time_scale_shift_field(const JsonFields& f, bool otherwise) {
-  constexpr std::string_view kNames[] = {"default", "scale_shift"};
-  return f.choice("resnet_time_scale_shift", kNames[otherwise ? 1 : 0], kNames) == 1;
+  constexpr NamedValue<bool> kNames[] = {{"default", false}, {"scale_shift", true}};
+  return choose(f, "resnet_time_scale_shift", kNames, otherwise);
 }
 
 void impossible_field(std::string_view field, const std::string& why) {

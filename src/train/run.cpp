@@ -53,11 +53,17 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 
 TrainingRun::TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder,
                          Report report, std::optional<Dataset> held_out, std::optional<Model> start)
-    : config_(completed_config(config, dataset, start)),
+    : TrainingRun(set_up_run(config, dataset, std::move(start)), std::move(dataset), folder,
+                  std::move(report), std::move(held_out)) {}
+
+// `dataset` is a reference, so that it is still there while the run is set up.
+TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesystem::path& folder,
+                         Report report, std::optional<Dataset> held_out)
+    : config_(std::move(setup.config)),
       dataset_(std::move(dataset)),
       folder_(folder),
       report_(std::move(report)),
-      model_(model_to_train(config_, dataset_, std::move(start))),
+      model_(std::move(setup.model)),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       params_(model_.params, *device_),
       learner_(params_, *device_, learner_options(config_)),

@@ -18,6 +18,7 @@
 #include "train/held_out.h"
 #include "train/learner.h"
 #include "train/run_log.h"
+#include "train/run_setup.h"
 
 namespace diffusion {
 
@@ -53,6 +54,9 @@ class TrainingRun {
   std::int64_t total_steps() const { return total_steps_; }  // 0 if the budget is minutes
 
  private:
+  TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesystem::path& folder, Report report,
+              std::optional<Dataset> held_out);
+
   void open_folder();
   void resume();
   StepReport train_step();

@@ -39,46 +39,46 @@ Tokenizer tokenizer_of(const TrainConfig& c, const Dataset& dataset) {
       captions, {.vocabulary = c.vocabulary, .max_length = traits.condition(kTokensCondition)->size});
 }
 
-}  // namespace
+RunSetup continue_model(TrainConfig c, const Dataset& dataset, Model start) {
+  check_start(c, start, dataset);
+  validate(c);
+  start.network = c.network;  // its dropout may be another
+  if (c.consistency) start.sampling = consistency_sampling(start.sampling, start.preconditioner);
+  return {std::move(c), std::move(start)};
+}
 
-TrainConfig completed_config(TrainConfig c, const Dataset& dataset, const std::optional<Model>& start) {
-  if (c.precision == Precision::automatic) c.precision = fastest_precision();
-  if (start) {
-    check_start(c, *start, dataset);
-    validate(c);
-    return c;
-  }
-  const bool words = knows_words(c.network);
-  if (words) {
+RunSetup new_model(TrainConfig c, const Dataset& dataset) {
+  std::optional<Tokenizer> tokenizer;
+  if (knows_words(c.network)) {
     require_captions(dataset);
-    c.network = with_vocabulary(c.network, int(tokenizer_of(c, dataset).size()));
+    tokenizer = tokenizer_of(c, dataset);
+    c.network = with_vocabulary(std::move(c.network), int(tokenizer->size()));
   }
-  const bool conditional = c.conditional && !dataset.labels.empty() && !words;
+  const bool conditional = c.conditional && !dataset.labels.empty() && !tokenizer;
   const int class_rows = conditional ? int(dataset.class_names.size()) + 1 : 0;  // the last: no class
   const std::array size{dataset.example_height(), dataset.example_width()};
   c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows);
   validate(c);
   validate_image_size(c.network, size[0], size[1]);
-  return c;
-}
 
-Model model_to_train(const TrainConfig& c, const Dataset& dataset, std::optional<Model> start) {
-  if (start) {
-    start->network = c.network;  // its dropout may be another
-    if (c.consistency) start->sampling = consistency_sampling(start->sampling, start->preconditioner);
-    return std::move(*start);
-  }
   Preconditioner preconditioner = make_preconditioner(c);
   SamplingRecipe sampling = sampling_of_new_model(preconditioner, c.clip_samples);
   Model model{c.network, std::move(preconditioner), {},
               {},        std::move(sampling),       ParamStore(layout_of(c.network))};
-  if (const int rows = model.traits().class_rows(); rows > 0) {
+  if (class_rows > 0) {
     model.class_names = dataset.class_names;
-    model.null_class = rows - 1;
+    model.null_class = class_rows - 1;
   }
-  if (knows_words(c.network)) model.tokenizer = tokenizer_of(c, dataset);
+  model.tokenizer = std::move(tokenizer);
   model.params.initialize(c.seed);
-  return model;
+  return {std::move(c), std::move(model)};
+}
+
+}  // namespace
+
+RunSetup set_up_run(TrainConfig c, const Dataset& dataset, std::optional<Model> start) {
+  if (c.precision == Precision::automatic) c.precision = fastest_precision();
+  return start ? continue_model(std::move(c), dataset, std::move(*start)) : new_model(std::move(c), dataset);
 }
 
 TrainingState initial_state(const TrainConfig& config, const Dataset& dataset) {

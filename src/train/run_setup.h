@@ -14,12 +14,15 @@
 
 namespace diffusion {
 
-// The configuration with what the data and the machine decide filled in: image size, channels, classes,
-// precision. Errors as validate() and check_start().
-TrainConfig completed_config(TrainConfig config, const Dataset& dataset, const std::optional<Model>& start);
+// What a run is made of. The configuration is whole: with what the data and the machine decide (image size,
+// channels, classes, vocabulary, precision). The model has random weights, or those of `start`.
+struct RunSetup {
+  TrainConfig config;
+  Model model;
+};
 
-// A new model of a completed configuration with random weights, or `start` as it is to be trained.
-Model model_to_train(const TrainConfig& config, const Dataset& dataset, std::optional<Model> start);
+// Errors as validate() and check_start(), and Error(usage) for a network of words without captions.
+RunSetup set_up_run(TrainConfig config, const Dataset& dataset, std::optional<Model> start);
 
 // The state of a run before its first step.
 TrainingState initial_state(const TrainConfig& config, const Dataset& dataset);
