@@ -57,6 +57,18 @@ std::vector<double> numbers(const Json& array) {
   return values;
 }
 
+std::vector<std::string> fields_never_moved(const Json::Array& cases, const Json& defaults) {
+  std::vector<std::string> fields;
+  for (const auto& [field, value] : to_object(defaults, "config")) {
+    const auto moves = [&](const Json& golden) {
+      const Json* drawn = at(golden, "config").find(field);
+      return drawn && *drawn != value;
+    };
+    if (!field.starts_with('_') && std::ranges::none_of(cases, moves)) fields.push_back(field);
+  }
+  return fields;
+}
+
 std::vector<float> uniforms(std::uint32_t tensor, std::size_t count, double scale) {
   std::vector<float> values(count);
   for (std::size_t i = 0; i < count; ++i) values[i] = float(golden_uniform(tensor, i) * scale);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,9 @@ Json::Array cases(std::string_view file);
 // A member that the golden must have.
 const Json& at(const Json& golden, std::string_view key);
 std::vector<double> numbers(const Json& array);
+// The fields of a configuration that have their default in all cases, but for those that begin with '_':
+// agreement would say nothing about them.
+std::vector<std::string> fields_never_moved(const Json::Array& cases, const Json& defaults);
 
 // Numbers in [-scale, scale).
 std::vector<float> uniforms(std::uint32_t tensor, std::size_t count, double scale = 1);

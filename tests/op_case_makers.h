@@ -1,6 +1,6 @@
 #pragma once
 
-// What op_cases.cpp and op_cases_conv.cpp make cases with.
+// What op_cases.cpp, op_cases_conv.cpp and op_cases_attention.cpp make cases with.
 
 #include <string>
 #include <vector>
@@ -23,6 +23,15 @@ OpCase depthwise_conv(const Shape& x, int kernel, bool bias = false);
 OpCase upsample_conv(const Shape& x, std::int64_t channels_out, bool bias = true);
 OpCase conv_transpose(const Shape& x, std::int64_t channels_out, int kernel, int stride, int pad);
 
-std::vector<OpCase> conv_cases();  // small ones
+OpCase attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w,
+                 double scale = 1);
+OpCase causal_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t tokens);
+// From h x w pixels to so many tokens; masked: some are not to be seen, in the last of several samples none.
+OpCase cross_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w,
+                       std::int64_t tokens, bool masked = false);
+OpCase linear_attention(std::int64_t n, int heads, std::int64_t head_dim, std::int64_t h, std::int64_t w);
+
+std::vector<OpCase> conv_cases();       // small ones
+std::vector<OpCase> attention_cases();  // small ones
 
 }  // namespace diffusion::op_case
