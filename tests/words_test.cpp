@@ -24,6 +24,7 @@
 #include "support/scratch.h"
 #include "train/presets.h"
 #include "train/run.h"
+#include "train/starting_model.h"
 #include "words/tokenizer_files.h"
 #include "words/train_tokenizer.h"
 
@@ -119,6 +120,28 @@ TEST(Words, AResumedRunIsTheSameBytes) {
   EXPECT_EQ(*whole.tokenizer, *parts.tokenizer);
 }
 
+TEST(Words, ARunMayStartFromAModelAndKeepsItsVocabulary) {
+  const scratch::Folder folder;
+  const Model before = trained(folder / "before", 2);
+  const auto goes_on = [&](Dataset data, const std::string& name) {
+    TrainingRun run(
+        starting_from(before, tiny_training(2)), std::move(data), folder / name, [](const std::string&) {},
+        {}, read_pipeline(folder / "before/latest"));
+    run.train([](const StepReport&) {}, std::atomic<bool>(false));
+    return read_pipeline(folder / name / "latest");
+  };
+  Dataset other = gray_squares(64);
+  other.captions = Captions(std::vector<std::vector<std::string>>(64, {"quite other words"}));
+  const Model after = goes_on(std::move(other), "after");
+  EXPECT_EQ(*after.tokenizer, *before.tokenizer);
+  EXPECT_FALSE(std::ranges::equal(after.params.values(), before.params.values()));
+
+  Dataset silent = gray_squares(64);
+  silent.captions = {};
+  const Error error = fixtures::error_of([&] { goes_on(std::move(silent), "silent"); });
+  EXPECT_NE(std::string(error.what()).find("captions"), std::string::npos) << error.what();
+}
+
 class WordsModel : public ::testing::Test {
  protected:
   static Model model() {
@@ -154,6 +177,10 @@ TEST_F(WordsModel, SurvivesItsDirectory) {
   for (const char* file : {"model_index.json", "unet/config.json", "text_encoder/config.json",
                            "text_encoder/model.safetensors", "tokenizer/vocab.json", "tokenizer/merges.txt"})
     EXPECT_TRUE(fs::exists(folder_ / "m" / file)) << file;
+  const std::string encoder = read_text_file(folder_ / "m/text_encoder/config.json", 1 << 20);
+  const Json json = parse_json(encoder, "config.json");
+  EXPECT_EQ(to_int(member(json, "eos_token_id", "config.json"), "eos"),
+            before.tokenizer->vocabulary().end.id);
   const Model after = read_pipeline(folder_ / "m");
   EXPECT_TRUE(std::ranges::equal(before.params.values(), after.params.values()));
   EXPECT_EQ(*before.tokenizer, *after.tokenizer);
