@@ -70,11 +70,9 @@ Conditions class_labels(const Model& model, std::span<const int> labels) {
 namespace {
 
 int text_length(const Model& model) {
-  const NetworkTraits traits = model.traits();
-  const ConditionTraits* tokens = traits.condition(kTokensCondition);
-  if (!tokens || !model.tokenizer)
+  if (!model.tokenizer)
     throw Error(ErrorKind::usage, "this model knows no words, so it takes no prompt", {"prompt"});
-  return tokens->size;
+  return model.traits().text_length();
 }
 
 }  // namespace

@@ -110,6 +110,11 @@ int NetworkTraits::class_rows() const {
   return classes ? classes->rows : 0;
 }
 
+int NetworkTraits::text_length() const {
+  const ConditionTraits* tokens = condition(kTokensCondition);
+  return tokens ? tokens->size : 0;
+}
+
 Network make_network(const NetworkConfig& config, int n, int height, int width) {
   return std::visit([&](const auto& c) { return make(c, n, height, width); }, config);
 }

@@ -51,6 +51,8 @@ struct NetworkTraits {
   const ConditionTraits* condition(std::string_view name) const;  // nullptr if it does not take it
   // Rows of the table of classes; one more than the classes if there is a null class. 0: there is no table.
   int class_rows() const;
+  // Tokens of a text that it is told; 0: it knows no words.
+  int text_length() const;
 };
 NetworkTraits traits_of(const NetworkConfig& config);
 

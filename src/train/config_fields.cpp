@@ -51,7 +51,7 @@ constexpr Decides kIfEdm{[](const C& c) { return c.objective == Objective::edm; 
 // The range of a model that the run starts from is in its fingerprint.
 constexpr Decides kIfNewEdm{[](const C& c) { return c.objective == Objective::edm && !c.start; }, true};
 bool knows_words(const C& c) {
-  return std::holds_alternative<WordsConfig>(c.network);
+  return traits_of(c.network).text_length() > 0;
 }
 constexpr Decides kIfWords{knows_words};
 constexpr Decides kIfNewWords{[](const C& c) { return knows_words(c) && !c.start; }};

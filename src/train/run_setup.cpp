@@ -19,10 +19,6 @@ namespace diffusion {
 
 namespace {
 
-bool knows_words(const NetworkConfig& network) {
-  return traits_of(network).condition(kTokensCondition) != nullptr;
-}
-
 void require_captions(const Dataset& dataset) {
   if (dataset.captions.empty())
     throw Error(ErrorKind::usage,
@@ -34,9 +30,8 @@ Tokenizer tokenizer_of(const TrainConfig& c, const Dataset& dataset) {
   for (int i = 0; i < dataset.captions.images(); ++i)
     for (std::size_t k = 0; k < dataset.captions.count(i); ++k)
       captions.emplace_back(dataset.captions.text(i, k));
-  const NetworkTraits traits = traits_of(c.network);
-  return train_tokenizer(
-      captions, {.vocabulary = c.vocabulary, .max_length = traits.condition(kTokensCondition)->size});
+  return train_tokenizer(captions,
+                         {.vocabulary = c.vocabulary, .max_length = traits_of(c.network).text_length()});
 }
 
 RunSetup continue_model(TrainConfig c, const Dataset& dataset, Model start) {
@@ -49,7 +44,7 @@ RunSetup continue_model(TrainConfig c, const Dataset& dataset, Model start) {
 
 RunSetup new_model(TrainConfig c, const Dataset& dataset) {
   std::optional<Tokenizer> tokenizer;
-  if (knows_words(c.network)) {
+  if (traits_of(c.network).text_length() > 0) {
     require_captions(dataset);
     tokenizer = tokenizer_of(c, dataset);
     c.network = with_vocabulary(std::move(c.network), int(tokenizer->size()));

@@ -10,16 +10,6 @@
 
 namespace diffusion {
 
-namespace {
-
-std::size_t text_length(const NetworkConfig& network) {
-  const NetworkTraits traits = traits_of(network);
-  const ConditionTraits* tokens = traits.condition(kTokensCondition);
-  return tokens ? std::size_t(tokens->size) : 0;
-}
-
-}  // namespace
-
 BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
                        const Preconditioner& preconditioner, int null_class, const Tokenizer* tokenizer)
     : config_(config),
@@ -33,7 +23,7 @@ BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
       conditional_(traits_of(config.network).class_rows() > 0),
       null_class_(null_class),
       tokenizer_(tokenizer),
-      text_length_(text_length(config.network)) {}
+      text_length_(std::size_t(traits_of(config.network).text_length())) {}
 
 void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatch& batch) {
   const auto count = std::size_t(range.count);

@@ -83,7 +83,6 @@ Json network_to_json(const Model& model) {
 
 std::string describe_words(const Model& model) {
   const Vocabulary& vocabulary = model.tokenizer->vocabulary();
-  const NetworkTraits traits = model.traits();
   std::string known;
   if (const std::size_t count = vocabulary.known_words.size(); count > 0) {
     constexpr std::size_t kShown = 8;  // evenly from all
@@ -93,8 +92,8 @@ std::string describe_words(const Model& model) {
     known =
         fmt::format("; knows {} words: {}{}", count, fmt::join(shown, ", "), count > kShown ? ", ..." : "");
   }
-  return fmt::format("{} tokens, up to {} a text{}", vocabulary.tokens.size(),
-                     traits.condition(kTokensCondition)->size, known);
+  return fmt::format("{} tokens, up to {} a text{}", vocabulary.tokens.size(), model.traits().text_length(),
+                     known);
 }
 
 void print_network(const Model& model) {
@@ -178,9 +177,8 @@ Json cost_to_json(const NetworkCost& cost) {
 
 Json words_to_json(const Model& model) {
   const Vocabulary& vocabulary = model.tokenizer->vocabulary();
-  const NetworkTraits traits = model.traits();
   return Json::Object{{"tokens", vocabulary.tokens.size()},
-                      {"tokens_of_a_text", traits.condition(kTokensCondition)->size},
+                      {"tokens_of_a_text", model.traits().text_length()},
                       {"known_words", vocabulary.known_words.size()}};
 }
 

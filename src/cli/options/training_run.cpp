@@ -98,7 +98,7 @@ void talk(const std::string& message) {
 
 CaptionOptions captions_for(const CLI::App& app, const RunOptions& o, const TrainConfig& config) {
   CaptionOptions captions = parse_captions(app, o.captions);
-  const bool words = traits_of(config.network).condition(kTokensCondition) != nullptr;
+  const bool words = traits_of(config.network).text_length() > 0;
   if (words && app.count("--captions") == 0) captions.from = CaptionsFrom::images;
   if (words && captions.from == CaptionsFrom::none)
     throw Error(ErrorKind::usage, "--captions is none, but the network is told words");
