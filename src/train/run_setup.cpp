@@ -36,6 +36,12 @@ Tokenizer tokenizer_of(const TrainConfig& c, const Dataset& dataset) {
 
 RunSetup continue_model(TrainConfig c, const Dataset& dataset, Model start) {
   check_start(c, start, dataset);
+  const std::array size{dataset.example_height(), dataset.example_width()};
+  const NetworkTraits traits = traits_of(c.network);
+  if (traits.sample_size[0] > 0 && traits.sample_size != size) {  // convolutions and attention have weights for any size
+    c.network = fitted_to(std::move(c.network), size, dataset.channels, traits.class_rows());
+    validate_image_size(c.network, size[0], size[1]);
+  }
   validate(c);
   start.network = c.network;  // its dropout may be another
   if (c.consistency) start.sampling = consistency_sampling(start.sampling, start.preconditioner);

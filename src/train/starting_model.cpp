@@ -41,6 +41,7 @@ TrainConfig starting_from(const Model& model, TrainConfig c) {
     c.flow = *flow;
     c.timesteps = flow->num_train_timesteps;
   }
+  if (const auto size = model.traits().sample_size; c.form.size && size[0] > 0) c.form.size = size;
   c.conditional = model.class_count() > 0;
   if (!model.null_class) c.label_dropout = 0;
   c.clip_samples = model.sampling.limit.clips();
@@ -68,7 +69,8 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
   if (traits.in_channels != traits.out_channels ||
       (traits.condition(kClassCondition) && traits.class_rows() == 0))
     refuse("it is no network that we train");
-  if (traits.in_channels != dataset.channels || (traits.sample_size[0] > 0 && traits.sample_size != size))
+  const bool fits = traits.sample_size[0] == 0 || traits.sample_size == size || config.form.size == size;
+  if (traits.in_channels != dataset.channels || !fits)
     refuse(fmt::format(
                "its images are {}x{}x{}, those of the data {}x{}x{}; another size and channels of the data "
                "convert them",

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/image_form.h"
 #include "data/shapes.h"
 #include "diffusers/pipeline.h"
 #include "support/scratch.h"
@@ -111,6 +112,33 @@ TEST_F(StartingModel, AnotherStartIsAnotherRun) {
     EXPECT_NE(message.find("other settings"), std::string::npos) << message;
     EXPECT_NE(message.find("start (\"" + *c.start), std::string::npos) << message;
   }
+}
+
+TEST_F(StartingModel, AnotherSizeIsTakenWhenItIsAskedFor) {
+  train(quick(preset_config("tiny"), 2), "small");
+  const Model small = model("small");
+  const auto large = [] { return reform(make_shapes(kImages, 0), {.size = std::array{40, 48}}); };
+  const auto start_from_small = [&](const TrainConfig& c) {
+    TrainingRun run(c, large(), path("large"), kSilent, {}, model("small"));
+    run.train([](const StepReport&) {}, kGoOn);
+  };
+  TrainConfig c = quick(starting_from(small, preset_config("tiny")), 2);
+  const std::string message = scratch::error_of(ErrorKind::usage, [&] { start_from_small(c); });
+  EXPECT_NE(message.find("those of the data 40x48x"), std::string::npos) << message;
+  EXPECT_FALSE(fs::exists(path("large")));
+
+  c.form.size = {40, 48};
+  start_from_small(c);
+  EXPECT_EQ(model("large").traits().sample_size, (std::array{40, 48}));
+  EXPECT_EQ(model("large").params.layout().parameter_count(), small.params.layout().parameter_count());
+  start_from_small(c);  // resumes
+}
+
+TEST_F(StartingModel, TheSizeOfAPresetGivesWayToThatOfTheModel) {
+  train(quick(preset_config("tiny"), 2), "small");
+  const std::array size = model("small").traits().sample_size;
+  EXPECT_EQ(starting_from(model("small"), preset_config("folder-64")).form.size, size);
+  EXPECT_FALSE(starting_from(model("small"), preset_config("tiny")).form.size);
 }
 
 TEST_F(StartingModel, ATunedModelIsRefused) {

@@ -104,7 +104,8 @@ std::function<int()> add_train(CLI::App& app) {
   app.add_option("--from", o->from,
                  "Start from the weights of this trained model: a pipeline directory, a run, or the name of "
                  "a model that\n"
-                 "comes with the program. Its network, objective and classes stay, and the images must fit")
+                 "comes with the program. Its network, objective and classes stay, and its image size unless --size "
+                 "says otherwise")
       ->type_name("MODEL");
 
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
