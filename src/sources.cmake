@@ -31,6 +31,7 @@ set(DIFFUSION_CORE_SOURCES
     base/tensor.cpp
     base/utf8.cpp
     base/version.cpp
+    base/workers.cpp
     files/atomic_directory.cpp
     files/atomic_file.cpp
     files/file_descriptor.cpp
@@ -279,6 +280,7 @@ set(DIFFUSION_TRAINING_SOURCES
     train/consistency.cpp
     train/consistency_batch.cpp
     train/denoising_task.cpp
+    train/sliced_task.cpp
     train/held_out.cpp
     train/held_out_images.cpp
     train/learner.cpp

@@ -48,6 +48,20 @@ class HostQueue final : public Queue {
   void forward(Kernel& kernel, const ForwardArgs& args) override { kernel.forward(args); }
   void backward(Kernel& kernel, const BackwardArgs& args) override { kernel.backward(args); }
 
+  void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end, float factor,
+                    const Tensor& to) override {
+    const auto numbers = [&](const Tensor& block) { return static_cast<float*>(block.data); };
+    for (std::size_t distance = 1; distance < blocks.size(); distance *= 2)
+      for (std::size_t k = 0; k + distance < blocks.size(); k += 2 * distance) {
+        float* a = numbers(blocks[k]);
+        const float* b = numbers(blocks[k + distance]);
+        for (std::size_t i = begin; i < end; ++i) a[i] += b[i];
+      }
+    const float* sum = numbers(blocks[0]);
+    float* out = numbers(to);
+    for (std::size_t i = begin; i < end; ++i) out[i] += factor * sum[i];
+  }
+
   void sum_of_squares(UpdateKernel& kernel, const Tensor& gradients, double* result) override {
     kernel.sum_of_squares(gradients, result);
   }

@@ -12,6 +12,9 @@ LearnedParams::LearnedParams(ParamStore& host, const Device& device) : host_(&ho
   upload();
 }
 
+LearnedParams::LearnedParams(const LearnedParams& of, const Device& device)
+    : host_(of.host_), of_(&of), queue_(device.queue()), values_(of.values_), grads_(of.grads_) {}
+
 void LearnedParams::zero_grads() {
   queue_->fill(grads_.data, grads_.desc.bytes(), std::byte{0});
 }
@@ -24,6 +27,7 @@ void LearnedParams::mark_changed() {
 }
 
 std::uint64_t LearnedParams::version() const {
+  if (of_) return of_->version();
   return copy_ ? version_ : host_->version();
 }
 

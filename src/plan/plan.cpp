@@ -132,6 +132,7 @@ void Plan::bind(const Graph& graph, const std::vector<bool>& needs_grad, const P
       grads_[i].data = address(blocks.grad[i]);
     }
   }
+  if (learned_) param_grads_ = learned_->grads().data;
   for (PlanStep& step : steps_) {
     const auto node = std::size_t(step.node);
     step.out = values_[node];
@@ -139,6 +140,7 @@ void Plan::bind(const Graph& graph, const std::vector<bool>& needs_grad, const P
     for (int in : graph.nodes()[node].in) {
       step.in.push_back(values_[std::size_t(in)]);
       step.din.push_back(grads_[std::size_t(in)]);
+      step.is_param.push_back(graph.nodes()[std::size_t(in)].source == Source::param);
     }
     step.saved = address(blocks.saved[node]);
     step.forward_workspace = address(blocks.forward_workspace[node]);
@@ -164,6 +166,18 @@ void Plan::load_params() {
   if (constants_) constants_->refresh(*queue_);
   for (PlanStep& step : steps_) queue_->load_params(*step.kernel, step.in);
   loaded_version_ = params_version();
+}
+
+// The block of the learned parameters' gradients may have become another one.
+void Plan::follow_param_grads() {
+  void* const block = learned_ ? learned_->grads().data : nullptr;
+  if (block == param_grads_) return;
+  const std::ptrdiff_t moved = static_cast<std::byte*>(block) - static_cast<std::byte*>(param_grads_);
+  for (PlanStep& step : steps_)
+    for (std::size_t i = 0; i < step.din.size(); ++i)
+      if (step.is_param[i] && step.din[i].data)
+        step.din[i].data = static_cast<std::byte*>(step.din[i].data) + moved;
+  param_grads_ = block;
 }
 
 void Plan::poison_after(int time) {
@@ -197,6 +211,7 @@ void Plan::backward(std::span<const float> output_grad, const RunContext& contex
     throw Error(ErrorKind::internal, "plan: backward() needs training mode and something to train");
   check_size(output_grad.size(), dout.shape(), "gradients given for an output");
   if (!poisons_.empty()) poison_after(RunClock(values_.size()).between());
+  follow_param_grads();
   queue_->upload(context_, std::as_bytes(std::span(&context, 1)));
   queue_->write(dout, output_grad);
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)

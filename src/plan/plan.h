@@ -85,6 +85,7 @@ class Plan {
 
   std::uint64_t params_version() const { return learned_ ? learned_->version() : constants_->version(); }
   void load_params();
+  void follow_param_grads();
   void poison_after(int time);
   template <class Call>
   void run(const PlanStep& step, bool backward, const Call& call);
@@ -92,6 +93,7 @@ class Plan {
   std::optional<DeviceParams> constants_;   // either these
   const LearnedParams* learned_ = nullptr;  // or these
   std::uint64_t loaded_version_ = 0;
+  void* param_grads_ = nullptr;   // the block that the steps' gradients of parameters lie in
   std::shared_ptr<Queue> queue_;  // none: moved from
   int output_ = -1;
   std::vector<Tensor> values_, grads_;  // by node; data == nullptr where there is none

@@ -28,6 +28,7 @@ struct PlanStep {
   std::unique_ptr<Kernel> kernel;
   std::vector<Tensor> in, din;
   std::vector<GradMode> mode;
+  std::vector<bool> is_param;  // of the inputs
   Tensor out, dout;
   std::byte *saved = nullptr, *forward_workspace = nullptr, *backward_workspace = nullptr;
 

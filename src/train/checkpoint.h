@@ -25,7 +25,7 @@ struct TrainingState {
   double loss_average = 0;
   Json config;       // to_json(TrainConfig)
   Json data;         // {"name", "count", "fingerprint"}
-  Json environment;  // {"threads", "cpu", "version"}: what must agree for a resumed run to be the same bits
+  Json environment;  // what must agree for a resumed run to be the same bits: cpu, version, threads
 };
 
 // Writes RUN/checkpoints/step-<N> with the weights that `model` has on the host, points RUN/latest to it, and

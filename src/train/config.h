@@ -63,6 +63,8 @@ struct TrainConfig {
 
   int batch = 64;
   int accumulate = 1;  // parts that a batch is computed in, one after the other, to save memory
+  // Slices of a batch (or part), each computed by one thread alone; 1: all threads share in every operation.
+  int slices = 1;
   Precision precision = Precision::automatic;
   std::uint64_t seed = 0;
   OptimizerKind optimizer = OptimizerKind::adamw;
@@ -95,6 +97,11 @@ struct TrainConfig {
   bool tensorboard = false;
   int keep = 2;  // checkpoints
 };
+
+// The samples of one run of a training plan.
+inline int samples_at_once(const TrainConfig& c) {
+  return c.batch / c.accumulate / c.slices;
+}
 
 Preconditioner make_preconditioner(const TrainConfig& config);
 

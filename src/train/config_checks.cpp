@@ -43,6 +43,12 @@ void validate(const TrainConfig& c) {
         ErrorKind::usage,
         fmt::format("accumulate is {}; accepted is a divisor of the batch, {}", c.accumulate, c.batch),
         {"accumulate"});
+  if (c.batch / c.accumulate % c.slices != 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("slices is {}; accepted is a divisor of {}, the images that are computed at a time",
+                    c.slices, c.batch / c.accumulate),
+        {"slices"});
   check_budget(c.budget);
   if (c.consistency) validate(*c.consistency);
   validate(c.network);

@@ -55,6 +55,7 @@ bool knows_words(const C& c) {
 }
 constexpr Decides kIfWords{knows_words};
 constexpr Decides kIfNewWords{[](const C& c) { return knows_words(c) && !c.start; }};
+constexpr Decides kIfSliced{[](const C& c) { return c.slices > 1; }};
 constexpr Decides kIfFlow{[](const C& c) { return c.objective == Objective::flow; }, true};
 
 std::vector<TrainField> make_fields() {
@@ -83,6 +84,8 @@ std::vector<TrainField> make_fields() {
       {"batch", at<&C::batch>(), kOneOrMore, kAlways, optimization, "Images per step"},
       {"accumulate", at<&C::accumulate>(), kOneOrMore, kAlways, optimization,
        "Compute a batch in so many parts, to save memory"},
+      {"slices", at<&C::slices>(), kOneOrMore, kIfSliced, optimization,
+       "Divide a batch into so many slices, each computed by one thread alone"},
       {"optimizer", at<&C::optimizer>(), one_of({OptimizerKind::adamw, OptimizerKind::muon}), kAlways,
        optimization, "adamw, or muon: Muon for matrices and AdamW for the rest"},
       {"learning_rate", at<&C::learning_rate>(), kPositive, kAlways, optimization, "Highest learning rate"},

@@ -29,7 +29,9 @@ std::vector<TrainConfig> kinds_of_runs() {
   tuned.consistency = ConsistencyTuning{};
   TrainConfig words = plain;
   words.network = preset_config("words-64").network;
-  return {plain, edm, flow, from, tuned, words};
+  TrainConfig sliced = plain;
+  sliced.slices = 2;
+  return {plain, edm, flow, from, tuned, words, sliced};
 }
 
 // Gives a value another value.
@@ -148,6 +150,7 @@ TEST(TrainFields, FilesAreAsTheyWere) {
   expect(runs[3], {"p_mean", "p_std", "start"}, {});
   expect(runs[4], {"p_mean", "p_std", "start", "consistency"},
          {"loss", "weight", "p2_k", "p2_gamma", "min_snr_gamma"});
+  expect(runs[6], {"slices"}, {});
   expect(runs[5], {"caption_dropout", "vocabulary"}, {});
 }
 

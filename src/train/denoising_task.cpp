@@ -10,11 +10,11 @@ namespace diffusion {
 
 BatchPass::BatchPass(const TrainConfig& config, const Dataset& dataset, const Model& model,
                      const LearnedParams& params, const Device& device)
-    : evaluator_(config.network, params, device, config.batch / config.accumulate, dataset.example_height(),
+    : evaluator_(config.network, params, device, samples_at_once(config), dataset.example_height(),
                  dataset.example_width()),
       batches_(dataset, config, model.preconditioner, model.null_class.value_or(-1),
                model.tokenizer ? &*model.tokenizer : nullptr),
-      output_(std::size_t(config.batch / config.accumulate) * evaluator_.output_size()),
+      output_(std::size_t(samples_at_once(config)) * evaluator_.output_size()),
       grad_(output_.size()) {}
 
 void BatchPass::make(std::uint32_t step, const SampleRange& range) {

@@ -86,6 +86,7 @@ void words_64(TrainConfig& c) {
   c.data.clear();
   c.form.size = {64, 64};
   c.batch = 64;
+  c.slices = 4;
   c.optimizer = OptimizerKind::muon;
   c.learning_rate = 4e-3;
   c.ema_exponent = 16.97;  // relative width 0.05

@@ -13,6 +13,7 @@
 #include "files/folders.h"
 #include "train/denoising_task.h"
 #include "train/run_setup.h"
+#include "train/sliced_task.h"
 
 namespace diffusion {
 
@@ -30,9 +31,13 @@ LearnerOptions learner_options(const TrainConfig& c) {
 }
 
 std::unique_ptr<Task> make_task(const TrainConfig& config, const Dataset& dataset, const Model& model,
-                                const LearnedParams& params, const Device& device) {
-  if (config.consistency) return std::make_unique<ConsistencyTask>(config, dataset, model, params, device);
-  return std::make_unique<DenoisingTask>(config, dataset, model, params, device);
+                                LearnedParams& params, const Device& device) {
+  const auto make = [&](const LearnedParams& learned, const Device& on) -> std::unique_ptr<Task> {
+    if (config.consistency) return std::make_unique<ConsistencyTask>(config, dataset, model, learned, on);
+    return std::make_unique<DenoisingTask>(config, dataset, model, learned, on);
+  };
+  if (config.slices == 1) return make(params, device);
+  return std::make_unique<SlicedTask>(config, params, device, thread_count(), make);
 }
 
 // The captions of images that are spread over all.

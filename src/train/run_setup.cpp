@@ -38,7 +38,8 @@ RunSetup continue_model(TrainConfig c, const Dataset& dataset, Model start) {
   check_start(c, start, dataset);
   const std::array size{dataset.example_height(), dataset.example_width()};
   const NetworkTraits traits = traits_of(c.network);
-  if (traits.sample_size[0] > 0 && traits.sample_size != size) {  // convolutions and attention have weights for any size
+  if (traits.sample_size[0] > 0 &&
+      traits.sample_size != size) {  // convolutions and attention have weights for any size
     c.network = fitted_to(std::move(c.network), size, dataset.channels, traits.class_rows());
     validate_image_size(c.network, size[0], size[1]);
   }
@@ -88,8 +89,9 @@ TrainingState initial_state(const TrainConfig& config, const Dataset& dataset) {
   state.data = Json::Object{{"name", dataset.name},
                             {"count", dataset.count()},
                             {"fingerprint", fmt::format("{:016x}", dataset.fingerprint())}};
-  state.environment =
-      Json::Object{{"threads", thread_count()}, {"cpu", cpu_description()}, {"version", version()}};
+  Json::Object environment{{"cpu", cpu_description()}, {"version", version()}};
+  if (config.slices == 1) environment.emplace("threads", thread_count());
+  state.environment = std::move(environment);
   return state;
 }
 

@@ -125,6 +125,46 @@ TEST(TrainingRun, AccumulationComputesTheSameGradient) {
     EXPECT_NEAR(parts.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
 }
 
+TEST(TrainingRun, SlicesComputeTheSameGradient) {
+  const scratch::Folder folder;
+  TrainConfig config = tiny_config(3);
+  config.precision = Precision::f32;
+  const Session whole = train(config, folder.path() / "whole");
+  config.slices = 4;
+  const Session sliced = train(config, folder.path() / "sliced");
+  config.accumulate = 2;
+  const Session both = train(config, folder.path() / "both");
+  for (std::size_t i = 0; i < whole.losses.size(); ++i) {  // another order of summation, nothing else
+    EXPECT_NEAR(sliced.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
+    EXPECT_NEAR(both.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
+  }
+}
+
+TEST(TrainingRun, SlicesGiveTheSameBytesForAnyNumberOfThreads) {
+  for (const int slices : {4, 8}) {
+    const scratch::Folder folder;
+    TrainConfig config = tiny_config(4);
+    config.slices = slices;
+    config.optimizer = OptimizerKind::muon;
+    config.threads = 1;
+    const Session one = train(config, folder.path() / "1");
+    for (const int threads : {2, 3}) {
+      config.threads = threads;
+      const fs::path run = folder.path() / std::to_string(threads);
+      EXPECT_EQ(train(config, run).losses, one.losses) << threads;
+      for (const char* file : {"unet/diffusion_pytorch_model.safetensors", "training/state.safetensors"})
+        EXPECT_TRUE(text_of(run / "latest" / file) == text_of(folder.path() / "1/latest" / file)) << threads;
+    }
+    config.threads = 2;  // begun by one number of threads, ended by another
+    std::vector<double> losses = train(config, folder.path() / "parts", 2).losses;
+    config.threads = 3;
+    const Session rest = train(config, folder.path() / "parts");
+    losses.insert(losses.end(), rest.losses.begin(), rest.losses.end());
+    EXPECT_EQ(losses, one.losses);
+    expect_same_model(folder.path() / "1", folder.path() / "parts");
+  }
+}
+
 TEST(TrainingRun, EveryObjectiveTrains) {
   for (Objective objective : {Objective::epsilon, Objective::v, Objective::x0, Objective::edm}) {
     const scratch::Folder folder;
@@ -370,6 +410,7 @@ TEST(TrainConfig, ImpossibleChoicesAreRefusedByName) {
   };
   EXPECT_NE(message([](TrainConfig& c) { c.batch = 0; }).find("batch is 0"), std::string::npos);
   EXPECT_NE(message([](TrainConfig& c) { c.accumulate = 3; }).find("accumulate is 3"), std::string::npos);
+  EXPECT_NE(message([](TrainConfig& c) { c.slices = 3; }).find("slices is 3"), std::string::npos);
   EXPECT_NE(message([](TrainConfig& c) { c.learning_rate = std::nan(""); }).find("learning_rate is "),
             std::string::npos);
   EXPECT_NE(message([](TrainConfig& c) { c.learning_rate = -1; }).find("learning_rate is "),

@@ -21,10 +21,10 @@ TrainConfig starting_from(const Model& model, TrainConfig config);
 // How a model is tuned for few steps if nobody says otherwise. A budget is missing.
 TrainConfig tuning_config(const Model& teacher);
 
-// Error(usage) saying what differs if `model` does not make images like those of the data set (their channels,
-// classes, and size, unless `config` asks for that size); if it is to be tuned for few steps and its objective is x0: c_skip = 0 leaves the
-// consistency function without a fixed end, and tuning blurs; or if it was tuned for few steps and is to be
-// trained as usual.
+// Error(usage) saying what differs if `model` does not make images like those of the data set (their
+// channels, classes, and size, unless `config` asks for that size); if it is to be tuned for few steps and
+// its objective is x0: c_skip = 0 leaves the consistency function without a fixed end, and tuning blurs; or
+// if it was tuned for few steps and is to be trained as usual.
 void check_start(const TrainConfig& config, const Model& model, const Dataset& dataset);
 
 }  // namespace diffusion

@@ -121,19 +121,24 @@ TEST_F(Tuning, AccumulationComputesTheSameLoss) {
   Model plain = teacher();
   std::get<UNetConfig>(plain.network).dropout = 0;
   TrainConfig c = config(plain, 5);
-  const auto losses = [&](const std::string& run, int accumulate) {
+  const auto losses = [&](const std::string& run, int accumulate, int slices = 1) {
     Model model = teacher();
     model.network = plain.network;
     c.accumulate = accumulate;
+    c.slices = slices;
     std::vector<double> all;
     TrainingRun(c, make_shapes(60, 0), path(run), kSilentTuning, {}, std::move(model))
         .train([&](const StepReport& r) { all.push_back(r.loss); }, kGoOnTuning);
     return all;
   };
-  const std::vector<double> at_once = losses("at-once", 1), in_parts = losses("in-parts", 4);
+  const std::vector<double> at_once = losses("at-once", 1), in_parts = losses("in-parts", 4),
+                            in_slices = losses("in-slices", 2, 2);
   ASSERT_EQ(at_once.size(), in_parts.size());
-  for (std::size_t i = 0; i < at_once.size(); ++i)
+  ASSERT_EQ(at_once.size(), in_slices.size());
+  for (std::size_t i = 0; i < at_once.size(); ++i) {
     EXPECT_NEAR(in_parts[i], at_once[i], 1e-3 * at_once[i]) << i;
+    EXPECT_NEAR(in_slices[i], at_once[i], 1e-3 * at_once[i]) << i;
+  }
 }
 
 TEST_F(Tuning, EveryObjectiveIsTuned) {

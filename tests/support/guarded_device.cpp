@@ -49,6 +49,10 @@ class GuardedQueue final : public Queue {
   void backward(Kernel& kernel, const BackwardArgs& args) override {
     later([=, this, &kernel] { inner_->backward(kernel, args); });
   }
+  void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end, float factor,
+                    const Tensor& to) override {
+    later([=, this] { inner_->add_in_pairs(blocks, begin, end, factor, to); });
+  }
   void sum_of_squares(UpdateKernel& kernel, const Tensor& gradients, double* result) override {
     later([=, this, &kernel] { inner_->sum_of_squares(kernel, gradients, result); });
   }
