@@ -101,11 +101,12 @@ std::function<int()> add_train(CLI::App& app) {
       "pixels, else fashion-mnist):" +
           preset_names);
 
-  app.add_option("--from", o->from,
-                 "Start from the weights of this trained model: a pipeline directory, a run, or the name of "
-                 "a model that\n"
-                 "comes with the program. Its network, objective and classes stay, and its image size unless --size "
-                 "says otherwise")
+  app.add_option(
+         "--from", o->from,
+         "Start from the weights of this trained model: a pipeline directory, a run, or the name of "
+         "a model that\n"
+         "comes with the program. Its network, objective and classes stay, and its image size unless --size "
+         "says otherwise")
       ->type_name("MODEL");
 
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
