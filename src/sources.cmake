@@ -7,6 +7,7 @@ set(DIFFUSION_PUBLIC_HEADERS
     conditions.h
     dataset.h
     device.h
+    edit.h
     error.h
     evaluate.h
     evaluator.h
@@ -17,6 +18,7 @@ set(DIFFUSION_PUBLIC_HEADERS
     picture_files.h
     pixel_store.h
     recipe.h
+    restore.h
     sampler.h
     sampling.h
     train.h)
@@ -120,22 +122,33 @@ set(DIFFUSION_CORE_SOURCES
     nn/unet_blocks.cpp
     nn/unet_config.cpp
     nn/unet_fields.cpp
+    diffusion/batch_denoiser.cpp
     diffusion/conditions.cpp
     diffusion/default_recipe.cpp
+    diffusion/edit.cpp
     diffusion/edm_process.cpp
     diffusion/evaluator.cpp
     diffusion/forward_process.cpp
     diffusion/generate.cpp
+    diffusion/generate_request.cpp
     diffusion/golden_pass.cpp
     diffusion/guidance.cpp
+    diffusion/guided_estimate.cpp
     diffusion/image_sampling.cpp
+    diffusion/interpolate.cpp
+    diffusion/invert.cpp
+    diffusion/linear_operator.cpp
     diffusion/loss.cpp
     diffusion/network_evaluator.cpp
     diffusion/param_layout.cpp
+    diffusion/picture_walk.cpp
     diffusion/pictures.cpp
     diffusion/precondition.cpp
     diffusion/process_facts.cpp
     diffusion/rectified_flow.cpp
+    diffusion/restoration.cpp
+    diffusion/restore.cpp
+    diffusion/row_basis.cpp
     diffusion/rows.cpp
     diffusion/samplers.cpp
     diffusion/samplers/adams.cpp
@@ -152,15 +165,19 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/samplers/flow_heun.cpp
     diffusion/samplers/history.cpp
     diffusion/samplers/image_noise.cpp
+    diffusion/samplers/inversion.cpp
     diffusion/samplers/ipndm.cpp
     diffusion/samplers/lms.cpp
     diffusion/samplers/pndm.cpp
+    diffusion/samplers/repaint.cpp
     diffusion/samplers/sa_solver.cpp
     diffusion/samplers/sampler.cpp
     diffusion/samplers/sampling.cpp
+    diffusion/samplers/some_steps.cpp
     diffusion/samplers/unipc.cpp
     diffusion/sampling_recipe.cpp
     diffusion/schedule.cpp
+    diffusion/slerp.cpp
     diffusion/spacing_beta.cpp
     diffusion/spacings.cpp
     diffusion/variance_preserving.cpp
@@ -340,12 +357,17 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/convert.cpp
     cli/commands/data.cpp
     cli/commands/distill.cpp
+    cli/commands/edit.cpp
     cli/commands/eval.cpp
     cli/commands/eval_likelihood.cpp
     cli/commands/eval_sets.cpp
     cli/commands/info.cpp
+    cli/commands/interpolate.cpp
+    cli/commands/invert.cpp
     cli/commands/noise.cpp
     cli/commands/plot.cpp
+    cli/commands/restore.cpp
+    cli/commands/restore_task.cpp
     cli/commands/sample.cpp
     cli/commands/sample_images.cpp
     cli/commands/train.cpp
@@ -353,9 +375,11 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/verify.cpp
     cli/main.cpp
     cli/options/data_options.cpp
+    cli/options/edit_options.cpp
     cli/options/field_options.cpp
     cli/options/model_path.cpp
     cli/options/options.cpp
+    cli/options/picture_input.cpp
     cli/options/prompt_options.cpp
     cli/options/sampling_options.cpp
     cli/options/stop_signal.cpp
@@ -367,6 +391,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/output/model_details.cpp
     cli/output/neighbor_sheet.cpp
     cli/output/picture_output.cpp
+    cli/output/picture_result.cpp
     cli/output/picture_stream.cpp
     cli/output/sampler_sheet.cpp
     cli/output/show.cpp)

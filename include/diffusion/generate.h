@@ -25,6 +25,7 @@ struct GenerateOptions {
   int first = 0;  // index of the first image
   std::uint64_t seed = 0;
   std::optional<int> label = {};  // none: image k is of class k mod ModelFacts::class_count
+  bool without_class = false;     // of none, which the model must know (ModelFacts::has_guidance)
   // For models with words: image k is of prompt k mod their number; none: of no words.
   std::vector<std::string> prompts = {};
   std::string negative_prompt = {};  // what guidance is away from; empty: no words

@@ -5,25 +5,11 @@
 #include <vector>
 
 #include <diffusion/conditions.h>
-#include "diffusion/model.h"
+#include "diffusion/guided_estimate.h"
 #include "diffusion/rows.h"
 #include "diffusion/samplers.h"
-#include "diffusion/sampling_recipe.h"
 
 namespace diffusion {
-
-// A model's recipe for images of one size, worked out: noise levels, sampler and limit. Any number of
-// samplings may be made from it.
-struct PreparedRecipe {
-  SamplingRecipe recipe;
-  NoiseLevels levels;
-  DenoisedLimit limit;  // empty: none
-  Sampler sampler;
-  std::size_t image_size;  // C * H * W
-};
-
-// Error(usage) if the recipe does not fit the model.
-PreparedRecipe prepare_recipe(const Model& model, const SamplingRecipe& recipe, std::size_t image_size);
 
 // Which images of a seed. Image k of a seed is the same bytes whoever it is sampled with.
 struct ImageRange {
@@ -56,10 +42,7 @@ class ImageSampling {
   void ask(Rows& rows, Rows& guide_rows) const;
 
   // How many rows ask() adds to each of the two.
-  struct RowCounts {
-    std::size_t own, guide;
-  };
-  RowCounts asked() const;
+  GuidedEstimate::RowCounts asked() const { return estimate_.asked(sampling_.question()->sigma); }
 
   // Takes the answers to what ask() added, in that order, and goes on to the next question or to the end.
   // Throws what Sampling::answer throws.
@@ -69,9 +52,7 @@ class ImageSampling {
   std::span<const double> x() const { return sampling_.x(); }
 
  private:
-  const PreparedRecipe& prepared_;
-  std::size_t count_;
-  Conditions conditions_, unconditional_;
+  GuidedEstimate estimate_;
   Sampling sampling_;
 };
 

@@ -4,19 +4,15 @@
 
 namespace diffusion {
 
-namespace {
-
-Conditions part_of(const Conditions& all, std::size_t rows, std::size_t first, std::size_t count) {
+Conditions conditions_of_rows(const Rows& rows, std::size_t first, std::size_t count) {
   Conditions part;
-  for (const auto& [name, numbers] : all) {
-    const std::size_t size = numbers.size() / rows;
+  for (const auto& [name, numbers] : rows.conditions) {
+    const std::size_t size = numbers.size() / rows.count();
     const auto begin = numbers.begin() + std::ptrdiff_t(first * size);
     part[name].assign(begin, begin + std::ptrdiff_t(count * size));
   }
   return part;
 }
-
-}  // namespace
 
 void Rows::clear() {
   states.clear();
@@ -45,7 +41,7 @@ void denoise(NetworkEvaluator& evaluator, const Rows& rows, std::size_t most, st
     if (count == rows.count())
       evaluator.denoise(states, levels, rows.conditions, out);
     else
-      evaluator.denoise(states, levels, part_of(rows.conditions, rows.count(), first, count), out);
+      evaluator.denoise(states, levels, conditions_of_rows(rows, first, count), out);
   }
 }
 

@@ -25,6 +25,9 @@ struct Rows {
               const Conditions& conditions);
 };
 
+// Of the rows first, first + 1, ...
+Conditions conditions_of_rows(const Rows& rows, std::size_t first, std::size_t count);
+
 // D of all rows, [N, C, H, W], computed `most` rows at a time: what an evaluator was made for, and memory
 // holds.
 void denoise(NetworkEvaluator& evaluator, const Rows& rows, std::size_t most, std::vector<double>& denoised);

@@ -21,6 +21,10 @@ struct Command {
 std::function<int()> add_train(CLI::App& app);
 std::function<int()> add_distill(CLI::App& app);
 std::function<int()> add_sample(CLI::App& app);
+std::function<int()> add_edit(CLI::App& app);
+std::function<int()> add_restore(CLI::App& app);
+std::function<int()> add_invert(CLI::App& app);
+std::function<int()> add_interpolate(CLI::App& app);
 std::function<int()> add_compare_samplers(CLI::App& app);
 std::function<int()> add_noise(CLI::App& app);
 std::function<int()> add_data(CLI::App& app);

@@ -66,7 +66,9 @@ void apply_prompt_options(const CLI::App& app, const PromptOptions& o, const Mod
   if (!model.tokenizer) return;
   for (const std::string& prompt : generate.prompts) tell_what_is_not_seen(model, prompt);
   if (!o.negative.empty()) tell_what_is_not_seen(model, o.negative);
-  if (!generate.prompts.empty() && app.count("--count") == 0) generate.count = int(generate.prompts.size());
+  const CLI::Option* count = app.get_option_no_throw("--count");
+  if (!generate.prompts.empty() && count && count->count() == 0)
+    generate.count = int(generate.prompts.size());
 }
 
 }  // namespace diffusion

@@ -42,7 +42,7 @@ bool same_word(std::string_view a, std::string_view b) {
 }
 
 // A name, whatever its case, or a number.
-int parse_label(const Model& model, const std::string& text) {
+int parse_class(const Model& model, const std::string& text) {
   for (std::size_t k = 0; k < model.class_names.size(); ++k)
     if (same_word(model.class_names[k], text)) return int(k);
   int number = 0;
@@ -54,7 +54,8 @@ int parse_label(const Model& model, const std::string& text) {
   std::string names;
   for (const std::string& name : model.class_names) names += ", " + name;
   throw Error(ErrorKind::usage,
-              fmt::format("--label is \"{}\"; accepted are 0 to {}{}", text, model.class_count() - 1, names));
+              fmt::format("--label is \"{}\"; accepted are 0 to {}{}{}", text, model.class_count() - 1, names,
+                          model.null_class ? ", none" : ""));
 }
 
 void add_number(CLI::App& app, const char* name, std::optional<double>& value, const char* help) {
@@ -68,9 +69,10 @@ void add_seed_and_label_options(CLI::App& app, std::uint64_t& seed, SamplingOpti
       ->check(at_least(0))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--label", o.label,
-                 "Class of all images, a number or a name\n(default: image k is of class k modulo the number "
-                 "of classes)")
+  app.add_option(
+         "--label", o.label,
+         "Class of all images, a number or a name, or none\n(default: image k is of class k modulo the "
+         "number of classes)")
       ->type_name("K");
 }
 
@@ -168,7 +170,15 @@ void apply_sampling_options(const SamplingOptions& o, const Model& model, Model*
   }
   g.recipe = std::move(recipe);
   g.guide = guide;
-  if (o.label) g.label = parse_label(model, *o.label);
+  if (o.label) apply_label(*o.label, model, g);
+}
+
+void apply_label(const std::string& label, const Model& model, GenerateOptions& g) {
+  const auto is_it = [&](const std::string& name) { return same_word(name, label); };
+  g.without_class =
+      model.null_class && same_word(label, "none") && std::ranges::none_of(model.class_names, is_it);
+  g.label.reset();
+  if (!g.without_class) g.label = parse_class(model, label);
 }
 
 std::vector<float> read_start_noise(const std::string& path, const Model& model) {

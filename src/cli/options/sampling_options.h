@@ -42,6 +42,9 @@ void check_sampling_names(const SamplingOptions& options);
 void apply_sampling_options(const SamplingOptions& options, const Model& model, Model* guide,
                             GenerateOptions& generate);
 
+// A class by number or name, or "none". Error(usage) if the model does not have it.
+void apply_label(const std::string& label, const Model& model, GenerateOptions& generate);
+
 // The numbers of --noise, float32 [N, C, H, W]. Error(bad_input) if they are not for images of this model.
 std::vector<float> read_start_noise(const std::string& path, const Model& model);
 

@@ -1,0 +1,95 @@
+#include "cli/options/edit_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <diffusion/error.h>
+#include "base/log.h"
+#include "cli/options/model_path.h"
+#include "cli/options/stop_signal.h"
+#include "diffusers/pipeline.h"
+
+namespace diffusion {
+
+namespace {
+
+struct StoppedBySignal {};
+
+}  // namespace
+
+void add_edit_model_option(CLI::App& app, EditSampling& o) {
+  add_model_option(app, o.model)->required();
+}
+
+void add_edit_sampling_options(CLI::App& app, EditSampling& o) {
+  app.add_option("--first", o.generate.first, "Index k of the first image of the seed")
+      ->check(in_range(0, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--seed", o.generate.seed, "Decides the noise: image k of a seed is always the same")
+      ->check(at_least(0))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--label", o.sampling.label,
+                 "Class of all images, a number or a name, or none\n(default: none, if the model knows that)")
+      ->type_name("K");
+  add_prompt_options(app, o.words);
+  add_sampler_options(app, o.sampling);
+  add_spacing_option(app, o.sampling);
+  add_guidance_options(app, o.sampling);
+  add_batch_option(app, o.generate.batch);
+  add_machine_options(app, o.machine);
+}
+
+EditSetup::EditSetup(const CLI::App& app, const EditSampling& options, std::optional<std::string> sampler)
+    : app_(app),
+      options_(options),
+      sampler_(std::move(sampler)),
+      model_((check_sampling_names(options.sampling), read_pipeline(chosen_pipeline(options.model)))) {
+  if (!options.sampling.guide.empty()) guide_ = read_pipeline(chosen_pipeline(options.sampling.guide));
+}
+
+GenerateOptions EditSetup::sampling(int count) {
+  GenerateOptions g = options_.generate;
+  SamplingOptions sampling = options_.sampling;
+  if (!sampling.sampler) sampling.sampler = sampler_;
+  apply_sampling_options(sampling, model_, guide_ ? &*guide_ : nullptr, g);
+  apply_prompt_options(app_, options_.words, model_, g);
+  g.count = count;
+  if (!sampling.label && model_.null_class) g.without_class = true;
+  if (g.first > std::numeric_limits<int>::max() - count)
+    throw Error(ErrorKind::usage, fmt::format("--first is {}; with {} images accepted is at most {}", g.first,
+                                              count, std::numeric_limits<int>::max() - count));
+  g.batch = std::min(g.batch, count);
+  return g;
+}
+
+StepProgress::StepProgress(const std::string& command, int count, bool quiet)
+    : count_(count), progress_(command, count, quiet, "images") {}
+
+std::function<void(const GenerateStep&)> StepProgress::on_step() {
+  return [this, &stop = stop_on_signal()](const GenerateStep& step) {
+    if (stop) throw StoppedBySignal{};
+    const double share = double(step.step + 1) / step.steps;
+    progress_.update((step.first_image + share * step.images) / count_,
+                     fmt::format("step {}/{}", step.step + 1, step.steps));
+  };
+}
+
+int run_stoppable(const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const StoppedBySignal&) {
+    stderr_log().line("stopped by a signal");
+    return kExitStopped;
+  }
+}
+
+void check_in_range(std::string_view option, double value, double least, double most,
+                    std::string_view accepted) {
+  if (!(value >= least && value <= most))
+    throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted are {}", option, value, accepted));
+}
+
+}  // namespace diffusion

@@ -1,0 +1,283 @@
+#include <diffusion/edit.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <diffusion/device.h>
+#include <diffusion/error.h>
+#include <diffusion/restore.h>
+#include "base/rng.h"
+#include "diffusion/model.h"
+#include "diffusion/samplers/repaint.h"
+#include "support/exact_gaussian.h"
+#include "support/fixtures.h"
+#include "train/presets.h"
+
+namespace diffusion {
+namespace {
+
+constexpr int kSide = 8;
+
+// With random weights, three classes and none.
+const Model& tiny_model() {
+  static const Model model = [] {
+    UNetConfig unet = std::get<UNetConfig>(preset_config("tiny").network);
+    unet.sample_size = {kSide, kSide};
+    unet.in_channels = unet.out_channels = 1;
+    unet.class_embed_type = ClassEmbedding::table;
+    unet.num_class_embeds = 4;
+    Model made{unet, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 1000)),
+               {},   3,
+               {},   ParamStore(layout_of(unet))};
+    made.params.initialize(1);
+    return made;
+  }();
+  return model;
+}
+
+const Device& device() {
+  static const auto made = make_cpu_device(Precision::f32);
+  return *made;
+}
+
+Image picture(int number) {
+  Image image{kSide, kSide, 1, {}};
+  for (int k = 0; k < kSide * kSide; ++k) image.pixels.push_back(std::uint8_t(k * (number + 3) * 7 % 256));
+  return image;
+}
+
+Image half_mask() {
+  Image mask{kSide, kSide, 1, std::vector<std::uint8_t>(kSide * kSide, 0)};
+  std::fill_n(mask.pixels.begin(), kSide * kSide / 2, std::uint8_t{255});
+  return mask;
+}
+
+GenerateOptions sampling_of(int count) {
+  GenerateOptions options;
+  options.count = count;
+  options.seed = 4;
+  options.recipe = SamplingRecipe{.sampler = DpmppSde{}, .steps = 6};
+  return options;
+}
+
+TEST(Edit, StrengthZeroIsThePictureAndOneIsPlainSampling) {
+  const std::vector<Image> pictures{picture(1), picture(2)};
+  EditOptions options{.sampling = sampling_of(3), .strength = 0};
+  EXPECT_EQ(edit(tiny_model(), device(), pictures, options),
+            (std::vector<Image>{pictures[0], pictures[1], pictures[0]}));
+  options.strength = 1;
+  EXPECT_EQ(edit(tiny_model(), device(), pictures, options),
+            generate(tiny_model(), device(), options.sampling));
+  options.strength = 0.5;
+  const std::vector<Image> half = edit(tiny_model(), device(), pictures, options);
+  EXPECT_NE(half[0], pictures[0]);
+  EXPECT_NE(half[0], half[2]) << "other noise";
+}
+
+TEST(Edit, StrengthIsTheShareOfStepsThatAreTaken) {
+  EXPECT_EQ(first_step_of(0, 20), 20);
+  EXPECT_EQ(first_step_of(0.01, 20), 19) << "one at least";
+  EXPECT_EQ(first_step_of(0.6, 20), 8);
+  EXPECT_EQ(first_step_of(0.58, 50), 50 - 28) << "rounded down as diffusers does, 0.58 * 50 being below 29";
+  EXPECT_EQ(first_step_of(1, 20), 0);
+}
+
+TEST(Edit, ImageIsTheSameBytesAloneAndInAnyBatch) {
+  const std::vector<Image> pictures{picture(1), picture(2)};
+  for (const bool masked : {false, true}) {
+    EditOptions options{.sampling = sampling_of(5), .strength = 0.7, .jump = 2, .resample = 2};
+    if (masked) options.mask = half_mask();
+    const std::vector<Image> all = edit(tiny_model(), device(), pictures, options);
+    options.sampling.batch = 2;
+    EXPECT_EQ(edit(tiny_model(), device(), pictures, options), all);
+    options.sampling.first = 3;
+    options.sampling.count = 1;
+    EXPECT_EQ(edit(tiny_model(), device(), pictures, options)[0], all[3]);
+  }
+}
+
+TEST(Edit, KnownPixelsStayToTheByte) {
+  const std::vector<Image> pictures{picture(5)};
+  for (const SamplerEntry& entry : samplers()) {
+    EditOptions options{
+        .sampling = sampling_of(2), .strength = 1, .mask = half_mask(), .jump = 2, .resample = 2};
+    options.sampling.recipe = with_sampler(*options.sampling.recipe, entry.sampler, tiny_model());
+    options.sampling.recipe->steps = 5;
+    for (const Image& image : edit(tiny_model(), device(), pictures, options)) {
+      const auto kept = std::span(image.pixels).last(kSide * kSide / 2);
+      EXPECT_TRUE(std::ranges::equal(kept, std::span(pictures[0].pixels).last(kept.size()))) << entry.name;
+      EXPECT_FALSE(std::ranges::equal(std::span(image.pixels).first(kept.size()),
+                                      std::span(pictures[0].pixels).first(kept.size())))
+          << entry.name;
+    }
+  }
+}
+
+TEST(Edit, RefusesWhatCannotBe) {
+  const std::vector<Image> pictures{picture(1)};
+  const auto message = [&](const auto& change) {
+    EditOptions options{.sampling = sampling_of(1), .mask = half_mask()};
+    change(options);
+    return std::string(fixtures::error_of([&] { edit(tiny_model(), device(), pictures, options); }).what());
+  };
+  EXPECT_NE(message([](EditOptions& o) { o.strength = 1.5; }).find("strength is 1.5"), std::string::npos);
+  EXPECT_NE(message([](EditOptions& o) { o.strength = std::nan(""); }).find("strength is nan"),
+            std::string::npos);
+  EXPECT_NE(message([](EditOptions& o) { o.mask.pixels[3] = 7; }).find("neither black nor white"),
+            std::string::npos);
+  EXPECT_NE(
+      message([](EditOptions& o) { std::ranges::fill(o.mask.pixels, std::uint8_t{0}); }).find("all black"),
+      std::string::npos);
+  EXPECT_NE(
+      message([](EditOptions& o) { std::ranges::fill(o.mask.pixels, std::uint8_t{255}); }).find("all white"),
+      std::string::npos);
+  EXPECT_NE(message([](EditOptions& o) {
+              o.mask = Image{4, 4, 1, std::vector<std::uint8_t>(16)};
+            }).find("4 x 4"),
+            std::string::npos);
+  EXPECT_NE(message([](EditOptions& o) { o.jump = 0; }).find("jump is 0"), std::string::npos);
+  EXPECT_NE(message([](EditOptions& o) { o.sampling.label = 9; }).find("label 9"), std::string::npos);
+  const std::vector<Image> large{Image{9, 9, 1, std::vector<std::uint8_t>(81)}};
+  EXPECT_THROW(edit(tiny_model(), device(), large, {.sampling = sampling_of(1)}), Error);
+  EXPECT_THROW(edit(tiny_model(), device(), {}, {.sampling = sampling_of(1)}), Error);
+}
+
+TEST(Repaint, JumpsWhereAMultipleOfTheJumpIsLeft) {
+  EXPECT_EQ(repaint_path(3, 1, 1), (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_EQ(repaint_path(5, 2, 2), (std::vector<std::size_t>{0, 1, 2, 3, 2, 1, 2, 3, 4, 5, 4, 3, 4, 5}));
+  EXPECT_EQ(repaint_path(4, 10, 10), (std::vector<std::size_t>{0, 1, 2, 3, 4}));
+}
+
+// Two numbers that are one: data (a, a), a of N(m, s^2). If the first is known, so is the second; without
+// jumps RePaint hardly knows it.
+TEST(Repaint, ResamplingMakesTheUnknownPartAgreeWithTheKnown) {
+  using exact_gaussian::kMean, exact_gaussian::kStd;
+  constexpr std::size_t kImages = 500;
+  constexpr double kKnown = 1;
+  const Denoiser denoise = [](std::span<const double> x, double sigma, std::span<double> denoised) {
+    const double keep = kStd * kStd / (kStd * kStd + sigma * sigma / 2);
+    for (std::size_t k = 0; k < x.size(); k += 2)
+      denoised[k] = denoised[k + 1] = kMean + keep * ((x[k] + x[k + 1]) / 2 - kMean);
+  };
+  const auto error = [&](int resample) {
+    std::vector<double> picture;
+    for (std::size_t k = 0; k < kImages; ++k) picture.insert(picture.end(), {kKnown, 0});
+    const OwnSampler sampler = repaint_sampler(
+        {.sampler = Ddpm{}, .picture = picture, .known = {true, false}, .jump = 5, .resample = resample});
+    const std::vector<double> sigmas = karras_sigmas(20, 0.02, 80);
+    const NoiseSource noise = image_noise(1, 0, 2);
+    std::vector<double> x = exact_gaussian::started(noise, sigmas.front(), 2 * kImages);
+    run_sampler(sampler, denoise, sigmas, noise, x);
+    double sum = 0;
+    for (std::size_t k = 0; k < x.size(); k += 2) sum += (x[k + 1] - kKnown) * (x[k + 1] - kKnown);
+    return std::sqrt(sum / kImages);
+  };
+  const double without = error(1), with = error(10);
+  EXPECT_GT(without, 0.05);
+  EXPECT_LT(with, without / 2);
+}
+
+TEST(Slerp, EndsInItsEndsAndKeepsNorms) {
+  std::vector<double> a(3000), b(3000);
+  fill_normal({1, Stream::sample_noise, 0, 0}, a);
+  fill_normal({2, Stream::sample_noise, 0, 0}, b);
+  EXPECT_EQ(slerp(a, b, 0), a);
+  EXPECT_EQ(slerp(a, b, 1), b);
+  const auto norm = [](const std::vector<double>& x) {
+    double sum = 0;
+    for (const double value : x) sum += value * value;
+    return std::sqrt(sum);
+  };
+  for (const double t : {0.1, 0.5, 0.9}) {
+    const double expected = std::lerp(norm(a), norm(b), t);
+    EXPECT_NEAR(norm(slerp(a, b, t)) / expected, 1, 0.01) << t;
+  }
+  const std::vector<double> middle = slerp(a, a, 0.5);
+  for (std::size_t k = 0; k < a.size(); ++k) EXPECT_DOUBLE_EQ(middle[k], a[k]);
+}
+
+TEST(Interpolate, EndsAreWhatSamplingMakesOfThem) {
+  const Model& model = tiny_model();
+  GenerateOptions sampling = sampling_of(1);
+  const std::vector<Image> frames =
+      interpolate(model, device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling);
+  ASSERT_EQ(frames.size(), 5u);
+  sampling.seed = 7;
+  sampling.label = 1;
+  EXPECT_EQ(generate(model, device(), sampling)[0], frames.front());
+  sampling.seed = 8;
+  sampling.label = 2;
+  EXPECT_EQ(generate(model, device(), sampling)[0], frames.back());
+  sampling.batch = 2;
+  EXPECT_EQ(interpolate(model, device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling_of(1)),
+            frames);
+  EXPECT_THROW(interpolate(model, device(), {}, {}, 1, sampling_of(1)), Error);
+}
+
+TEST(Invert, LeadsBackToThePictures) {
+  // Random weights make a rough ODE, so this is near only with many steps; tests of the program measure a
+  // trained model.
+  const Model& model = tiny_model();
+  const std::vector<Image> pictures{picture(1), picture(2), picture(3)};
+  const auto error = [&](const Sampler& sampler, int steps) {
+    GenerateOptions sampling = sampling_of(3);
+    sampling.recipe = with_sampler(scheduler_recipe(model), sampler, model);
+    sampling.recipe->limit = {};
+    sampling.recipe->steps = steps;
+    sampling.without_class = true;
+    sampling.noise = invert(model, device(), pictures, sampling);
+    const std::vector<Image> again = generate(model, device(), sampling);
+    double sum = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      for (std::size_t p = 0; p < pictures[k].pixels.size(); ++p)
+        sum += std::pow((double(again[k].pixels[p]) - pictures[k].pixels[p]) / 255, 2);
+    return std::sqrt(sum / (3 * kSide * kSide));
+  };
+  for (const Sampler& sampler : {Sampler(Ddim{}), Sampler(Heun{})}) {
+    const double few = error(sampler, 10), many = error(sampler, 80);
+    EXPECT_LT(many, 0.5 * few) << name_of(sampler);
+    EXPECT_LT(many, 0.1) << name_of(sampler);
+  }
+  GenerateOptions stochastic = sampling_of(1);
+  EXPECT_THROW(invert(model, device(), pictures, stochastic), Error);
+}
+
+TEST(Restore, ImageIsTheSameBytesAloneAndInAnyBatch) {
+  const LinearOperator a = shrink_operator({1, kSide, kSide}, 2);
+  std::vector<double> y(3 * a.output_size());
+  fill_normal({1, Stream::shapes, 0, 0}, y);
+  for (const RestoreMethod method :
+       {RestoreMethod::ddrm, RestoreMethod::ddnm, RestoreMethod::dps, RestoreMethod::pigdm}) {
+    RestoreOptions options{.sampling = sampling_of(4), .method = method, .sigma = 0.1};
+    options.sampling.recipe->guidance.scale = 1.5;
+    options.sampling.label = 1;
+    const std::vector<Image> all = restore(tiny_model(), device(), a, y, options);
+    options.sampling.batch = 3;
+    EXPECT_EQ(restore(tiny_model(), device(), a, y, options), all) << to_string(method);
+    options.sampling.first = 2;
+    options.sampling.count = 1;
+    EXPECT_EQ(restore(tiny_model(), device(), a, y, options)[0], all[2]) << to_string(method);
+  }
+}
+
+TEST(Restore, RefusesWhatCannotBe) {
+  const LinearOperator a = shrink_operator({1, kSide, kSide}, 2);
+  const std::vector<double> y(a.output_size());
+  RestoreOptions options{.sampling = sampling_of(1)};
+  EXPECT_THROW(restore(tiny_model(), device(), a, std::span(y).first(3), options), Error);
+  std::vector<double> wrong = y;
+  wrong[3] = std::nan("");
+  EXPECT_THROW(restore(tiny_model(), device(), a, wrong, options), Error);
+  options.sigma = -1;
+  EXPECT_THROW(restore(tiny_model(), device(), a, y, options), Error);
+  options.sigma = 0;
+  EXPECT_THROW(restore(tiny_model(), device(), identity_operator({1, 4, 4}), y, options), Error);
+  EXPECT_THROW(parse_restore_method("dip"), Error);
+}
+
+}  // namespace
+}  // namespace diffusion
