@@ -39,15 +39,15 @@ std::vector<Image> edit(const Model& model, const Device& device, std::span<cons
                         const EditOptions& options,
                         const std::function<void(const GenerateStep&)>& on_step = {});
 
-// The noise from which the recipe's sampler makes the pictures, or nearly: DDIM inversion for ddim and euler,
-// with two evaluations a step for heun. [N, C, H, W] of one for each picture (`count` says nothing), and
-// GenerateOptions::noise for the same recipe. Without a recipe it is ddim's, with its default steps.
-// Error(usage) for other samplers, and for those with fresh noise.
+// The noise from which the recipe's sampler makes the pictures, or nearly: for heun with two evaluations a
+// step, for ddim and euler (DDIM inversion) with one, and less exactly. [N, C, H, W] of one for each picture
+// (`count` says nothing), and GenerateOptions::noise for the same recipe. Without a recipe it is
+// inversion_recipe(). Error(usage) for other samplers, and for those with fresh noise.
 std::vector<float> invert(const Model& model, const Device& device, std::span<const Image> pictures,
                           const GenerateOptions& sampling,
                           const std::function<void(const GenerateStep&)>& on_step = {});
 
-// The recipe that invert() takes without one.
+// heun with its default steps.
 SamplingRecipe inversion_recipe(const Model& model);
 
 // One end of an interpolation.

@@ -121,8 +121,8 @@ class Sampling {
  public:
   // sigmas: n + 1 descending levels for n steps; x is the state at sigmas.front(). Runs to the first
   // question. on_step may be empty, and so may noise if the sampler is not stochastic. Throws Error(usage)
-  // unless there are two sigmas or more, finite, strictly descending and positive but for a last 0, x is not
-  // empty, and options are in range; samplers that may ascend take levels that do (OwnSampler's: from 0 on).
+  // unless there are at least two sigmas, finite, strictly descending and positive but for a last 0, x is not
+  // empty, and the options are in range; samplers that may ascend (SamplerFacts) also take levels that do.
   // The last sigma may also repeat the one before it: diffusers has schedulers whose last step does nothing,
   // and so does that step here.
   Sampling(Sampler sampler, std::vector<double> sigmas, std::vector<double> x, NoiseSource noise = {},

@@ -23,10 +23,38 @@ OwnSampler inversion_of(const Sampler& sampler) {
       {"sampler"});
 }
 
+// Where it starts instead of 0, at which D would not tell the noise: D's rounding and what the picture lacks
+// there are both some 1e-8 of the result.
+constexpr double kAlmostNoNoise = 0x1p-28;
+
+// The levels upwards. In the form of ddim the network is told the level that a step leads to, else only in
+// the first step. A network that predicts the picture does not tell noise where there is none: then the
+// picture itself is at the first level.
+NoiseLevels levels_upwards(const Model& model, const NoiseLevels& down, bool heun) {
+  NoiseLevels up{.initial_std = down.initial_std};
+  const std::size_t steps = down.sigmas.size() - 1;
+  std::vector<double> told;
+  for (std::size_t i = 0; i < steps; ++i)
+    told.push_back(down.timesteps.empty() ? model.preconditioner.scalings(down.sigmas[i]).c_noise
+                                          : down.timesteps[i]);
+  up.sigmas = down.sigmas;
+  std::ranges::reverse(up.sigmas);
+  std::ranges::reverse(told);
+  if (up.sigmas.front() > 0) return {up.sigmas, {}, up.initial_std};
+  if (model.preconditioner.objective() == Objective::x0) {
+    up.sigmas.erase(up.sigmas.begin());
+    return {up.sigmas, told, up.initial_std};
+  }
+  up.sigmas.front() = kAlmostNoNoise;
+  up.timesteps = heun ? std::vector{told.front()} : std::vector<double>();
+  up.timesteps.insert(up.timesteps.end(), told.begin(), told.end());
+  return up;
+}
+
 }  // namespace
 
 SamplingRecipe inversion_recipe(const Model& model) {
-  return with_sampler(scheduler_recipe(model), Ddim{}, model);
+  return with_sampler(scheduler_recipe(model), Heun{}, model);
 }
 
 std::vector<float> invert(const Model& model, const Device& device, std::span<const Image> pictures,
@@ -39,9 +67,10 @@ std::vector<float> invert(const Model& model, const Device& device, std::span<co
   const PictureSize size = size_of(model, sampling);
   check_pictures(pictures, size);
   check_request(model, recipe, sampling);
-  const PreparedRecipe prepared = prepare_recipe(model, recipe, size.elements());
-  std::vector<double> sigmas = prepared.levels.sigmas;
-  if (sigmas.front() > sigmas.back()) std::ranges::reverse(sigmas);
+  PreparedRecipe prepared = prepare_recipe(model, recipe, size.elements());
+  if (prepared.levels.sigmas.front() > prepared.levels.sigmas.back())
+    prepared.levels = levels_upwards(model, prepared.levels, std::holds_alternative<Heun>(recipe.sampler));
+  const std::vector<double>& sigmas = prepared.levels.sigmas;
 
   sampling.batch = std::min(sampling.batch, sampling.count);
   BatchDenoiser denoiser(model, device, sampling, prepared, sampling.batch);

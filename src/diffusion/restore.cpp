@@ -9,6 +9,7 @@
 
 #include <diffusion/error.h>
 #include "base/names.h"
+#include "diffusion/guidance.h"
 #include "diffusion/picture_walk.h"
 #include "diffusion/restoration.h"
 
@@ -80,6 +81,7 @@ std::vector<Image> restore(const Model& model, const Device& device, const Linea
     if (options.method == RestoreMethod::pigdm) denoise = pigdm_denoiser(plain, product, known);
     if (options.method == RestoreMethod::dps)
       denoise = dps_denoiser(plain, product, known, prepared.levels.sigmas, options.dps_step);
+    if (!spectral && prepared.limit) denoise = limit_denoised(denoise, prepared.limit);
     std::vector<double> x(std::size_t(count) * size.elements());
     start_noise(sampling, done, x, size.elements());
     for (double& value : x) value *= prepared.levels.initial_std;

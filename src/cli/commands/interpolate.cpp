@@ -98,7 +98,7 @@ int run(const CLI::App& app, const InterpolateCommand& o) {
     throw Error(ErrorKind::usage, "--delay is for outputs that end in .gif");
   const EndKind kind = kind_of_both(o);
   EditSetup setup(app, o.sampling,
-                  kind == EndKind::picture ? std::optional<std::string>("ddim") : std::nullopt);
+                  kind == EndKind::picture ? std::optional<std::string>("heun") : std::nullopt);
   GenerateOptions sampling = setup.sampling(kind == EndKind::picture ? 1 : o.frames);
   if (kind == EndKind::words) sampling.without_class = false;
   const PictureSize size = size_of(setup.model(), sampling);

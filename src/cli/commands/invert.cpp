@@ -27,7 +27,7 @@ struct InvertCommand {
 int run(const CLI::App& app, const InvertCommand& o) {
   if (parse_output(o.out).form != PictureForm::npy)
     throw Error(ErrorKind::usage, fmt::format("--out is {}; accepted are names that end in .npy", o.out));
-  EditSetup setup(app, o.sampling, "ddim");
+  EditSetup setup(app, o.sampling, "heun");
   const GivenPictures given = read_pictures(o.image, setup.model());
   const GenerateOptions sampling = setup.sampling(int(given.images.size()));
   const auto device = make_device(o.sampling.machine);
@@ -76,11 +76,11 @@ std::function<int()> add_invert(CLI::App& app) {
   add_json_flag(app, o->json);
   add_quiet_flag(app, o->quiet);
   app.footer(
-      "The samplers ddim (default), euler and heun can be turned around. Sample with the same sampler, "
+      "The samplers heun (default), ddim and euler can be turned around. Sample with the same sampler, "
       "steps, label "
       "and guidance.\n"
       "Example:\n"
-      "  diffusion invert fashion-mnist boot.png --steps 50 -o noise.npy\n"
+      "  diffusion invert fashion-mnist boot.png --steps 20 -o noise.npy\n"
       "  diffusion sample fashion-mnist --noise noise.npy --sampler ddim --steps 50 --label none -o "
       "boot-again.png");
   return [&app, o] { return run_stoppable([&] { return run(app, *o); }); };

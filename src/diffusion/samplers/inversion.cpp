@@ -13,15 +13,14 @@ SamplerCoroutine walk_up(bool heun, SamplerState& state) {
   std::vector<double> denoised(x.size()), epsilon(x.size()), predicted(x.size()), other(x.size());
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
     const double sigma = sigmas[i], sigma_next = sigmas[i + 1], step = sigma_next - sigma;
-    const bool two = heun && sigma > 0;
-    const double asked = two ? sigma : sigma_next;
-    co_yield Question{x, asked, denoised};
-    estimate_noise(x, denoised, asked, epsilon);
-    if (two) {
+    co_yield Question{x, sigma, denoised};
+    estimate_noise(x, denoised, sigma, epsilon);
+    if (heun) {
       for (std::size_t k = 0; k < x.size(); ++k) predicted[k] = x[k] + step * epsilon[k];
       co_yield Question{predicted, sigma_next, denoised};
       estimate_noise(predicted, denoised, sigma_next, other);
-      for (std::size_t k = 0; k < x.size(); ++k) epsilon[k] = (epsilon[k] + other[k]) / 2;
+      const double share = i == 0 ? 1 : 0.5;
+      for (std::size_t k = 0; k < x.size(); ++k) epsilon[k] += share * (other[k] - epsilon[k]);
     }
     for (std::size_t k = 0; k < x.size(); ++k) x[k] += step * epsilon[k];
     state.report(i, denoised);

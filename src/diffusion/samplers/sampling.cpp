@@ -13,8 +13,8 @@ namespace diffusion {
 
 namespace {
 
-// may_ascend: strictly ascending levels are accepted, too, which with `from_zero` may begin with 0.
-void check_sigmas(std::span<const double> sigmas, bool may_ascend, bool from_zero) {
+// may_ascend: strictly ascending levels are accepted, too.
+void check_sigmas(std::span<const double> sigmas, bool may_ascend) {
   if (sigmas.size() < 2)
     throw Error(ErrorKind::usage,
                 fmt::format("A sampler needs at least two noise levels; it got {}.", sigmas.size()));
@@ -24,9 +24,7 @@ void check_sigmas(std::span<const double> sigmas, bool may_ascend, bool from_zer
     const bool in_order =
         i == 0 || (ascends ? sigmas[i] > sigmas[i - 1]
                            : sigmas[i] < sigmas[i - 1] || (last && sigmas[i] == sigmas[i - 1]));
-    const bool may_be_zero = last || (i == 0 && ascends && from_zero);
-    const bool accepted =
-        std::isfinite(sigmas[i]) && (sigmas[i] > 0 || (may_be_zero && sigmas[i] == 0)) && in_order;
+    const bool accepted = std::isfinite(sigmas[i]) && (sigmas[i] > 0 || (last && sigmas[i] == 0)) && in_order;
     if (!accepted)
       throw Error(
           ErrorKind::usage,
@@ -82,7 +80,7 @@ void check(const Sampler& sampler, const SamplerState& state) {
   const auto* own = std::get_if<OwnSampler>(&sampler);
   if (own && !own->walk)
     throw Error(ErrorKind::usage, fmt::format("The sampler \"{}\" of one's own has no walk.", own->name));
-  check_sigmas(state.sigmas, facts_of(sampler).ascends, own != nullptr);
+  check_sigmas(state.sigmas, facts_of(sampler).ascends);
   check_options(sampler);
   if (!state.noise && facts_of(sampler).stochastic)
     throw Error(ErrorKind::usage, fmt::format("The sampler {} needs a source of noise.", name_of(sampler)));
