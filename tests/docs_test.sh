@@ -26,6 +26,9 @@ for picture in pictures/*.png; do
 done
 cp "${DIFFUSION_DATA_DIR:-}/images/000000039769.png" cat.png 2>/dev/null || cp photo.png cat.png
 
+# A mask: 28 x 28 pixels, the left half white.
+base64 -d >hole.png <<<iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAFklEQVR42mP4jwIYUMGo5KjkqCQMAAAXroaIhbj8iAAAAABJRU5ErkJggg==
+
 # The command as a test can afford it.
 shorten() {
   case $1 in

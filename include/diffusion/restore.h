@@ -68,7 +68,7 @@ LinearOperator dense_operator(std::array<int, 3> form, LinearOperator::Matrix ma
 
 // How the measurement comes into sampling.
 //   ddrm   Kawar et al. 2022 (arXiv 2201.11793), eta_b = 1
-//   ddnm   Wang et al. 2023 (arXiv 2212.00490), with noise DDNM+
+//   ddnm   Wang et al. 2023 (arXiv 2212.00490); with noise, DDNM+, it is ddrm
 //   dps    Chung et al. 2023 (arXiv 2209.14687)
 //   pigdm  Song et al. 2023 (Pseudoinverse-guided diffusion models, ICLR)
 // ddrm and ddnm take steps of their own down the recipe's levels, whatever its sampler; dps and pigdm change

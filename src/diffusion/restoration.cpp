@@ -30,14 +30,12 @@ Drawn ddrm_step(const Coordinate& c, double sigma, double sigma_next, double eta
   return {c.y, std::sqrt(sigma_next * sigma_next - c.y_std * c.y_std)};
 }
 
-// Wang et al. 2023, eq. 17 to 19: as much of the measurement as keeps the noise of the step.
+// Wang et al. 2023, algorithm 1. With noise, DDNM+ (their appendix I) comes to the same as DDRM: as that
+// noise is the same in every step, it must not be kept from step to step.
 Drawn ddnm_step(const Coordinate& c, double sigma, double sigma_next, double eta) {
-  const double fresh = eta * sigma_next;
-  double share = 0;
-  if (c.seen) share = c.y_std <= fresh ? 1 : fresh / c.y_std;
-  const double mean = c.denoised + share * (c.y - c.denoised) +
-                      std::sqrt(1 - eta * eta) * sigma_next * (c.x - c.denoised) / sigma;
-  return {mean, std::sqrt(std::max(fresh * fresh - share * share * c.y_std * c.y_std, 0.0))};
+  if (c.seen && c.y_std > 0) return ddrm_step(c, sigma, sigma_next, eta);
+  const double kept = std::sqrt(1 - eta * eta) * sigma_next * (c.x - c.denoised) / sigma;
+  return {(c.seen ? c.y : c.denoised) + kept, eta * sigma_next};
 }
 
 SamplerCoroutine walk_spectral(RestoreMethod method, std::shared_ptr<const Measured> measured, double eta,

@@ -85,13 +85,14 @@ int run(const CLI::App& app, const RestoreCommand& o) {
 
 void add_method_options(CLI::App& app, RestoreCommand& o) {
   const char* group = "Method";
-  app.add_option("--method", o.method,
-                 "How the measurement comes into sampling:\n"
-                 "  ddnm: what is measured takes the place of the estimate's; DDNM+ with noise\n"
-                 "  ddrm: the same family, Kawar et al. 2022\n"
-                 "  dps: gradients of the measurement's error, Chung et al. 2023\n"
-                 "  pigdm: gradients weighted by what is uncertain, Song et al. 2023\n"
-                 "(dps and pigdm take three evaluations a step, and 100 steps unless --steps is given)")
+  app.add_option(
+         "--method", o.method,
+         "How the measurement comes into sampling:\n"
+         "  ddnm: what is measured takes the place of the estimate's, Wang et al. 2023\n"
+         "  ddrm: the same, drawn anew in every step, Kawar et al. 2022; with noise there is no difference\n"
+         "  dps: gradients of the measurement's error, Chung et al. 2023\n"
+         "  pigdm: gradients weighted by what is uncertain, Song et al. 2023\n"
+         "(dps and pigdm take three evaluations a step, and 100 steps unless --steps is given)")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
