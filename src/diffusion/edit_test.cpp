@@ -22,13 +22,13 @@
 namespace diffusion {
 namespace {
 
-constexpr int kSide = 8;
+constexpr int kEditSide = 8;
 
 // With random weights, three classes and none.
 const Model& tiny_model() {
   static const Model model = [] {
     UNetConfig unet = std::get<UNetConfig>(preset_config("tiny").network);
-    unet.sample_size = {kSide, kSide};
+    unet.sample_size = {kEditSide, kEditSide};
     unet.in_channels = unet.out_channels = 1;
     unet.class_embed_type = ClassEmbedding::table;
     unet.num_class_embeds = 4;
@@ -41,20 +41,21 @@ const Model& tiny_model() {
   return model;
 }
 
-const Device& device() {
+const Device& f32_device() {
   static const auto made = make_cpu_device(Precision::f32);
   return *made;
 }
 
 Image picture(int number) {
-  Image image{kSide, kSide, 1, {}};
-  for (int k = 0; k < kSide * kSide; ++k) image.pixels.push_back(std::uint8_t(k * (number + 3) * 7 % 256));
+  Image image{kEditSide, kEditSide, 1, {}};
+  for (int k = 0; k < kEditSide * kEditSide; ++k)
+    image.pixels.push_back(std::uint8_t(k * (number + 3) * 7 % 256));
   return image;
 }
 
 Image half_mask() {
-  Image mask{kSide, kSide, 1, std::vector<std::uint8_t>(kSide * kSide, 0)};
-  std::fill_n(mask.pixels.begin(), kSide * kSide / 2, std::uint8_t{255});
+  Image mask{kEditSide, kEditSide, 1, std::vector<std::uint8_t>(kEditSide * kEditSide, 0)};
+  std::fill_n(mask.pixels.begin(), kEditSide * kEditSide / 2, std::uint8_t{255});
   return mask;
 }
 
@@ -69,13 +70,13 @@ GenerateOptions sampling_of(int count) {
 TEST(Edit, StrengthZeroIsThePictureAndOneIsPlainSampling) {
   const std::vector<Image> pictures{picture(1), picture(2)};
   EditOptions options{.sampling = sampling_of(3), .strength = 0};
-  EXPECT_EQ(edit(tiny_model(), device(), pictures, options),
+  EXPECT_EQ(edit(tiny_model(), f32_device(), pictures, options),
             (std::vector<Image>{pictures[0], pictures[1], pictures[0]}));
   options.strength = 1;
-  EXPECT_EQ(edit(tiny_model(), device(), pictures, options),
-            generate(tiny_model(), device(), options.sampling));
+  EXPECT_EQ(edit(tiny_model(), f32_device(), pictures, options),
+            generate(tiny_model(), f32_device(), options.sampling));
   options.strength = 0.5;
-  const std::vector<Image> half = edit(tiny_model(), device(), pictures, options);
+  const std::vector<Image> half = edit(tiny_model(), f32_device(), pictures, options);
   EXPECT_NE(half[0], pictures[0]);
   EXPECT_NE(half[0], half[2]) << "other noise";
 }
@@ -93,12 +94,12 @@ TEST(Edit, ImageIsTheSameBytesAloneAndInAnyBatch) {
   for (const bool masked : {false, true}) {
     EditOptions options{.sampling = sampling_of(5), .strength = 0.7, .jump = 2, .resample = 2};
     if (masked) options.mask = half_mask();
-    const std::vector<Image> all = edit(tiny_model(), device(), pictures, options);
+    const std::vector<Image> all = edit(tiny_model(), f32_device(), pictures, options);
     options.sampling.batch = 2;
-    EXPECT_EQ(edit(tiny_model(), device(), pictures, options), all);
+    EXPECT_EQ(edit(tiny_model(), f32_device(), pictures, options), all);
     options.sampling.first = 3;
     options.sampling.count = 1;
-    EXPECT_EQ(edit(tiny_model(), device(), pictures, options)[0], all[3]);
+    EXPECT_EQ(edit(tiny_model(), f32_device(), pictures, options)[0], all[3]);
   }
 }
 
@@ -109,8 +110,8 @@ TEST(Edit, KnownPixelsStayToTheByte) {
         .sampling = sampling_of(2), .strength = 1, .mask = half_mask(), .jump = 2, .resample = 2};
     options.sampling.recipe = with_sampler(*options.sampling.recipe, entry.sampler, tiny_model());
     options.sampling.recipe->steps = 5;
-    for (const Image& image : edit(tiny_model(), device(), pictures, options)) {
-      const auto kept = std::span(image.pixels).last(kSide * kSide / 2);
+    for (const Image& image : edit(tiny_model(), f32_device(), pictures, options)) {
+      const auto kept = std::span(image.pixels).last(kEditSide * kEditSide / 2);
       EXPECT_TRUE(std::ranges::equal(kept, std::span(pictures[0].pixels).last(kept.size()))) << entry.name;
       EXPECT_FALSE(std::ranges::equal(std::span(image.pixels).first(kept.size()),
                                       std::span(pictures[0].pixels).first(kept.size())))
@@ -124,7 +125,8 @@ TEST(Edit, RefusesWhatCannotBe) {
   const auto message = [&](const auto& change) {
     EditOptions options{.sampling = sampling_of(1), .mask = half_mask()};
     change(options);
-    return std::string(fixtures::error_of([&] { edit(tiny_model(), device(), pictures, options); }).what());
+    return std::string(
+        fixtures::error_of([&] { edit(tiny_model(), f32_device(), pictures, options); }).what());
   };
   EXPECT_NE(message([](EditOptions& o) { o.strength = 1.5; }).find("strength is 1.5"), std::string::npos);
   EXPECT_NE(message([](EditOptions& o) { o.strength = std::nan(""); }).find("strength is nan"),
@@ -144,8 +146,8 @@ TEST(Edit, RefusesWhatCannotBe) {
   EXPECT_NE(message([](EditOptions& o) { o.jump = 0; }).find("jump is 0"), std::string::npos);
   EXPECT_NE(message([](EditOptions& o) { o.sampling.label = 9; }).find("label 9"), std::string::npos);
   const std::vector<Image> large{Image{9, 9, 1, std::vector<std::uint8_t>(81)}};
-  EXPECT_THROW(edit(tiny_model(), device(), large, {.sampling = sampling_of(1)}), Error);
-  EXPECT_THROW(edit(tiny_model(), device(), {}, {.sampling = sampling_of(1)}), Error);
+  EXPECT_THROW(edit(tiny_model(), f32_device(), large, {.sampling = sampling_of(1)}), Error);
+  EXPECT_THROW(edit(tiny_model(), f32_device(), {}, {.sampling = sampling_of(1)}), Error);
 }
 
 TEST(Repaint, JumpsWhereAMultipleOfTheJumpIsLeft) {
@@ -206,18 +208,19 @@ TEST(Interpolate, EndsAreWhatSamplingMakesOfThem) {
   const Model& model = tiny_model();
   GenerateOptions sampling = sampling_of(1);
   const std::vector<Image> frames =
-      interpolate(model, device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling);
+      interpolate(model, f32_device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling);
   ASSERT_EQ(frames.size(), 5u);
   sampling.seed = 7;
   sampling.label = 1;
-  EXPECT_EQ(generate(model, device(), sampling)[0], frames.front());
+  EXPECT_EQ(generate(model, f32_device(), sampling)[0], frames.front());
   sampling.seed = 8;
   sampling.label = 2;
-  EXPECT_EQ(generate(model, device(), sampling)[0], frames.back());
+  EXPECT_EQ(generate(model, f32_device(), sampling)[0], frames.back());
   sampling.batch = 2;
-  EXPECT_EQ(interpolate(model, device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling_of(1)),
-            frames);
-  EXPECT_THROW(interpolate(model, device(), {}, {}, 1, sampling_of(1)), Error);
+  EXPECT_EQ(
+      interpolate(model, f32_device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling_of(1)),
+      frames);
+  EXPECT_THROW(interpolate(model, f32_device(), {}, {}, 1, sampling_of(1)), Error);
 }
 
 // On data that are exactly normal the ODE upwards has a known solution.
@@ -244,13 +247,13 @@ double psnr(const Image& a, const Image& b) {
 
 TEST(Invert, LeadsBackToThePictures) {
   const auto model = read_model(DIFFUSION_SOURCE_DIR "/models/fashion-mnist");
-  const std::vector<Image> pictures = generate(*model, device(), {.count = 2, .seed = 3});
+  const std::vector<Image> pictures = generate(*model, f32_device(), {.count = 2, .seed = 3});
   const auto back = [&](const Sampler& sampler, int steps) {
     GenerateOptions sampling{.count = 2, .without_class = true};
     sampling.recipe = with_sampler(scheduler_recipe(*model), sampler, *model);
     sampling.recipe->steps = steps;
-    sampling.noise = invert(*model, device(), pictures, sampling);
-    const std::vector<Image> again = generate(*model, device(), sampling);
+    sampling.noise = invert(*model, f32_device(), pictures, sampling);
+    const std::vector<Image> again = generate(*model, f32_device(), sampling);
     return (psnr(again[0], pictures[0]) + psnr(again[1], pictures[1])) / 2;
   };
   const double few = back(Heun{}, 10), more = back(Heun{}, 20);
@@ -258,12 +261,12 @@ TEST(Invert, LeadsBackToThePictures) {
   EXPECT_GT(more, 20);
   EXPECT_GT(more, few + 3);
   EXPECT_GT(back(Ddim{}, 20), 12);
-  EXPECT_THROW(invert(*model, device(), pictures, {.recipe = default_recipe(*model)}), Error);
-  EXPECT_THROW(invert(*model, device(), {}, {}), Error);
+  EXPECT_THROW(invert(*model, f32_device(), pictures, {.recipe = default_recipe(*model)}), Error);
+  EXPECT_THROW(invert(*model, f32_device(), {}, {}), Error);
 }
 
 TEST(Restore, ImageIsTheSameBytesAloneAndInAnyBatch) {
-  const LinearOperator a = shrink_operator({1, kSide, kSide}, 2);
+  const LinearOperator a = shrink_operator({1, kEditSide, kEditSide}, 2);
   std::vector<double> y(3 * a.output_size());
   fill_normal({1, Stream::shapes, 0, 0}, y);
   for (const RestoreMethod method :
@@ -271,27 +274,27 @@ TEST(Restore, ImageIsTheSameBytesAloneAndInAnyBatch) {
     RestoreOptions options{.sampling = sampling_of(4), .method = method, .sigma = 0.1};
     options.sampling.recipe->guidance.scale = 1.5;
     options.sampling.label = 1;
-    const std::vector<Image> all = restore(tiny_model(), device(), a, y, options);
+    const std::vector<Image> all = restore(tiny_model(), f32_device(), a, y, options);
     options.sampling.batch = 3;
-    EXPECT_EQ(restore(tiny_model(), device(), a, y, options), all) << to_string(method);
+    EXPECT_EQ(restore(tiny_model(), f32_device(), a, y, options), all) << to_string(method);
     options.sampling.first = 2;
     options.sampling.count = 1;
-    EXPECT_EQ(restore(tiny_model(), device(), a, y, options)[0], all[2]) << to_string(method);
+    EXPECT_EQ(restore(tiny_model(), f32_device(), a, y, options)[0], all[2]) << to_string(method);
   }
 }
 
 TEST(Restore, RefusesWhatCannotBe) {
-  const LinearOperator a = shrink_operator({1, kSide, kSide}, 2);
+  const LinearOperator a = shrink_operator({1, kEditSide, kEditSide}, 2);
   const std::vector<double> y(a.output_size());
   RestoreOptions options{.sampling = sampling_of(1)};
-  EXPECT_THROW(restore(tiny_model(), device(), a, std::span(y).first(3), options), Error);
+  EXPECT_THROW(restore(tiny_model(), f32_device(), a, std::span(y).first(3), options), Error);
   std::vector<double> wrong = y;
   wrong[3] = std::nan("");
-  EXPECT_THROW(restore(tiny_model(), device(), a, wrong, options), Error);
+  EXPECT_THROW(restore(tiny_model(), f32_device(), a, wrong, options), Error);
   options.sigma = -1;
-  EXPECT_THROW(restore(tiny_model(), device(), a, y, options), Error);
+  EXPECT_THROW(restore(tiny_model(), f32_device(), a, y, options), Error);
   options.sigma = 0;
-  EXPECT_THROW(restore(tiny_model(), device(), identity_operator({1, 4, 4}), y, options), Error);
+  EXPECT_THROW(restore(tiny_model(), f32_device(), identity_operator({1, 4, 4}), y, options), Error);
   EXPECT_THROW(parse_restore_method("dip"), Error);
 }
 

@@ -96,7 +96,7 @@ struct Data {
 
 using Two = std::array<double, 4>;  // a 2 x 2 matrix
 
-Two times(const Two& a, const Two& b) {
+Two multiplied(const Two& a, const Two& b) {
   return {a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3], a[2] * b[0] + a[3] * b[2],
           a[2] * b[1] + a[3] * b[3]};
 }
@@ -110,7 +110,7 @@ Two jacobian(const Data& data, double sigma) {
   Two sum = data.c;
   sum[0] += sigma * sigma;
   sum[3] += sigma * sigma;
-  return times(data.c, inverse(sum));
+  return multiplied(data.c, inverse(sum));
 }
 
 Denoiser denoiser_of(const Data& data) {

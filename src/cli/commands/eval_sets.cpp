@@ -48,8 +48,12 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
     for (const Image& image : images) saved->append(image.pixels);
     saved->commit();
   }
-  return {samples_of(model, images, g.label, o.model, class_names), g.recipe->steps,
-          std::string(name_of(g.recipe->sampler))};
+  Dataset samples = samples_of(model, images, g.label, o.model, class_names);
+  if (g.without_class) {
+    samples.labels.clear();
+    samples.class_names.clear();
+  }
+  return {std::move(samples), g.recipe->steps, std::string(name_of(g.recipe->sampler))};
 }
 
 }  // namespace diffusion

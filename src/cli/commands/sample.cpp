@@ -67,7 +67,8 @@ GenerateOptions resolve(const CLI::App& app, const SampleOptions& o, const Model
 int default_columns(const Model& model, const GenerateOptions& g) {
   constexpr int kMostClassColumns = 20;
   const int classes = model.class_count();
-  if (!g.label && classes > 1 && classes <= kMostClassColumns && classes <= g.count) return classes;
+  if (!g.label && !g.without_class && classes > 1 && classes <= kMostClassColumns && classes <= g.count)
+    return classes;
   return int(std::ceil(std::sqrt(g.count)));
 }
 
