@@ -1,6 +1,7 @@
 #include "diffusion/batch_denoiser.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <diffusion/error.h>
 #include "diffusion/guidance.h"
@@ -37,11 +38,13 @@ void BatchDenoiser::denoise(std::span<const double> x, double sigma, std::span<d
   estimate_->answer(sigma, denoised_, guide_denoised_, denoised);
   if (!with_products_) return;
   limited_.assign(denoised.size(), false);
+  const EstimateLimit& limit = prepared_.recipe.limit;
+  if (!limit.clips() || limit.spares_noise) return;
   for (std::size_t k = 0; k < denoised.size(); ++k) {
     double free = 0;  // without the limit
     for (std::size_t row = k; row < denoised_.size(); row += denoised.size())
       free += estimate_->weight_of(row / prepared_.image_size, sigma) * denoised_[row];
-    limited_[k] = prepared_.recipe.limit.clips() && std::abs(free) > prepared_.recipe.limit.range;
+    limited_[k] = std::abs(free) > limit.range;
   }
 }
 

@@ -81,7 +81,9 @@ std::vector<Image> restore(const Model& model, const Device& device, const Linea
     if (options.method == RestoreMethod::pigdm) denoise = pigdm_denoiser(plain, product, known);
     if (options.method == RestoreMethod::dps)
       denoise = dps_denoiser(plain, product, known, prepared.levels.sigmas, options.dps_step);
-    if (!spectral && prepared.limit) denoise = limit_denoised(denoise, prepared.limit);
+    // What these methods make of D is limited, too; and where the limit was to be ddim's, here it is of D.
+    if (prepared.limit && (!spectral || recipe.limit.spares_noise))
+      denoise = limit_denoised(denoise, prepared.limit);
     std::vector<double> x(std::size_t(count) * size.elements());
     start_noise(sampling, done, x, size.elements());
     for (double& value : x) value *= prepared.levels.initial_std;
