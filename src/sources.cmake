@@ -52,6 +52,11 @@ set(DIFFUSION_CORE_SOURCES
     formats/safetensors_read.cpp
     formats/safetensors_write.cpp
     formats/tensorboard.cpp
+    series/baselines.cpp
+    series/forecast.cpp
+    series/read_series.cpp
+    series/scores.cpp
+    series/series.cpp
     words/byte_symbols.cpp
     words/characters.cpp
     words/merge_rules.cpp
@@ -276,12 +281,14 @@ set(DIFFUSION_DATA_SOURCES
     data/image_names.cpp
     data/load_images.cpp
     data/load_path.cpp
+    data/packed_text.cpp
     data/pixel_cache.cpp
     data/pixel_store.cpp
     data/prepare.cpp
     data/prepare_captions.cpp
     data/registry.cpp
     data/sample_records.cpp
+    data/series_sets.cpp
     data/shapes.cpp
     data/tar_shards.cpp
     data/transforms.cpp

@@ -22,6 +22,7 @@ fs::path cache_of(const DatasetEntry& entry) {
 // taken for this one, though its files have the same names.
 std::vector<fs::path> places_in(const fs::path& folder, const std::string& name) {
   std::vector<fs::path> places{folder / name};
+  if (find_series_set(name)) places.push_back(folder / "series");
   const std::string own_name = folder_name(folder);
   const bool is_of_another = own_name != name && find_dataset(own_name) != nullptr;
   if (!is_of_another) places.push_back(folder);
@@ -39,7 +40,7 @@ std::string list(const std::vector<fs::path>& places) {
 
 std::string by_hand(const DatasetEntry& entry, const fs::path& cache) {
   std::vector<std::string> names;
-  for (const PublishedFile& file : entry.files) names.push_back(file.name);
+  for (const PublishedFile& file : entry.files) names.push_back(file.folder + file.name);
   return fmt::format("To do it by hand, put {} from {} into {}, or into a folder of yours, named by data_dir",
                      fmt::join(names, ", "), entry.url, cache.string());
 }
@@ -62,7 +63,7 @@ void download_missing(const DatasetEntry& entry, const DataOptions& options, con
       throw Error(ErrorKind::io,
                   fmt::format("Cannot create the folder {}: {}.", cache.string(), failure.message()));
     for (const PublishedFile& file : reader.missing(cache))
-      download_file(entry.url + file.name, cache / file.name, file.md5, options.progress);
+      download_file(entry.url + file.folder + file.name, cache / file.name, file.md5, options.progress);
   } catch (const Error& error) {
     throw Error(error.kind(), fmt::format("{} {}", error.what(), by_hand(entry, cache)), {"data_dir"});
   }
@@ -76,10 +77,10 @@ std::string folder_name(const fs::path& folder) {
   return (failure ? folder : full).filename().string();
 }
 
-Dataset find_or_download(const DatasetEntry& entry, const DataOptions& options, const PlaceReader& reader) {
+void find_or_download(const DatasetEntry& entry, const DataOptions& options, const PlaceReader& reader) {
   const std::vector<fs::path> places = places_of(entry, options);
   for (const fs::path& place : places)
-    if (std::optional<Dataset> found = reader.read(place)) return std::move(*found);
+    if (reader.read(place)) return;
   if (reader.refuse)
     for (const fs::path& place : places) reader.refuse(place);
   if (!options.data_dir.empty())
@@ -95,7 +96,8 @@ Dataset find_or_download(const DatasetEntry& entry, const DataOptions& options, 
                                   : "Downloading is switched off"),
         {"data_dir"});
   download_missing(entry, options, reader, cache);
-  return reader.read(cache).value();
+  if (!reader.read(cache))
+    throw Error(ErrorKind::internal, fmt::format("{} was downloaded, but is not found", entry.name));
 }
 
 }  // namespace diffusion

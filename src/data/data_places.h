@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,16 +13,16 @@ namespace diffusion {
 // How one published data set is found in a folder, read, and completed by downloads.
 struct PlaceReader {
   std::string wanted;  // what is looked for, for messages
-  // Nothing if the folder does not hold the set; an Error if it does, but damaged.
-  std::function<std::optional<Dataset>(const std::filesystem::path& folder)> read;
+  // Takes the set from the folder. False if the folder does not hold it; an Error if it does, but damaged.
+  std::function<bool(const std::filesystem::path& folder)> read;
   // The published files that the folder lacks.
   std::function<std::vector<PublishedFile>(const std::filesystem::path& folder)> missing;
   // Throws if the folder holds the set in a form that is not read. Asked where read() found nothing anywhere.
   std::function<void(const std::filesystem::path& folder)> refuse = {};
 };
 
-// Looks for the set where load_data() says, and downloads it otherwise.
-Dataset find_or_download(const DatasetEntry& entry, const DataOptions& options, const PlaceReader& reader);
+// Has the set read from where load_data() says, and downloads it otherwise.
+void find_or_download(const DatasetEntry& entry, const DataOptions& options, const PlaceReader& reader);
 
 // The name of a folder, also of "." and "set/".
 std::string folder_name(const std::filesystem::path& folder);

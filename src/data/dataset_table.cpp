@@ -7,6 +7,16 @@
 
 namespace diffusion {
 
+namespace {
+
+const DatasetEntry* find_in(std::span<const DatasetEntry> table, std::string_view name) {
+  for (const DatasetEntry& entry : table)
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
+}  // namespace
+
 std::span<const DatasetEntry> dataset_table() {
   static const std::array<DatasetEntry, 4> table{
       DatasetEntry{.name = "fashion-mnist",
@@ -17,7 +27,8 @@ std::span<const DatasetEntry> dataset_table() {
                    .files = {{"train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
                              {"train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"},
                              {"t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"},
-                             {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}}},
+                             {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}},
+                   .licence = "MIT"},
       DatasetEntry{.name = "mnist",
                    .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
                    .form = DatasetForm::idx,
@@ -38,9 +49,36 @@ std::span<const DatasetEntry> dataset_table() {
 }
 
 const DatasetEntry* find_dataset(std::string_view name) {
-  for (const DatasetEntry& entry : dataset_table())
-    if (entry.name == name) return &entry;
-  return nullptr;
+  return find_in(dataset_table(), name);
+}
+
+std::span<const DatasetEntry> series_table() {
+  static const std::string ett = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/",
+                           ett_licence = "CC BY-ND 4.0: no changed copies";
+  static const std::array<DatasetEntry, 3> table{
+      DatasetEntry{.name = "m4-hourly",
+                   .class_names = {},
+                   .form = DatasetForm::series,
+                   .url = "https://raw.githubusercontent.com/Mcompetitions/M4-methods/master/Dataset/",
+                   .files = {{"Hourly-train.csv", "5838f531d0a29ba6aa70a90f72c82686", "Train/"},
+                             {"Hourly-test.csv", "d3f313cdb3417c30297ae4beec188266", "Test/"}}},
+      DatasetEntry{.name = "etth1",
+                   .class_names = {},
+                   .form = DatasetForm::series,
+                   .url = ett,
+                   .files = {{"ETTh1.csv", "8381763947c85f4be6ac456c508460d6"}},
+                   .licence = ett_licence},
+      DatasetEntry{.name = "etth2",
+                   .class_names = {},
+                   .form = DatasetForm::series,
+                   .url = ett,
+                   .files = {{"ETTh2.csv", "51a229a3fc13579dd939364fefe9c7ab"}},
+                   .licence = ett_licence}};
+  return table;
+}
+
+const DatasetEntry* find_series_set(std::string_view name) {
+  return find_in(series_table(), name);
 }
 
 }  // namespace diffusion

@@ -10,12 +10,13 @@ namespace diffusion {
 struct PublishedFile {
   std::string name;
   std::string md5;
+  std::string folder = {};  // below that of the data set, with the final slash
 };
 
 // How a published set comes; registry.cpp has a load function for each.
-enum class DatasetForm { idx, cifar10, shapes };
+enum class DatasetForm { idx, cifar10, shapes, series };
 
-// One row of the table of data sets. A new data set is a row (and, if it comes in a new form, a load
+// One row of a table of data sets. A new data set is a row (and, if it comes in a new form, a load
 // function).
 struct DatasetEntry {
   std::string name;
@@ -24,10 +25,15 @@ struct DatasetEntry {
   std::string url = {};  // the folder of the published files, with the final slash
   // MD5 sums hold for the published files only, so only downloads are compared.
   std::vector<PublishedFile> files = {};
+  std::string licence = {};  // as published; empty: nothing was published
 };
 
 // fashion-mnist, mnist, cifar10, shapes.
 std::span<const DatasetEntry> dataset_table();
 const DatasetEntry* find_dataset(std::string_view name);  // nullptr if there is none
+
+// Sets of series, in a table of their own: m4-hourly, etth1, etth2. series_sets.h reads them.
+std::span<const DatasetEntry> series_table();
+const DatasetEntry* find_series_set(std::string_view name);  // nullptr if there is none
 
 }  // namespace diffusion

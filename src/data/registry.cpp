@@ -1,7 +1,7 @@
 #include "data/registry.h"
 
 #include <filesystem>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "data/cifar.h"
@@ -23,10 +23,11 @@ Dataset load_shapes(const DataOptions& options) {
 }
 
 Dataset load_idx_set(const DatasetEntry& entry, const DataOptions& options) {
-  const auto read = [&](const fs::path& folder) -> std::optional<Dataset> {
+  Dataset found;
+  const auto read = [&](const fs::path& folder) {
     const auto files = find_idx_files(folder, options.split);
-    if (!files) return std::nullopt;
-    return read_idx_pair(files->images, files->labels, entry.name, entry.class_names);
+    if (files) found = read_idx_pair(files->images, files->labels, entry.name, entry.class_names);
+    return files.has_value();
   };
   const auto missing = [&](const fs::path& folder) {
     std::vector<PublishedFile> files;
@@ -37,14 +38,20 @@ Dataset load_idx_set(const DatasetEntry& entry, const DataOptions& options) {
     }
     return files;
   };
-  return find_or_download(entry, options, {describe_wanted_files(options.split), read, missing});
+  find_or_download(entry, options, {describe_wanted_files(options.split), read, missing});
+  return found;
 }
 
 Dataset load_cifar10(const DatasetEntry& entry, const DataOptions& options) {
-  const auto read = [&](const fs::path& folder) { return read_cifar10(folder, options.split); };
+  Dataset found;
+  const auto read = [&](const fs::path& folder) {
+    auto images = read_cifar10(folder, options.split);
+    if (images) found = std::move(*images);
+    return images.has_value();
+  };
   const auto missing = [&](const fs::path&) { return entry.files; };  // both splits are in one
-  return find_or_download(entry, options,
-                          {describe_cifar10(options.split), read, missing, &refuse_python_cifar10});
+  find_or_download(entry, options, {describe_cifar10(options.split), read, missing, &refuse_python_cifar10});
+  return found;
 }
 
 }  // namespace
@@ -56,6 +63,7 @@ Dataset load_published(const DatasetEntry& entry, const DataOptions& options) {
     case DatasetForm::cifar10:
       return load_cifar10(entry, options);
     case DatasetForm::shapes:
+    case DatasetForm::series:  // of no row of dataset_table()
       break;
   }
   return load_shapes(options);

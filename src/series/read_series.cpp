@@ -1,0 +1,254 @@
+#include "series/read_series.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+#include <span>
+#include <utility>
+
+#include <diffusion/error.h>
+#include "formats/delimited.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
+
+// A cell, and where it stands.
+struct Cell {
+  const std::string& text;
+  const std::string& source;
+  std::int64_t line;
+  std::string column;
+
+  [[noreturn]] void refuse(const std::string& accepted) const {
+    throw Error(ErrorKind::bad_input, fmt::format("{}, line {}, column {}: \"{}\"; accepted is {}", source,
+                                                  line, column, text.substr(0, 40), accepted));
+  }
+};
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+  return result;
+}
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::ranges::find(names, lower(trimmed(name))) != names.end();
+}
+
+double value_of(const Cell& cell) {
+  const std::string_view text = trimmed(cell.text);
+  if (text.empty() || is_one_of(text, {"nan", "na"})) return kGap;
+  double value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    cell.refuse("a finite number, or for a gap nothing, NaN or NA");
+  return value;
+}
+
+struct Time {
+  std::int64_t value;
+  bool is_date;
+};
+
+Time time_of_cell(const Cell& cell) {
+  constexpr std::int64_t kMost = std::int64_t(1) << 53;
+  const std::string text(trimmed(cell.text));
+  if (const auto date = parse_date(text)) return {*date, true};
+  std::int64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size() || value > kMost || value < -kMost)
+    cell.refuse("a time as 2016-07-01 13:00:00, or a whole number");
+  return {value, false};
+}
+
+// The times of one series as they are read.
+struct Times {
+  std::vector<std::int64_t> values, lines;
+  std::optional<bool> are_dates;
+
+  void add(const Cell& cell) {
+    const Time time = time_of_cell(cell);
+    if (are_dates && *are_dates != time.is_date) cell.refuse("a time in the form of those before");
+    are_dates = time.is_date;
+    if (!values.empty() && time.value <= values.back())
+      cell.refuse("a time after the one before it; sort the lines by time, without repetitions");
+    values.push_back(time.value);
+    lines.push_back(cell.line);
+  }
+
+  std::optional<std::int64_t> smallest_step() const {
+    std::optional<std::int64_t> step;
+    for (std::size_t i = 1; i < values.size(); ++i)
+      step = std::min(step.value_or(std::numeric_limits<std::int64_t>::max()), values[i] - values[i - 1]);
+    return step;
+  }
+};
+
+// Puts `values` at their times, with gaps between them.
+std::vector<double> on_steps(std::span<const double> values, const Times& times, std::int64_t step,
+                             const std::string& source) {
+  const std::int64_t steps = (times.values.back() - times.values.front()) / step + 1;
+  if (double(steps) * (1 - kMostTimesLeftOut) > double(values.size()))
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{}: in steps of {}, the smallest between two lines, {} times would be {}; accepted are "
+                    "files that leave out at most {}% of the times",
+                    source, step, values.size(), steps, 100 * kMostTimesLeftOut));
+  std::vector<double> placed(std::size_t(steps), kGap);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::int64_t after = times.values[i] - times.values.front();
+    if (after % step != 0)
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{}, line {}: the time is {} after the first one, which is no multiple of the "
+                              "smallest step between two lines, {}",
+                              source, times.lines[i], after, step));
+    placed[std::size_t(after / step)] = values[i];
+  }
+  return placed;
+}
+
+class SeriesReader {
+ public:
+  SeriesReader(std::string_view csv, const std::string& source)
+      : reader_(csv.starts_with("\xEF\xBB\xBF") ? csv.substr(3) : csv, Delimited::csv, source),
+        source_(source) {
+    table_.name = source;
+  }
+
+  SeriesTable read() {
+    if (!reader_.next()) throw Error(ErrorKind::bad_input, fmt::format("{} is empty", source_));
+    header_ = reader_.fields();
+    for (std::string& name : header_) name = trimmed(name);
+    if (header_.size() >= 2 && header_[0] == "V1" && header_[1] == "V2")
+      read_rows();
+    else if (const auto places = long_columns())
+      read_long(*places);
+    else
+      read_columns();
+    for (const TimeSeries& s : table_.series)
+      if (std::ranges::all_of(s.values, [](double v) { return std::isnan(v); }))
+        throw Error(ErrorKind::bad_input, fmt::format("{}: the series {} has no value", source_, s.id));
+    if (table_.series.empty()) throw Error(ErrorKind::bad_input, fmt::format("{} holds no series", source_));
+    return std::move(table_);
+  }
+
+ private:
+  Cell cell(std::size_t column) const {
+    return {reader_.fields()[column], source_, reader_.line(),
+            fmt::format("{} ({})", column + 1, header_[column])};
+  }
+
+  void check_new(std::set<std::string>& ids, const std::string& id) const {
+    if (id.empty())
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{}, line {}: a series has no name", source_, reader_.line()));
+    if (!ids.insert(id).second)
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{}, line {}: the series {} is there twice", source_, reader_.line(), id));
+  }
+
+  // Where id, time and value of a long file are.
+  std::optional<std::array<std::size_t, 3>> long_columns() const {
+    if (header_.size() != 3) return std::nullopt;
+    std::array<std::size_t, 3> places{3, 3, 3};
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (is_one_of(header_[i], {"id", "unique_id", "item_id"})) places[0] = i;
+      if (is_one_of(header_[i], {"time", "ds", "timestamp"})) places[1] = i;
+      if (is_one_of(header_[i], {"value", "y", "target"})) places[2] = i;
+    }
+    if (std::ranges::find(places, std::size_t(3)) != places.end()) return std::nullopt;
+    return places;
+  }
+
+  void read_rows() {
+    std::set<std::string> ids;
+    while (reader_.next()) {
+      TimeSeries series{reader_.fields()[0], {}};
+      check_new(ids, series.id);
+      std::size_t end = header_.size();
+      while (end > 1 && reader_.fields()[end - 1].empty()) --end;
+      for (std::size_t i = 1; i < end; ++i) series.values.push_back(value_of(cell(i)));
+      table_.series.push_back(std::move(series));
+    }
+  }
+
+  void read_columns() {
+    const bool timed = is_one_of(header_[0], {"time", "date", "datetime", "timestamp", "ds"});
+    std::set<std::string> ids;
+    for (std::size_t i = timed; i < header_.size(); ++i) {
+      check_new(ids, header_[i]);
+      table_.series.push_back({header_[i], {}});
+    }
+    Times times;
+    while (reader_.next()) {
+      if (timed) times.add(cell(0));
+      for (std::size_t i = timed; i < header_.size(); ++i)
+        table_.series[i - timed].values.push_back(value_of(cell(i)));
+    }
+    if (!timed || times.values.empty()) return;
+    set_step(times.smallest_step(), times.are_dates);
+    for (TimeSeries& series : table_.series) place(series, times);
+  }
+
+  void read_long(const std::array<std::size_t, 3>& at) {
+    std::map<std::string, std::size_t> places;
+    std::vector<Times> times;
+    while (reader_.next()) {
+      const std::string& id = reader_.fields()[at[0]];
+      if (id.empty()) cell(at[0]).refuse("the name of a series");
+      const auto [found, is_new] = places.emplace(id, table_.series.size());
+      if (is_new) {
+        table_.series.push_back({id, {}});
+        times.push_back({{}, {}, times.empty() ? std::nullopt : times.front().are_dates});
+      }
+      times[found->second].add(cell(at[1]));
+      table_.series[found->second].values.push_back(value_of(cell(at[2])));
+    }
+    if (times.empty()) return;
+    std::optional<std::int64_t> step;
+    for (const Times& t : times)
+      if (const auto own = t.smallest_step()) step = std::min(step.value_or(*own), *own);
+    set_step(step, times.front().are_dates);
+    for (std::size_t k = 0; k < times.size(); ++k) place(table_.series[k], times[k]);
+  }
+
+  void set_step(std::optional<std::int64_t> step, std::optional<bool> are_dates) {
+    table_.interval = step.value_or(1);
+    table_.has_dates = are_dates.value_or(false);
+  }
+
+  void place(TimeSeries& series, const Times& times) const {
+    series.start = times.values.front();
+    series.values = on_steps(series.values, times, *table_.interval, source_);
+  }
+
+  DelimitedReader reader_;
+  const std::string& source_;
+  std::vector<std::string> header_;
+  SeriesTable table_;
+};
+
+}  // namespace
+
+SeriesTable read_series(std::string_view csv, const std::string& source_name) {
+  return SeriesReader(csv, source_name).read();
+}
+
+}  // namespace diffusion
