@@ -57,6 +57,8 @@ set(DIFFUSION_CORE_SOURCES
     series/read_series.cpp
     series/scores.cpp
     series/series.cpp
+    series/series_form.cpp
+    series/windows.cpp
     words/byte_symbols.cpp
     words/characters.cpp
     words/merge_rules.cpp
@@ -133,6 +135,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/edit.cpp
     diffusion/edm_process.cpp
     diffusion/evaluator.cpp
+    diffusion/forecast_paths.cpp
     diffusion/forward_process.cpp
     diffusion/generate.cpp
     diffusion/generate_request.cpp
@@ -281,6 +284,7 @@ set(DIFFUSION_DATA_SOURCES
     data/image_names.cpp
     data/load_images.cpp
     data/load_path.cpp
+    data/number_examples.cpp
     data/packed_text.cpp
     data/pixel_cache.cpp
     data/pixel_store.cpp
@@ -289,6 +293,7 @@ set(DIFFUSION_DATA_SOURCES
     data/registry.cpp
     data/sample_records.cpp
     data/series_sets.cpp
+    data/series_windows.cpp
     data/shapes.cpp
     data/tar_shards.cpp
     data/transforms.cpp
@@ -338,6 +343,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/feature_maps.cpp
     eval/feature_network.cpp
     eval/features.cpp
+    eval/forecast_evaluation.cpp
     eval/frechet.cpp
     eval/image_sets.cpp
     eval/inception.cpp

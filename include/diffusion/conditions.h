@@ -13,7 +13,8 @@ namespace diffusion {
 struct Model;  // models.h
 
 // By the condition's name (ModelFacts::conditions) its numbers, [N, size]: those of sample 0, of sample 1,
-// ...
+// ... Of the condition "known", of models of series, [N, size, H, W]: known values, then 1 where they are
+// known and 0 elsewhere, then what else the model is told.
 using Conditions = std::map<std::string, std::vector<float>, std::less<>>;
 
 // The condition "class": a row of the model's class table for each sample; its null class means

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,7 +17,10 @@
 
 namespace diffusion {
 
-// Images of one size, 8 bits a channel, in memory or in a mapped file; with labels or without.
+class NumberExamples;  // the library's own
+
+// Images of one size, 8 bits a channel, in memory or in a mapped file; with labels or without. Or examples
+// [C, H, W] of numbers.
 struct Dataset {
   std::string name;
   int height = 0, width = 0, channels = 0;
@@ -35,15 +39,19 @@ struct Dataset {
   std::optional<std::uint64_t> content_hash = {};
   // Of images 0 to count() - 1, or of none: a data set without words.
   Captions captions = {};
+  // Examples of numbers; then there are no pixels, and no margin.
+  std::shared_ptr<const NumberExamples> numbers = {};
 
   int count() const;
   // Where image i is among all that are stored in `pixels`.
   int stored_number(int i) const;
-  // The H * W * C bytes of image i, 0 <= i < count().
+  // The H * W * C bytes of image i, 0 <= i < count(). Error(internal) where there are numbers.
   std::span<const std::uint8_t> image(int i) const;
 
   int example_height() const { return height - margin[0]; }
   int example_width() const { return width - margin[1]; }
+  // Channels of what a network is told of an example beside its noisy numbers; 0: nothing.
+  int known_channels() const;
 
   // A 64-bit FNV-1a hash of count, height, width, channels, pixels and labels (little-endian), the same on
   // every machine; where there is a content_hash, of that, first and step; where there are captions, of

@@ -63,6 +63,11 @@ std::size_t BatchStream::example_size() const {
          std::size_t(dataset_.channels);
 }
 
+std::size_t BatchStream::known_size() const {
+  return std::size_t(dataset_.known_channels()) * std::size_t(dataset_.example_height()) *
+         std::size_t(dataset_.example_width());
+}
+
 BatchStream::Place BatchStream::place_of(std::uint32_t step, std::uint32_t i) const {
   const auto count = std::uint64_t(dataset_.count()), size = std::uint64_t(options_.size);
   const std::uint64_t in_epoch = options_.drop_last ? count / size * size : count;
@@ -87,11 +92,23 @@ int BatchStream::dataset_index(std::uint32_t step, std::uint32_t i) const {
 }
 
 std::optional<int> BatchStream::example(std::uint32_t step, std::uint32_t i, std::span<float> image) const {
-  if (image.size() != example_size())
+  return example(step, i, ExampleParts{image});
+}
+
+std::optional<int> BatchStream::example(std::uint32_t step, std::uint32_t i,
+                                        const ExampleParts& parts) const {
+  const std::span<float> image = parts.x;
+  if (image.size() != example_size() || parts.known.size() != known_size() ||
+      parts.counted.size() != (known_size() > 0 ? example_size() : 0))
     throw Error(ErrorKind::internal,
                 fmt::format("BatchStream: room for {} numbers where an image of {} goes.", image.size(),
                             example_size()));
   const int index = dataset_index(step, i);
+  if (dataset_.numbers) {
+    dataset_.numbers->write(dataset_.stored_number(index), parts);
+    if (dataset_.labels.empty()) return std::nullopt;
+    return dataset_.labels[std::size_t(index)];
+  }
   const auto key = [&](Stream stream) { return RandomKey{seed_, stream, i, step}; };
   const auto offset = [&](int margin, std::uint32_t position) {
     return margin == 0 ? 0 : uniform_below(key(Stream::crop), std::uint32_t(margin) + 1, position);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <diffusion/dataset.h>
+#include "data/number_examples.h"
 
 namespace diffusion {
 
@@ -33,6 +34,8 @@ class BatchStream {
   // and example_width(): where the data have a margin, a window at a random place. Returns its label, if the
   // data set has any. Throws Error(internal) for another size.
   std::optional<int> example(std::uint32_t step, std::uint32_t i, std::span<float> image) const;
+  // The same with what is known of it, where the data have numbers: of pixels nothing is.
+  std::optional<int> example(std::uint32_t step, std::uint32_t i, const ExampleParts& parts) const;
 
   // All examples. images: [size, C, H, W]. labels: [size], or empty where they are not wanted. Throws
   // Error(internal) for other sizes and for labels of a data set without any.
@@ -43,6 +46,8 @@ class BatchStream {
 
   // The numbers of one example.
   std::size_t example_size() const;
+  // Those of what is known of it; 0: nothing.
+  std::size_t known_size() const;
 
   // The epoch, from 0, that the first example of the batch belongs to.
   std::uint64_t epoch_of(std::uint32_t step) const;

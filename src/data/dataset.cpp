@@ -6,6 +6,7 @@
 
 #include <diffusion/error.h>
 #include "data/content_hash.h"
+#include "data/number_examples.h"
 #include "pictures/image_checks.h"
 
 namespace diffusion {
@@ -37,7 +38,7 @@ std::uint64_t captions_hash(const Captions& captions) {
 
 int Dataset::count() const {
   const std::size_t bytes = image_bytes();
-  const int stored = bytes == 0 ? 0 : int(pixels.size() / bytes);
+  const int stored = numbers ? numbers->count() : bytes == 0 ? 0 : int(pixels.size() / bytes);
   const int whole = chosen.empty() ? stored : int(chosen.size());
   return (whole - first + step - 1) / step;
 }
@@ -47,7 +48,12 @@ int Dataset::stored_number(int i) const {
   return chosen.empty() ? number : chosen[std::size_t(number)];
 }
 
+int Dataset::known_channels() const {
+  return numbers ? numbers->known_channels() : 0;
+}
+
 std::span<const std::uint8_t> Dataset::image(int i) const {
+  if (numbers) throw Error(ErrorKind::internal, fmt::format("{} has no pixels", name));
   return pixels.bytes().subspan(std::size_t(stored_number(i)) * image_bytes(), image_bytes());
 }
 
@@ -56,8 +62,8 @@ std::uint64_t Dataset::fingerprint() const {
   if (!captions.empty()) hash.add_little_endian(captions_hash(captions), 8);
   for (const int extent : {count(), height, width, channels})
     hash.add_little_endian(std::uint64_t(extent), 8);
-  if (content_hash) {
-    hash.add_little_endian(*content_hash, 8);
+  if (content_hash || numbers) {
+    hash.add_little_endian(numbers ? numbers->fingerprint() : *content_hash, 8);
     for (const int number : {first, step}) hash.add_little_endian(std::uint64_t(number), 8);
     return hash.value();
   }

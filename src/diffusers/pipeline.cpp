@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <set>
 
 #include <diffusion/error.h>
@@ -97,7 +98,16 @@ void read_words(const fs::path& directory, Model& model) {
                                                   (directory / "text_encoder/config.json").string(), rows));
 }
 
-// What we wrote of class names, null class and sampler.
+void check_series(const SeriesForm& form, const NetworkTraits& traits, const std::string& where) {
+  if (traits.in_channels != 1 || traits.known_channels() != form.known_channels() ||
+      traits.sample_size != std::array{form.rows, form.season})
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{} is of {} rows of {} and {} known channels; the network is for {} x {} and {}",
+                            where, form.rows, form.season, form.known_channels(), traits.sample_size[0],
+                            traits.sample_size[1], traits.known_channels()));
+}
+
+// What we wrote of class names, null class, sampler and series.
 void read_extras(const fs::path& path, Model& model) {
   if (!path_exists(path)) return;
   const Json json = read_json(path);
@@ -119,6 +129,10 @@ void read_extras(const fs::path& path, Model& model) {
                   fmt::format("{} is \"{}\"; accepted is \"{}\", and without it the scheduler decides",
                               where("sampler"), name, kConsistency));
     model.sampling = consistency_sampling(model.sampling, model.preconditioner);
+  }
+  if (const Json* series = json.find("series")) {
+    model.series = parse_series_form(*series, where("series"));
+    check_series(*model.series, model.traits(), where("series"));
   }
   if (!model.class_names.empty() && int(model.class_names.size()) != model.class_count())
     throw Error(ErrorKind::bad_input, fmt::format("{} has {} names for {} classes", where("class_names"),
@@ -149,6 +163,8 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
                       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)}};
   const bool tuned = facts_of(model.sampling.sampler).consistency;
   if (tuned && !model.sampling.level_rule) extras["sampler"] = kConsistency;  // else the scheduler says so
+
+  if (model.series) extras["series"] = to_json(*model.series);
 
   std::vector<TensorToWrite> tensors, text_tensors;
   for (const ParamLayout::Entry& entry : model.params.layout().entries())

@@ -33,11 +33,17 @@ std::string list_taken(std::span<const ConditionTraits> taken) {
   return list(names);
 }
 
-void check_numbers(const ConditionTraits& condition, std::span<const float> numbers, std::size_t samples) {
-  if (numbers.size() != samples * std::size_t(condition.size))
+std::size_t size_of(const ConditionTraits& condition, std::size_t pixels) {
+  return std::size_t(condition.size) * (condition.kind == ConditionTraits::Kind::map ? pixels : 1);
+}
+
+void check_numbers(const ConditionTraits& condition, std::span<const float> numbers, std::size_t samples,
+                   std::size_t pixels) {
+  const std::size_t size = size_of(condition, pixels);
+  if (numbers.size() != samples * size)
     throw Error(ErrorKind::usage,
                 fmt::format("the condition \"{}\" has {} numbers for {} samples; accepted are {} a sample",
-                            condition.name, numbers.size(), samples, condition.size));
+                            condition.name, numbers.size(), samples, size));
   if (condition.kind != ConditionTraits::Kind::row) return;
   for (std::size_t k = 0; k < numbers.size(); ++k)
     if (!(numbers[k] >= 0 && numbers[k] < float(condition.rows) && numbers[k] == std::floor(numbers[k])))
@@ -94,14 +100,15 @@ int tokens_beyond(const Model& model, const std::string& prompt) {
   return model.tokenizer->encode_padded(prompt, text_length(model)).cut;
 }
 
-void check_conditions(std::span<const ConditionTraits> taken, const Conditions& given, std::size_t samples) {
+void check_conditions(std::span<const ConditionTraits> taken, const Conditions& given, std::size_t samples,
+                      std::size_t pixels) {
   for (const ConditionTraits& condition : taken) {
     const auto found = given.find(condition.name);
     if (found == given.end())
       throw Error(ErrorKind::usage,
                   fmt::format("the network needs the condition \"{}\", {} numbers a sample; given are: {}",
-                              condition.name, condition.size, list_given(given)));
-    check_numbers(condition, found->second, samples);
+                              condition.name, size_of(condition, pixels), list_given(given)));
+    check_numbers(condition, found->second, samples, pixels);
   }
   for (const auto& [name, numbers] : given)
     if (std::ranges::find(taken, name, &ConditionTraits::name) == taken.end())

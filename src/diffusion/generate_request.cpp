@@ -31,6 +31,7 @@ void check_request(const Model& model, const SamplingRecipe& recipe, const Gener
   const auto require = [](bool holds, std::string_view what, auto value, std::string_view accepted) {
     if (!holds) throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", what, value, accepted));
   };
+  if (model.series) throw Error(ErrorKind::usage, "this model forecasts series, and makes no pictures");
   require(options.count >= 1, "the number of images", options.count, "1 or more");
   require(options.first >= 0, "the index of the first image", options.first, "0 or more");
   require(options.count <= std::numeric_limits<int>::max() - options.first, "the number of images",

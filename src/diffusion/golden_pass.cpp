@@ -28,10 +28,11 @@ double possible_time(const TimeTraits& traits, double time) {
 }
 
 // Zeros: of a table of classes, class 0. Tokens are 0, 1, 2, ...
-Conditions fixed_conditions(const NetworkTraits& traits) {
+Conditions fixed_conditions(const NetworkTraits& traits, std::size_t pixels) {
   Conditions conditions;
   for (const ConditionTraits& condition : traits.conditions) {
-    std::vector<float> numbers(std::size_t(condition.size));
+    const bool is_map = condition.kind == ConditionTraits::Kind::map;
+    std::vector<float> numbers(std::size_t(condition.size) * (is_map ? pixels : 1));
     if (condition.kind == ConditionTraits::Kind::row)
       for (int k = 0; k < condition.size; ++k) numbers[std::size_t(k)] = float(k % condition.rows);
     conditions.emplace(condition.name, std::move(numbers));
@@ -61,7 +62,7 @@ std::vector<double> golden_times(const Model& model) {
 GoldenPass run_golden_pass(const Model& model, const Device& device, std::array<int, 2> size,
                            std::span<const double> times) {
   const NetworkTraits traits = model.traits();
-  const Conditions conditions = fixed_conditions(traits);
+  const Conditions conditions = fixed_conditions(traits, std::size_t(size[0]) * std::size_t(size[1]));
   NetworkEvaluator evaluator(model, device, 1, size[0], size[1]);
   std::vector<float> noise(evaluator.input_size()), output(evaluator.output_size());
   fill_normal({.seed = 0, .stream = Stream::sample_noise, .sample = 0, .step = 0}, noise);

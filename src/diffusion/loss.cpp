@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 
 #include <diffusion/error.h>
 
@@ -31,31 +33,39 @@ std::string_view to_string(LossKind kind) {
 }
 
 double loss_and_grad(LossKind kind, std::span<const float> prediction, std::span<const float> target,
-                     std::span<const double> per_sample_weight, std::span<float> grad) {
+                     std::span<const double> per_sample_weight, std::span<float> grad,
+                     std::span<const float> counted) {
   const std::size_t elements = prediction.size(), samples = per_sample_weight.size();
   if (elements == 0 || samples == 0 || elements % samples != 0)
     throw Error(
         ErrorKind::usage,
         fmt::format("loss: {} predicted elements are not {} samples of equal size with a weight each.",
                     elements, samples));
-  if (target.size() != elements || (!grad.empty() && grad.size() != elements))
+  if (target.size() != elements || (!grad.empty() && grad.size() != elements) ||
+      (!counted.empty() && counted.size() != elements))
     throw Error(ErrorKind::usage,
                 fmt::format("loss: {} predicted elements do not fit {} target and {} gradient elements.",
                             elements, target.size(), grad.size()));
 
   const std::size_t sample_size = elements / samples;
-  double total = 0;
+  const auto counts = [&](std::size_t i) { return counted.empty() || counted[i] > 0; };
+  double total = 0, number = double(elements);
+  if (!counted.empty()) number = std::max(1.0, std::accumulate(counted.begin(), counted.end(), 0.0));
   for (std::size_t sample = 0; sample < samples; ++sample) {
     const double weight = per_sample_weight[sample];
     double sum = 0;
     for (std::size_t i = sample * sample_size; i < (sample + 1) * sample_size; ++i) {
+      if (!counts(i)) {
+        if (!grad.empty()) grad[i] = 0;
+        continue;
+      }
       const ElementLoss loss = element_loss(kind, double(prediction[i]) - double(target[i]));
       sum += loss.value;
-      if (!grad.empty()) grad[i] = float(weight * loss.slope / double(elements));
+      if (!grad.empty()) grad[i] = float(weight * loss.slope / number);
     }
     total += weight * sum;
   }
-  return total / double(elements);
+  return total / number;
 }
 
 }  // namespace diffusion

@@ -13,6 +13,7 @@
 #include "formats/json.h"
 #include "nn/network.h"
 #include "plan/param_store.h"
+#include "series/series_form.h"
 #include "words/tokenizer.h"
 
 namespace diffusion {
@@ -32,6 +33,8 @@ struct Model {
   std::string pipeline_class = "DDPMPipeline";
   // Of a network that is told tokens, and only of such.
   std::optional<Tokenizer> tokenizer = {};
+  // Of a model that forecasts series.
+  std::optional<SeriesForm> series = {};
 
   // Classes that a person may ask for; 0: not class-conditional.
   int class_count() const { return traits().class_rows() - (null_class ? 1 : 0); }

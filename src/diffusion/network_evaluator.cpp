@@ -107,14 +107,14 @@ void NetworkEvaluator::evaluate(std::span<const float> input, std::span<const fl
   const std::size_t samples = timesteps.size();
   check_size("the network's input", input.size(), samples, input_size_);
   check_size("the network's output", output.size(), samples, output_size_);
-  check_conditions(traits_.conditions, conditions, samples);
+  check_conditions(traits_.conditions, conditions, samples, std::size_t(height_) * std::size_t(width_));
   Prepared& prepared = prepare(samples);
   const Network& net = prepared.network;
   Plan& plan = prepared.plan;
 
   told_.clear();
   for (const float timestep : timesteps) told_.push_back(float(told_timestep(traits_.time, timestep)));
-  plan.write_input(net.sample, input);
+  plan.write_input(net.sample, without_known(input, conditions));
   plan.write_input(net.timestep, told_);
   for (const Network::Condition& condition : net.conditions)
     plan.write_input(condition.value, conditions.find(condition.traits.name)->second);
@@ -125,6 +125,41 @@ void NetworkEvaluator::evaluate(std::span<const float> input, std::span<const fl
 void NetworkEvaluator::backward(std::span<const float> output_grad, const RunContext& context) {
   check_size("the gradient of the network's output", output_grad.size(), latest().samples, output_size_);
   plans_.front().plan.backward(output_grad, context);
+}
+
+namespace {
+
+// Calls act(place in a sample's numbers, place of the value in "known", place of its mask there) for each of
+// the samples.
+void for_each_known(std::size_t numbers, std::size_t sample_size, std::size_t known_size, const auto& act) {
+  for (std::size_t i = 0; i < numbers; ++i) {
+    const std::size_t at = i / sample_size * known_size + i % sample_size;
+    act(i, at, at + sample_size);
+  }
+}
+
+}  // namespace
+
+std::span<const float> NetworkEvaluator::without_known(std::span<const float> input,
+                                                       const Conditions& conditions) {
+  const auto channels = std::size_t(traits_.known_channels());
+  if (channels == 0) return input;
+  const std::vector<float>& known = conditions.find(kKnownCondition)->second;
+  unknown_.resize(input.size());
+  for_each_known(
+      input.size(), input_size_, channels * std::size_t(height_) * std::size_t(width_),
+      [&](std::size_t i, std::size_t, std::size_t mask) { unknown_[i] = known[mask] > 0 ? 0 : input[i]; });
+  return unknown_;
+}
+
+void NetworkEvaluator::insert_known(const Conditions& conditions, std::span<double> denoised) const {
+  const auto channels = std::size_t(traits_.known_channels());
+  if (channels == 0) return;
+  const std::vector<float>& known = conditions.find(kKnownCondition)->second;
+  for_each_known(denoised.size(), input_size_, channels * std::size_t(height_) * std::size_t(width_),
+                 [&](std::size_t i, std::size_t value, std::size_t mask) {
+                   if (known[mask] > 0) denoised[i] = double(known[value]);
+                 });
 }
 
 void NetworkEvaluator::check_denoiser() const {
@@ -155,6 +190,7 @@ void NetworkEvaluator::denoise(std::span<const double> states, std::span<const S
     for (std::size_t i = k * input_size_; i < (k + 1) * input_size_; ++i)
       denoised[i] = s.c_skip * states[i] + s.c_out * double(numbers_[i]);
   }
+  insert_known(conditions, denoised);
 }
 
 // dD/dx = c_skip + c_out c_in dF/d(c_in x).
@@ -162,6 +198,8 @@ void NetworkEvaluator::denoise(std::span<const double> states, std::span<const S
                                const Conditions& conditions, std::span<const double> probe,
                                std::span<double> denoised, std::span<double> product) {
   if (!products_) throw Error(ErrorKind::internal, "evaluator: products need Use::products");
+  if (traits_.known_channels() > 0)
+    throw Error(ErrorKind::usage, "there are no products for models that are told what is known of a sample");
   check_size("the probe", probe.size(), levels.size(), input_size_);
   check_size("the product", product.size(), levels.size(), input_size_);
   denoise(states, levels, conditions, denoised);

@@ -60,7 +60,8 @@ class NetworkEvaluator {
 
   // The raw output F. input: [N, in_channels, H, W], as the network sees it (c_in x); timesteps: [N], of
   // which the network is told told_timestep(); output: [N, out_channels, H, W]. `context` decides dropout.
-  // Errors as those of denoise().
+  // Where the condition "known" says that a number is known, the network sees 0 in its place (CSDI, Tashiro
+  // et al. 2021, arXiv 2107.03502), and D is what is known. Errors as those of denoise().
   void evaluate(std::span<const float> input, std::span<const float> timesteps, const Conditions& conditions,
                 std::span<float> output, const RunContext& context = {});
 
@@ -95,6 +96,10 @@ class NetworkEvaluator {
   Prepared& prepare(std::size_t samples);
   const Prepared& latest() const;
   void check_denoiser() const;
+  // `input` without what is known of it, which the network is told otherwise.
+  std::span<const float> without_known(std::span<const float> input, const Conditions& conditions);
+  // Puts what is known into D.
+  void insert_known(const Conditions& conditions, std::span<double> denoised) const;
 
   NetworkConfig config_;
   NetworkTraits traits_;
@@ -107,7 +112,7 @@ class NetworkEvaluator {
   std::size_t input_size_, output_size_;
   std::list<Prepared> plans_;  // the one used last first
   std::function<void(const StepTiming&)> observer_;
-  std::vector<float> numbers_, timesteps_, told_;
+  std::vector<float> numbers_, timesteps_, told_, unknown_;
 };
 
 }  // namespace diffusion

@@ -26,7 +26,7 @@ NetworkTraits traits(const UNetConfig& c) {
           .title = "U-Net",
           .in_diffusers = true,
           .sample_size = c.sample_size,
-          .in_channels = c.in_channels,
+          .in_channels = c.sample_channels(),
           .out_channels = c.out_channels,
           .size_multiple = c.size_multiple(),
           .time = {.rows = c.time_embedding_type == TimeEmbedding::learned ? c.num_train_timesteps : 0,
@@ -110,6 +110,11 @@ int NetworkTraits::class_rows() const {
   return classes ? classes->rows : 0;
 }
 
+int NetworkTraits::known_channels() const {
+  const ConditionTraits* known = condition(kKnownCondition);
+  return known ? known->size : 0;
+}
+
 int NetworkTraits::text_length() const {
   const ConditionTraits* tokens = condition(kTokensCondition);
   return tokens ? tokens->size : 0;
@@ -158,10 +163,16 @@ NetworkConfig with_vocabulary(NetworkConfig config, int tokens) {
   return config;
 }
 
-NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows) {
+NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows,
+                        int known_channels) {
+  if (known_channels > 0 && !std::holds_alternative<UNetConfig>(config))
+    throw Error(ErrorKind::usage,
+                fmt::format("the network {} has no place for what is known", traits_of(config).type));
   if (auto* unet = std::get_if<UNetConfig>(&config)) {
     unet->sample_size = sample_size;
-    unet->in_channels = unet->out_channels = channels;
+    unet->in_channels = channels + known_channels;
+    unet->out_channels = channels;
+    unet->known_channels = known_channels;
     unet->class_embed_type = class_rows > 0 ? ClassEmbedding::table : ClassEmbedding::none;
     unet->num_class_embeds = class_rows;
     return config;

@@ -42,8 +42,8 @@ struct NetworkTraits {
   std::string_view title;          // for people: "U-Net"
   bool in_diffusers;               // whether Hugging Face's library has it
   std::array<int, 2> sample_size;  // height, width; 0: not given
-  int in_channels, out_channels;
-  int size_multiple;  // image sides must be multiples of this
+  int in_channels, out_channels;   // of the sample, and of the output
+  int size_multiple;               // image sides must be multiples of this
   TimeTraits time;
   std::vector<ConditionTraits> conditions;
   bool takes_dropout;  // whether there is a place for dropout in it
@@ -51,6 +51,8 @@ struct NetworkTraits {
   const ConditionTraits* condition(std::string_view name) const;  // nullptr if it does not take it
   // Rows of the table of classes; one more than the classes if there is a null class. 0: there is no table.
   int class_rows() const;
+  // Channels of the condition "known"; 0: it is told nothing of the sample.
+  int known_channels() const;
   // Tokens of a text that it is told; 0: it knows no words.
   int text_length() const;
 };
@@ -59,9 +61,11 @@ NetworkTraits traits_of(const NetworkConfig& config);
 // The config with tokens of a vocabulary of so many. Error(usage) if it knows no words.
 NetworkConfig with_vocabulary(NetworkConfig config, int tokens);
 
-// The config for other images, and for `class_rows` rows of a class table, 0 for none. Error(usage) if it
-// knows no classes and class_rows is not 0.
-NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows);
+// The config for other images, for `class_rows` rows of a class table, 0 for none, and for `known_channels`
+// of the condition "known". Error(usage) if it has no place for classes, or for what is known, and there are
+// some.
+NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows,
+                        int known_channels = 0);
 
 // The config with dropout of this probability. Error(usage) unless its traits say takes_dropout.
 NetworkConfig with_dropout(NetworkConfig config, double probability);

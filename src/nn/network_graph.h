@@ -15,10 +15,11 @@ struct ConditionTraits {
     row,     // of a learned table: whole numbers from 0 to rows - 1
     number,  // any number, embedded as timesteps are
     vector,  // `size` numbers, taken as they are
+    map,     // `size` channels as large as the sample
   };
   std::string_view name;  // kClassCondition
   Kind kind;
-  int size;      // numbers per sample
+  int size;      // numbers per sample; of a map, channels
   int rows = 0;  // Kind::row: of the table
 };
 
@@ -27,6 +28,10 @@ inline constexpr std::string_view kClassCondition = "class";
 
 // The condition "tokens": a text, as a tokenizer has it.
 inline constexpr std::string_view kTokensCondition = "tokens";
+
+// The condition "known", a map: what is known of the sample. Of a sample of C channels the first C are known
+// values, the next C are 1 where these are known and 0 elsewhere; any others are what the data have more.
+inline constexpr std::string_view kKnownCondition = "known";
 
 // The timesteps that a network can be told.
 struct TimeTraits {
@@ -38,7 +43,7 @@ struct TimeTraits {
 struct Network {
   struct Condition {
     ConditionTraits traits;
-    Value value;  // [N, size, 1, 1]; tokens: [N, 1, size, 1]
+    Value value;  // [N, size, 1, 1]; tokens: [N, 1, size, 1]; maps: [N, size, H, W]
   };
 
   Graph graph;

@@ -123,17 +123,22 @@ class UNetBuilder {
 
 std::vector<ConditionTraits> conditions_of(const UNetConfig& c) {
   using Kind = ConditionTraits::Kind;
+  std::vector<ConditionTraits> conditions;
   switch (c.class_embed_type) {
     case ClassEmbedding::none:
-      return {};
+      break;
     case ClassEmbedding::table:
-      return {{kClassCondition, Kind::row, 1, c.num_class_embeds}};
+      conditions.push_back({kClassCondition, Kind::row, 1, c.num_class_embeds});
+      break;
     case ClassEmbedding::timestep:
-      return {{kClassCondition, Kind::number, 1}};
+      conditions.push_back({kClassCondition, Kind::number, 1});
+      break;
     case ClassEmbedding::identity:
-      return {{kClassCondition, Kind::vector, c.time_embedding_width()}};
+      conditions.push_back({kClassCondition, Kind::vector, c.time_embedding_width()});
+      break;
   }
-  return {};
+  if (c.known_channels > 0) conditions.push_back({kKnownCondition, Kind::map, c.known_channels});
+  return conditions;
 }
 
 // The figure: down the left side keeping every output, through the middle, up the right side taking them
@@ -147,10 +152,14 @@ Network make_unet(const UNetConfig& config, int n, int height, int width) {
   const std::vector<int>& channels = config.block_out_channels;
   const int levels = int(channels.size());
 
-  net.sample = g.input("sample", {n, config.in_channels, height, width});
+  net.sample = g.input("sample", {n, config.sample_channels(), height, width});
   net.timestep = g.input("timestep", {n, 1, 1, 1});
   Value embedding = build.embed_time(net.timestep);
-  for (const ConditionTraits& condition : conditions_of(config)) {  // the class, or none
+  for (const ConditionTraits& condition : conditions_of(config)) {  // of the class, of what is known
+    if (condition.kind == ConditionTraits::Kind::map) {
+      net.conditions.push_back({condition, g.input("known", {n, condition.size, height, width})});
+      continue;
+    }
     const Value labels = g.input("class_labels", {n, condition.size, 1, 1});
     net.conditions.push_back({condition, labels});
     embedding = g.add(Add{}, {embedding, build.embed_class(labels)}, "embedding");
@@ -159,6 +168,8 @@ Network make_unet(const UNetConfig& config, int n, int height, int width) {
 
   Value x = net.sample;
   if (config.center_input_sample) x = g.add(Affine{2, -1}, {x}, "center_input_sample");
+  if (const Network::Condition* known = net.condition(kKnownCondition))
+    x = g.add(Concat{}, {x, known->value}, "known.concat");
   x = conv3x3(g, "conv_in", x, channels[0]);
   std::vector<Value> skips{x};
 

@@ -88,6 +88,7 @@ UNetConfig parse_unet_config(const Json& json, std::string_view source, std::vec
   flag("add_attention", c.add_attention);
   c.num_class_embeds = f.whole_number_or_null("num_class_embeds", {}, 0, kMostInConfig).value_or(0);
   c.num_train_timesteps = f.whole_number_or_null("num_train_timesteps", {}, 0, kMostInConfig).value_or(0);
+  whole("known_channels", c.known_channels);
   if (const Json* embed = f.find("class_embed_type"); embed && !embed->is_null()) {
     constexpr NamedValue<ClassEmbedding> kTypes[] = {{"timestep", ClassEmbedding::timestep},
                                                      {"identity", ClassEmbedding::identity}};
@@ -140,6 +141,7 @@ Json to_json(const UNetConfig& c) {
                                                                            : Json(nullptr);
   o["num_class_embeds"] = c.num_class_embeds > 0 ? Json(c.num_class_embeds) : Json(nullptr);
   o["num_train_timesteps"] = c.num_train_timesteps > 0 ? Json(c.num_train_timesteps) : Json(nullptr);
+  if (c.known_channels > 0) o["known_channels"] = c.known_channels;
   return o;
 }
 
@@ -155,6 +157,13 @@ void validate(const UNetConfig& c) {
                      fmt::format("{} blocks for {} levels", c.up_block_attention.size(), levels));
   if (c.in_channels < 1) impossible_field("in_channels", "it is 0");
   if (c.out_channels < 1) impossible_field("out_channels", "it is 0");
+  if (c.known_channels != 0 &&
+      (c.known_channels < 2 * c.out_channels || c.sample_channels() != c.out_channels))
+    impossible_field(
+        "known_channels",
+        fmt::format("it is {}; accepted are 0, and values and a mask for each of the {} channels, if "
+                    "in_channels are both together",
+                    c.known_channels, c.out_channels));
   constexpr int kMostLayers = 64;  // or a hostile file could ask for a graph without end
   if (c.layers_per_block < 1 || c.layers_per_block > kMostLayers)
     impossible_field("layers_per_block",

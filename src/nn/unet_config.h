@@ -45,8 +45,12 @@ struct UNetConfig {
   ClassEmbedding class_embed_type = ClassEmbedding::none;
   int num_class_embeds = 0;     // rows of the class table; one more than the classes if there is a null class
   int num_train_timesteps = 0;  // rows of a learned time embedding
+  // The last ones of in_channels are the condition "known" (kKnownCondition). Not in diffusers, for which all
+  // are the sample's; in files only if it is not 0.
+  int known_channels = 0;
 
   int time_embedding_width() const { return time_embedding_dim.value_or(4 * block_out_channels.at(0)); }
+  int sample_channels() const { return in_channels - known_channels; }
   // Image sides must be multiples of this.
   int size_multiple() const { return 1 << (block_out_channels.size() - 1); }
 };

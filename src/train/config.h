@@ -11,6 +11,7 @@
 #include "diffusion/precondition.h"
 #include "diffusion/spacings.h"
 #include "nn/network.h"
+#include "series/series_form.h"
 #include "train/consistency.h"
 #include "train/optimizer.h"
 
@@ -58,6 +59,7 @@ struct TrainConfig {
   RectifiedFlow flow;  // its num_train_timesteps is `timesteps`
   LossKind loss = LossKind::mse;
   Weighting weighting;
+  std::optional<SeriesForm> series;  // the data are series, seen as this says
   // Tunes a trained model instead: noise levels, loss and its weight are then as said there.
   std::optional<ConsistencyTuning> consistency;
 

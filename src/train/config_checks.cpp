@@ -51,6 +51,7 @@ void validate(const TrainConfig& c) {
         {"slices"});
   check_budget(c.budget);
   if (c.consistency) validate(*c.consistency);
+  if (c.series) validate(*c.series);
   validate(c.network);
 }
 

@@ -46,6 +46,7 @@ constexpr Decides kAlways{[](const C&) { return true; }};
 constexpr Decides kNever{[](const C&) { return false; }};
 constexpr Decides kIfStart{[](const C& c) { return c.start.has_value(); }};
 constexpr Decides kIfTuning{[](const C& c) { return c.consistency.has_value(); }};
+constexpr Decides kIfSeries{[](const C& c) { return c.series.has_value(); }};
 constexpr Decides kIfDenoising{[](const C& c) { return !c.consistency; }};
 constexpr Decides kIfEdm{[](const C& c) { return c.objective == Objective::edm; }, true};
 // The range of a model that the run starts from is in its fingerprint.
@@ -74,6 +75,7 @@ std::vector<TrainField> make_fields() {
       {"network", at<&C::network>(), kAnything, kAlways},
       {"start", at<&C::start>(), kAnything, kIfStart},
       {"consistency", at<&C::consistency>(), kAnything, kIfTuning},
+      {"series", at<&C::series>(), kAnything, kIfSeries},
 
       {"minutes", at<&C::budget, &Budget::minutes>(), kPositive, kNever, budget, "Train for so long"},
       {"steps", at<&C::budget, &Budget::steps>(), NumberRange{1, 999'999'999, "1 to 999999999"}, kNever,
@@ -173,7 +175,8 @@ template <class T>
 Json json_value(const T& value) {
   if constexpr (std::is_enum_v<T>)
     return to_string(value);
-  else if constexpr (std::is_same_v<T, NetworkConfig> || std::is_same_v<T, ConsistencyTuning>)
+  else if constexpr (std::is_same_v<T, NetworkConfig> || std::is_same_v<T, ConsistencyTuning> ||
+                     std::is_same_v<T, SeriesForm>)
     return to_json(value);
   else
     return value;

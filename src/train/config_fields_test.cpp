@@ -31,7 +31,9 @@ std::vector<TrainConfig> kinds_of_runs() {
   words.network = preset_config("words-64").network;
   TrainConfig sliced = plain;
   sliced.slices = 2;
-  return {plain, edm, flow, from, tuned, words, sliced};
+  TrainConfig series = plain;
+  series.series = SeriesForm{};
+  return {plain, edm, flow, from, tuned, words, sliced, series};
 }
 
 // Gives a value another value.
@@ -56,6 +58,9 @@ void change(std::array<int, 2>& size) {
 void change(NetworkConfig& network) {
   if (auto* words = std::get_if<WordsConfig>(&network)) return change(words->unet.dropout);
   change(std::get<UNetConfig>(network).dropout);
+}
+void change(SeriesForm& form) {
+  change(form.rows);
 }
 void change(ConsistencyTuning& tuning) {
   change(tuning.stages);

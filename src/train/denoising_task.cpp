@@ -29,6 +29,8 @@ std::span<const float> BatchPass::evaluate(const SampleRange& part, std::span<co
     conditions[std::string(kClassCondition)].assign(labels.begin(), labels.end());
   if (const auto tokens = slice(batch_.tokens, part); !tokens.empty())
     conditions[std::string(kTokensCondition)].assign(tokens.begin(), tokens.end());
+  if (const auto known = slice(batch_.known, part); !known.empty())
+    conditions[std::string(kKnownCondition)].assign(known.begin(), known.end());
   evaluator_.evaluate(input, timesteps, conditions, output_, context);
   return output_;
 }
@@ -42,7 +44,7 @@ double DenoisingTask::loss(const SampleRange& part, const RunContext& context) {
   const auto output =
       pass_.evaluate(part, pass_.slice(b.input, part), pass_.slice(b.timesteps, part), context);
   return loss_and_grad(config_.loss, output, pass_.slice(b.target, part), pass_.slice(b.weights, part),
-                       pass_.output_grad());
+                       pass_.output_grad(), pass_.slice(b.counted, part));
 }
 
 void ConsistencyTask::make(std::uint32_t step, const SampleRange& range, double progress) {

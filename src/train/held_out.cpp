@@ -79,8 +79,9 @@ HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
   const bool has_classes = model.traits().condition(kClassCondition) != nullptr;
   const BatchStream stream(images_, kSeed, {.size = kImages});
   const std::size_t size = stream.example_size();
+  const std::size_t known_size = stream.known_size(), counted_size = known_size > 0 ? size : 0;
   std::vector<float> input(kBatch * size), target(kBatch * size), output(kBatch * size), timesteps(kBatch),
-      labels(kBatch);
+      labels(kBatch), known(kBatch * known_size), counted(kBatch * counted_size);
   std::vector<double> losses(kImages);
   for (int begin = 0; begin < kImages; begin += kBatch) {
 #pragma omp parallel for schedule(static)
@@ -89,7 +90,10 @@ HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
       const double sigma = sigmas_[std::size_t(image)];
       const std::span<float> y = std::span(input).subspan(i * size, size);
       const std::span<float> noise = std::span(target).subspan(i * size, size);  // the target takes its place
-      const std::optional<int> label = stream.example(0, std::uint32_t(image), y);
+      const std::optional<int> label =
+          stream.example(0, std::uint32_t(image),
+                         {y, std::span(known).subspan(i * known_size, known_size),
+                          std::span(counted).subspan(i * counted_size, counted_size)});
       fill_normal(key(Stream::train_noise, image), noise);
       network_input_and_target(preconditioner_, sigma, y, noise, y, noise);
       timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);
@@ -97,6 +101,7 @@ HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
     }
     Conditions conditions;
     if (has_classes) conditions.emplace(kClassCondition, labels);
+    if (known_size > 0) conditions.emplace(kKnownCondition, known);
     if (model.tokenizer) {
       std::vector<std::string> captions;
       for (int i = 0; i < kBatch; ++i) captions.emplace_back(stream.caption(0, std::uint32_t(begin + i)));
@@ -107,7 +112,8 @@ HeldOutLoss HeldOut::measure(const Model& model, const Device& device) const {
       const std::size_t image = std::size_t(begin) + i;
       const double weight = loss_weight(config_.weighting, preconditioner_, sigmas_[image]);
       losses[image] = loss_and_grad(config_.loss, std::span(output).subspan(i * size, size),
-                                    std::span(target).subspan(i * size, size), {&weight, 1}, {});
+                                    std::span(target).subspan(i * size, size), {&weight, 1}, {},
+                                    std::span(counted).subspan(i * counted_size, counted_size));
     }
   }
 

@@ -66,6 +66,16 @@ void folder_64(TrainConfig& c) {
   c.learning_rate = 4e-3;
 }
 
+// Windows of series, 12 days of 24 hours: attention at 6x12, and 64 channels at most.
+void series(TrainConfig& c) {
+  recipe(c, {32, 64});
+  c.data.clear();
+  c.batch = 64;
+  c.conditional = false;
+  c.clip_samples = false;
+  c.learning_rate = 4e-3;
+}
+
 // 64x64 pictures with captions. Words meet pictures at 16x16 and 8x8, where attention is cheap.
 void words_64(TrainConfig& c) {
   WordsConfig words;
@@ -175,13 +185,14 @@ void annotated(TrainConfig& c) {
   c.report_every = 100;
 }
 
-constexpr std::array<Preset, 11> kPresets{{
+constexpr std::array<Preset, 12> kPresets{{
     {"fashion-mnist", "28x28 gray images in minutes", fashion_mnist},
     {"fashion-mnist-unconditional", "the same without the labels", fashion_mnist_unconditional},
     {"mnist", "the same for MNIST", mnist},
     {"cifar10", "32x32 color images in hours", cifar10, {32, 32}, 3},
     {"folder-64", "images of a folder, scaled to 64x64", folder_64, {64, 64}, 3},
     {"words-64", "pictures with captions, scaled to 64x64: made from words", words_64, {64, 64}, 3},
+    {"series", "forecasts of series (--series)", series, {12, 24}, 1},
     {"base64", "the 6.5 M network of the benchmarks", base64},
     {"tiny", "a few thousand parameters, for trying things out", tiny},
     {"tutorial", "the DDPM tutorial as it is: ConvNeXt U-Net, T = 200, 10 epochs", tutorial},

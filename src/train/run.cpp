@@ -179,6 +179,7 @@ Model TrainingRun::averaged_model() const {
   Model model{model_.network,    model_.preconditioner, model_.class_names,
               model_.null_class, model_.sampling,       ParamStore(model_.params.layout())};
   model.tokenizer = model_.tokenizer;
+  model.series = model_.series;
   const Optimizer& optimizer = learner_.optimizer();
   optimizer.queue().read(optimizer.ema(), model.params.values());
   return model;
@@ -213,6 +214,7 @@ bool TrainingRun::epoch_ends() const {
 }
 
 bool TrainingRun::preview_due(const StepReport& report, double progress_before) const {
+  if (dataset_.numbers) return false;  // they are no pictures
   if (config_.preview_every) return *config_.preview_every > 0 && report.step % *config_.preview_every == 0;
   if (config_.previews.each_epoch) return epoch_ends();
   return std::floor(report.progress * 4) > std::floor(progress_before * 4);

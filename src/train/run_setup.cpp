@@ -59,7 +59,7 @@ RunSetup new_model(TrainConfig c, const Dataset& dataset) {
   const bool conditional = c.conditional && !dataset.labels.empty() && !tokenizer;
   const int class_rows = conditional ? int(dataset.class_names.size()) + 1 : 0;  // the last: no class
   const std::array size{dataset.example_height(), dataset.example_width()};
-  c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows);
+  c.network = fitted_to(std::move(c.network), size, dataset.channels, class_rows, dataset.known_channels());
   validate(c);
   validate_image_size(c.network, size[0], size[1]);
 
@@ -72,6 +72,7 @@ RunSetup new_model(TrainConfig c, const Dataset& dataset) {
     model.null_class = class_rows - 1;
   }
   model.tokenizer = std::move(tokenizer);
+  model.series = c.series;
   model.params.initialize(c.seed);
   return {std::move(c), std::move(model)};
 }
@@ -103,7 +104,7 @@ std::string differences(const Json& there, const Json& here) {
   };
   for (const auto& [name, value] : to_object(here, "the configuration")) {
     const Json* other = there.find(name);
-    if ((name == "network" || name == "consistency") && other) {
+    if ((name == "network" || name == "consistency" || name == "series") && other) {
       const std::string inner = differences(*other, value);
       if (!inner.empty()) list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", name, inner);
     } else if (!other || !(*other == value)) {

@@ -66,6 +66,7 @@ void check_start(const TrainConfig& config, const Model& model, const Dataset& d
     throw Error(ErrorKind::usage, fmt::format("the model cannot be trained on {}: {}", dataset.name, reason),
                 std::move(fields));
   };
+  if (traits.known_channels() > 0 || dataset.numbers) refuse("series are learned by new models alone");
   if (traits.in_channels != traits.out_channels ||
       (traits.condition(kClassCondition) && traits.class_rows() == 0))
     refuse("it is no network that we train");

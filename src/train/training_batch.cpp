@@ -20,6 +20,7 @@ BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
                .drop_last = config.drop_last,
                .caption_dropout = config.caption_dropout}),
       image_size_(stream_.example_size()),
+      known_size_(stream_.known_size()),
       conditional_(traits_of(config.network).class_rows() > 0),
       null_class_(null_class),
       tokenizer_(tokenizer),
@@ -33,6 +34,8 @@ void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatc
   batch.timesteps.resize(count);
   batch.labels.resize(conditional_ ? count : 0);
   batch.tokens.resize(count * text_length_);
+  batch.known.resize(count * known_size_);
+  batch.counted.resize(known_size_ > 0 ? images_.size() : 0);
   batch.weights.resize(count);
   batch.sigmas.resize(count);
   // The levels of a batch lie evenly in those of all (stratified, Kingma et al. 2021, arXiv 2107.00630,
@@ -50,7 +53,9 @@ void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatc
       return std::span(v).subspan(i * image_size_, image_size_);
     };
     const std::span<float> noise = part(batch.target);  // the target takes its place below
-    const std::optional<int> label = stream_.example(step, number, part(images_));
+    const ExampleParts parts{part(images_), std::span(batch.known).subspan(i * known_size_, known_size_),
+                             known_size_ > 0 ? part(batch.counted) : std::span<float>()};
+    const std::optional<int> label = stream_.example(step, number, parts);
     fill_normal(key(Stream::train_noise), noise);
     network_input_and_target(preconditioner_, sigma, part(images_), noise, part(batch.input), noise);
     batch.timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);

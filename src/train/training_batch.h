@@ -16,7 +16,9 @@ struct TrainingBatch {
   std::vector<float> input, target;      // [N, C, H, W]
   std::vector<float> timesteps, labels;  // [N]; labels empty if there are no classes
   std::vector<float> tokens;             // [N, T]; empty if there are no words
-  std::vector<double> weights, sigmas;   // [N]
+  // [N, K, H, W] and [N, C, H, W], as ExampleParts has them; empty if nothing is known of examples.
+  std::vector<float> known, counted;
+  std::vector<double> weights, sigmas;  // [N]
 };
 
 // Makes the batches of a run: a pure function of (seed, step), computed on all cores.
@@ -36,7 +38,7 @@ class BatchMaker {
   const TrainConfig& config_;
   const Preconditioner& preconditioner_;
   BatchStream stream_;
-  std::size_t image_size_;
+  std::size_t image_size_, known_size_;
   bool conditional_;
   int null_class_;
   const Tokenizer* tokenizer_;

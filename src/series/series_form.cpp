@@ -1,0 +1,79 @@
+#include "series/series_form.h"
+
+#include <fmt/format.h>
+
+#include <diffusion/error.h>
+#include "formats/json_fields.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr int kMostCells = 1 << 20, kMostLags = 64;
+constexpr std::string_view kScaling = "mean_std";  // the only one there is
+
+}  // namespace
+
+void validate(const SeriesForm& form) {
+  const auto require = [](bool holds, std::string_view field, int value, const std::string& accepted) {
+    if (!holds)
+      throw Error(ErrorKind::usage, fmt::format("{} is {}; accepted is {}", field, value, accepted),
+                  {std::string(field)});
+  };
+  require(form.season >= 2 && form.season <= kMostCells, "season", form.season,
+          fmt::format("2 to {}", kMostCells));
+  require(form.rows >= 1 && form.rows <= kMostCells / form.season, "rows", form.rows,
+          "1 or more, of a million values");
+  require(form.horizon >= 1 && form.horizon < form.cells(), "horizon", form.horizon,
+          fmt::format("1 to {}, less than context and horizon together", form.cells() - 1));
+  require(form.lags >= 0 && form.lags <= kMostLags, "lags", form.lags, fmt::format("0 to {}", kMostLags));
+  require(form.lags == 0 || (form.long_season >= form.horizon && form.long_season <= kMostCells),
+          "long_season", form.long_season, fmt::format("at least the horizon, {}", form.horizon));
+}
+
+SeriesForm series_form(int season, int horizon, int context, int multiple) {
+  SeriesForm form;
+  form.season = season;
+  form.horizon = horizon;
+  if (season < 2 || horizon < 1 || context < 1 || horizon > kMostCells || context > kMostCells) {
+    form.rows = 1;
+    validate(form);
+    throw Error(ErrorKind::usage, fmt::format("context is {}; accepted is 1 to {}", context, kMostCells),
+                {"context"});
+  }
+  const int least = (context + horizon + season - 1) / season;
+  form.rows = (least + multiple - 1) / multiple * multiple;
+  form.long_season = 7 * season;
+  if (form.long_season < horizon) form.lags = 0;
+  return form;
+}
+
+Json to_json(const SeriesForm& form) {
+  return Json::Object{{"season", form.season}, {"horizon", form.horizon},
+                      {"rows", form.rows},     {"long_season", form.long_season},
+                      {"lags", form.lags},     {"calendar", form.calendar},
+                      {"scaling", kScaling}};
+}
+
+SeriesForm parse_series_form(const Json& json, std::string_view source) {
+  const JsonFields f(json, source);
+  SeriesForm form;
+  const auto whole = [&](std::string_view field, int& value) {
+    value = f.whole_number(field, value, 0, kMostCells);
+  };
+  whole("season", form.season);
+  whole("horizon", form.horizon);
+  whole("rows", form.rows);
+  whole("long_season", form.long_season);
+  whole("lags", form.lags);
+  form.calendar = f.flag("calendar", false);
+  f.only_text("scaling", kScaling);
+  try {
+    validate(form);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::bad_input, fmt::format("{}: {}", source, error.what()));
+  }
+  return form;
+}
+
+}  // namespace diffusion
