@@ -373,7 +373,9 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/edit.cpp
     cli/commands/eval.cpp
     cli/commands/eval_likelihood.cpp
+    cli/commands/eval_series.cpp
     cli/commands/eval_sets.cpp
+    cli/commands/forecast.cpp
     cli/commands/info.cpp
     cli/commands/interpolate.cpp
     cli/commands/invert.cpp
@@ -385,16 +387,19 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/sample_images.cpp
     cli/commands/train.cpp
     cli/commands/train_features.cpp
+    cli/commands/train_series.cpp
     cli/commands/verify.cpp
     cli/main.cpp
     cli/options/data_options.cpp
     cli/options/edit_options.cpp
     cli/options/field_options.cpp
+    cli/options/forecast_options.cpp
     cli/options/model_path.cpp
     cli/options/options.cpp
     cli/options/picture_input.cpp
     cli/options/prompt_options.cpp
     cli/options/sampling_options.cpp
+    cli/options/series_options.cpp
     cli/options/stop_signal.cpp
     cli/options/training_run.cpp
     cli/options/usage_hint.cpp

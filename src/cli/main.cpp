@@ -35,6 +35,7 @@ constexpr std::array kCommands{
     Command{"invert", "Find the noise that a picture would be made from", add_invert},
     Command{"interpolate", "Make the pictures between two seeds, pictures, classes or prompts",
             add_interpolate},
+    Command{"forecast", "Forecast the next values of series, with how sure they are", add_forecast},
     Command{"compare-samplers", "Make the same pictures with several samplers, and compare them",
             add_compare_samplers},
     Command{"noise", "Show how a picture drowns in noise (the forward process)", add_noise},

@@ -95,6 +95,12 @@ def tensors():
     write("json", "nested", b"[[[[[[0.1]]]]], 9223372036854775807, 18446744073709551616, \"\\n\"]")
 
 
+def series():
+    write("series", "columns", b'\xef\xbb\xbfdate,a,"b, c"\r\n2016-07-01 00:00:00,1,NaN\r\n2016-07-01T02:00,,-2.5e3\n')
+    write("series", "long", b'unique_id,ds,y\nx,1,2\ny,5,1\nx,4,0.5\n')
+    write("series", "rows", b'"V1","V2","V3"\n"H1","1","2"\n"H2","3",\n')
+
+
 def captions():
     write("captions", "csv", b'\0file_name,text\r\na.png,"one, ""two"""\r\n"b.png","two\nlines"\r\n')
     write("captions", "tsv", b'\1file\tname\tkeywords\na.png\tred "cat"\tcat | pet\n\nb.png\tdog\tx')
@@ -121,4 +127,5 @@ if __name__ == "__main__":
     arrays()
     tensors()
     captions()
+    series()
     tokenizers()

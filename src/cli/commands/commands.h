@@ -25,6 +25,7 @@ std::function<int()> add_edit(CLI::App& app);
 std::function<int()> add_restore(CLI::App& app);
 std::function<int()> add_invert(CLI::App& app);
 std::function<int()> add_interpolate(CLI::App& app);
+std::function<int()> add_forecast(CLI::App& app);
 std::function<int()> add_compare_samplers(CLI::App& app);
 std::function<int()> add_noise(CLI::App& app);
 std::function<int()> add_data(CLI::App& app);

@@ -12,6 +12,7 @@
 #include <diffusion/error.h>
 #include "base/progress.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/eval_series.h"
 #include "cli/commands/eval_sets.h"
 #include "cli/options/model_path.h"
 #include "cli/output/eval_report.h"
@@ -26,6 +27,9 @@ namespace {
 
 // Of options that need neither model nor data.
 void check_options(const CLI::App& app, const EvalOptions& o) {
+  if (o.data.empty()) throw Error(ErrorKind::usage, "--data is required");
+  for (const char* option : {"--horizon", "--season", "--paths", "--spread"})
+    if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} is for --series", option));
   if (o.model.empty() == o.samples.empty())
     throw Error(ErrorKind::usage,
                 "give either a MODEL, or --samples with a folder of images or an .npy file");
@@ -125,14 +129,13 @@ int run(const CLI::App& app, const EvalOptions& o) {
 
 std::function<int()> add_eval(CLI::App& app) {
   const auto o = std::make_shared<EvalOptions>();
+  const auto series = std::make_shared<EvalSeriesArguments>();
   add_model_option(app, o->model);
   app.add_option("--samples", o->samples,
                  "Images that are made already, instead of a MODEL:\na folder of images, or .npy with uint8 "
                  "[N, H, W, C]")
       ->type_name("A");
-  app.add_option("--data", o->data, "Real images: a data set, a folder of images, or .npy")
-      ->required()
-      ->type_name("B");
+  app.add_option("--data", o->data, "Real images: a data set, a folder of images, or .npy")->type_name("B");
   app.add_option(
          "--features", o->features,
          "Network to compare images in: directory of diffusion train-features (one for\nfashion-mnist "
@@ -158,6 +161,7 @@ std::function<int()> add_eval(CLI::App& app) {
                  "Write the samples of MODEL to an .npy file, for --samples")
       ->type_name("FILE");
   add_likelihood_options(app, o->likelihood);
+  add_eval_series_options(app, *series);
   app.add_option("--data-dir", o->source.data_dir,
                  "Where to look for the data instead of DIFFUSION_DATA_DIR and the cache")
       ->type_name("DIR");
@@ -174,8 +178,15 @@ std::function<int()> add_eval(CLI::App& app) {
       "Examples:\n"
       "  diffusion eval runs/fashion --data fashion-mnist --steps 20\n"
       "  diffusion eval --samples others.npy --data fashion-mnist --json\n"
-      "  diffusion eval --samples others.npy --data cifar10 --features inception.safetensors");
-  return [&app, o] { return run(app, *o); };
+      "  diffusion eval --samples others.npy --data cifar10 --features inception.safetensors\n"
+      "  diffusion eval runs/m4 --series m4-hourly");
+  return [&app, o, series] {
+    if (series->series.series.empty()) return run(app, *o);
+    DataOptions source = o->source;
+    source.allow_download = !o->offline;
+    return eval_series(
+        app, *series, {o->model, source, o->generate.seed, o->sampling.steps, o->machine, o->json, o->quiet});
+  };
 }
 
 }  // namespace diffusion

@@ -108,6 +108,10 @@ void print_network(const Model& model) {
     print_line(fmt::format("images     any size, {} channel{}", traits.in_channels,
                            traits.in_channels == 1 ? "" : "s"));
   if (model.tokenizer) print_line("words      " + describe_words(model));
+  if (model.series)
+    print_line(fmt::format("series     {} values from {} before them, season {}{}", model.series->horizon,
+                           model.series->context(), model.series->season,
+                           model.series->calendar ? ", with the calendar" : ""));
   if (model.class_count() == 0) return print_line("classes    none");
   print_line(fmt::format("classes    {}{}{}{}", model.class_count(), model.class_names.empty() ? "" : ": ",
                          fmt::join(model.class_names, ", "),
@@ -226,6 +230,7 @@ int run(const InfoOptions& o) {
       {"class_names", to_json_array(model.class_names)},
       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
       {"words", model.tokenizer ? words_to_json(model) : Json(nullptr)},
+      {"series", model.series ? to_json(*model.series) : Json(nullptr)},
       {"objective", to_string(model.preconditioner.objective())},
       {"schedule", model.preconditioner.text().details},
       {"scheduler", scheduler_config_of(model)},

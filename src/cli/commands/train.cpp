@@ -10,6 +10,7 @@
 #include <diffusion/error.h>
 #include "base/log.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/train_series.h"
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
 #include "diffusers/pipeline.h"
@@ -24,6 +25,7 @@ namespace {
 
 struct TrainArguments {
   RunOptions run;
+  TrainSeriesArguments series;
   std::string from, preset;
   double dropout = 0;
 };
@@ -53,6 +55,8 @@ TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::opt
     c = starting_from(*start, std::move(c));
   }
   apply_run_options(app, o.run, c);
+  if (c.data.empty() && c.preset == "series")
+    throw Error(ErrorKind::usage, "the preset series needs --series, a CSV file for example");
   if (c.data.empty())
     throw Error(ErrorKind::usage,
                 fmt::format("the preset {} needs --data, a folder of images for example", c.preset));
@@ -66,6 +70,9 @@ TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::opt
 }
 
 int run(const CLI::App& app, const TrainArguments& o) {
+  if (!o.series.series.series.empty()) return train_series(app, o.run, o.series, o.preset);
+  for (const char* option : {"--horizon", "--season", "--context"})
+    if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} is for --series", option));
   std::optional<Model> start;
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
   const TrainConfig config = resolve(app, o, start);
@@ -109,6 +116,7 @@ std::function<int()> add_train(CLI::App& app) {
          "says otherwise")
       ->type_name("MODEL");
 
+  add_train_series_options(app, o->series);
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
   return [&app, o] { return run(app, *o); };
 }

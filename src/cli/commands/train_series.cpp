@@ -1,0 +1,78 @@
+#include "cli/commands/train_series.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+#include <diffusion/error.h>
+#include "cli/options/options.h"
+#include "data/series_windows.h"
+#include "train/config_checks.h"
+#include "train/held_out_images.h"
+#include "train/presets.h"
+
+namespace diffusion {
+
+namespace {
+
+constexpr int kContextSeasons = 10;
+
+void refuse_image_options(const CLI::App& app) {
+  for (const char* option : {"--data", "--from", "--size", "--channels", "--background", "--random-crop",
+                             "--shards", "--held-out-list", "--captions", "--flip"})
+    if (app.count(option) > 0)
+      throw Error(ErrorKind::usage, fmt::format("{} is for images, and --series are none", option));
+}
+
+SeriesForm form_for(const TrainSeriesArguments& a, const SeriesTable& table, const NetworkConfig& network) {
+  const int season = season_of(a.series, table);
+  SeriesForm form =
+      series_form(season, a.series.horizon, a.context > 0 ? a.context : kContextSeasons * season,
+                  traits_of(network).size_multiple);
+  form.calendar = table.has_dates;
+  return form;
+}
+
+}  // namespace
+
+void add_train_series_options(CLI::App& app, TrainSeriesArguments& a) {
+  add_series_options(app, a.series, "Series");
+  app.add_option("--context", a.context,
+                 "Values before them that the model sees, or some more (default: 10 seasons)")
+      ->check(in_range(1, 1 << 20))
+      ->type_name("L")
+      ->group("Series");
+}
+
+int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesArguments& a,
+                 const std::string& preset) {
+  refuse_image_options(app);
+  if (a.series.horizon < 1)
+    throw Error(ErrorKind::usage, "--series needs --horizon, how many values are to be forecast");
+  TrainConfig config = preset_config(preset.empty() ? "series" : preset);
+  apply_run_options(app, run, config);
+  config.data = a.series.series;
+  config.conditional = config.clip_samples = false;
+  const DataOptions source{.data_dir = run.source.data_dir, .allow_download = !run.source.offline};
+  const SeriesTable table = load_series_for(a.series, source, a.series.horizon, false).history;
+  config.series = form_for(a, table, config.network);
+  validate(config);
+  const auto windows = std::make_shared<const SeriesWindows>(table, *config.series, Split::train);
+  Dataset dataset = series_dataset(windows, table, *config.series);
+  HeldOutImages held_out = load_held_out(config, dataset, [&] {
+    return series_dataset(std::make_shared<const SeriesWindows>(table, *config.series, Split::test), table,
+                          *config.series);
+  });
+  if (!windows->left_out().empty())
+    talk(fmt::format("{} series are too short and left out, {} among them", windows->left_out().size(),
+                     windows->left_out().front()));
+  const std::string summary =
+      fmt::format("{}; {} windows of {} and {} values; preset {}", describe_series(table), windows->count(),
+                  config.series->context(), config.series->horizon, config.preset);
+  TrainingRun training(config, std::move(dataset), run.out, talk, std::move(held_out.images), {});
+  if (!run.quiet) describe_run(training, summary, config);
+  return train_to_end(training, run);
+}
+
+}  // namespace diffusion
