@@ -405,6 +405,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/options/usage_hint.cpp
     cli/output/caption_details.cpp
     cli/output/eval_report.cpp
+    cli/output/forecast_plot.cpp
     cli/output/likelihood_report.cpp
     cli/output/model_details.cpp
     cli/output/neighbor_sheet.cpp

@@ -24,6 +24,11 @@ for picture in pictures/*.png; do
   echo "a shape" >"${picture%.png}.txt"
   echo "${picture##*/}"$'\tanother shape' >>names.tsv
 done
+awk 'BEGIN {
+  print "date,load,wind"
+  for (i = 0; i < 720; ++i)
+    printf "2024-01-%02d %02d:00,%.3f,%.3f\n", i / 24 + 1, i % 24, 50 + 9 * sin(i / 3.82) + i % 5, 20 + 7 * cos(i / 3.82)
+}' >history.csv
 cp "${DIFFUSION_DATA_DIR:-}/images/000000039769.png" cat.png 2>/dev/null || cp photo.png cat.png
 
 # A mask: 28 x 28 pixels, the left half white.
@@ -36,7 +41,7 @@ shorten() {
     *--minutes*) sed -E 's/--minutes [0-9.]+/--minutes 0.05/' <<<"$1" ;;
     "diffusion train "* | "diffusion sample "*) echo "$1 --steps 2" ;;
     *) echo "$1" ;;
-  esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/'
+  esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/; s/series m4-hourly/series history.csv/; s/--paths [0-9]+/--paths 3/'
 }
 
 count=0

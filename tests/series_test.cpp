@@ -191,7 +191,7 @@ TEST_F(CliSeries, TrainResumeForecastAndEvaluate) {
 
   const cli::Outcome forecast =
       cli::run({"forecast", file("run"), "--series", series, "--paths", "3", "--quiet", "-o", file("out.csv"),
-                "--save-paths", file("paths.csv")});
+                "--save-paths", file("paths.csv"), "--plot", file("plot.svg")});
   EXPECT_EQ(forecast.code, 0) << forecast.err;
   const std::string csv = text_of(file("out.csv"));
   EXPECT_EQ(csv.substr(0, csv.find('\n')), "id,time,q05,q10,q20,q25,q30,q40,q50,q60,q70,q75,q80,q90,q95");

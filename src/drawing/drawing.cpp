@@ -97,6 +97,15 @@ void paint(cairo_t* context, const Polyline& line) {
   cairo_stroke(context);
 }
 
+void paint(cairo_t* context, const Polygon& polygon) {
+  if (polygon.points.empty()) return;
+  set_color(context, polygon.color);
+  cairo_move_to(context, polygon.points.front().x, polygon.points.front().y);
+  for (const Point& p : polygon.points) cairo_line_to(context, p.x, p.y);
+  cairo_close_path(context);
+  cairo_fill(context);
+}
+
 void paint(cairo_t* context, const Text& text) {
   const std::string valid = valid_utf8(text.text);
   const TextMeasure size = measure(valid, text.size);
@@ -118,12 +127,18 @@ void check_number(double number) {
                 fmt::format("A drawing has the coordinate or size {}; accepted are at most {} in size.",
                             number, kMaxNumber));
 }
-void check_numbers(const Polyline& line) {
-  check_number(line.width);
-  for (const Point& p : line.points) {
+void check_numbers(const std::vector<Point>& points) {
+  for (const Point& p : points) {
     check_number(p.x);
     check_number(p.y);
   }
+}
+void check_numbers(const Polyline& line) {
+  check_number(line.width);
+  check_numbers(line.points);
+}
+void check_numbers(const Polygon& polygon) {
+  check_numbers(polygon.points);
 }
 void check_numbers(const Text& text) {
   for (const double number : {text.position.x, text.position.y, text.size}) check_number(number);

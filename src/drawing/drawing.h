@@ -31,6 +31,12 @@ struct Polyline {
   double width = 1;
 };
 
+// Filled, without an edge.
+struct Polygon {
+  std::vector<Point> points;
+  Color color;
+};
+
 enum class Anchor { left, center, right };
 
 // One line of UTF-8; bytes that are none are shown as replacement characters.
@@ -45,7 +51,7 @@ struct Text {
 // On white.
 struct Drawing {
   int width = 0, height = 0;
-  std::vector<std::variant<Polyline, Text>> shapes;
+  std::vector<std::variant<Polyline, Polygon, Text>> shapes;
 };
 
 // How far a text reaches. An estimate where the system has no font, and then rendering leaves texts out.

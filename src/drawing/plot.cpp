@@ -28,12 +28,25 @@ Color color_of(const Plot& plot, std::size_t k) {
   return {pale(color.red), pale(color.green), pale(color.blue)};
 }
 
+Color color_of(const Band& band) {
+  const Color color = kColors[std::size_t(band.color) % kColors.size()];
+  const auto pale = [&](std::uint8_t part) {
+    return std::uint8_t(std::lround(255 - (255 - part) * band.strength));
+  };
+  return {pale(color.red), pale(color.green), pale(color.blue)};
+}
+
 bool can_show(double value, AxisScale scale) {
   return std::abs(value) <= kMaxValue && (scale == AxisScale::linear || value >= 1 / kMaxValue);
 }
 
 bool can_show(const Plot& plot, const Series& series, std::size_t i) {
   return can_show(series.x[i], plot.x.scale) && can_show(series.y[i], plot.y.scale);
+}
+
+bool can_show(const Plot& plot, const Band& band, std::size_t i) {
+  return can_show(band.x[i], plot.x.scale) && can_show(band.low[i], plot.y.scale) &&
+         can_show(band.high[i], plot.y.scale);
 }
 
 struct Range {
@@ -119,6 +132,7 @@ class PlotPainter {
     lay_out();
     title_and_legend();
     axes();
+    for (const Band& band : plot_.bands) area(band);
     for (std::size_t k = 0; k < plot_.series.size(); ++k) curve(plot_.series[k], color_of(plot_, k));
     if (!has_data_)
       text({(x_.from + x_.to) / 2, (y_.from + y_.to) / 2}, "no data", kTitleSize, Anchor::center);
@@ -158,6 +172,13 @@ class PlotPainter {
         if (can_show(plot_, series, i)) {
           x.include(series.x[i]);
           y.include(series.y[i]);
+        }
+    for (const Band& band : plot_.bands)
+      for (std::size_t i = 0; i < band.x.size(); ++i)
+        if (can_show(plot_, band, i)) {
+          x.include(band.x[i]);
+          y.include(band.low[i]);
+          y.include(band.high[i]);
         }
     has_data_ = !x.empty();
     constexpr double kRoom = 0.04, kPixelsPerTickX = 55, kPixelsPerTickY = 28;
@@ -205,6 +226,17 @@ class PlotPainter {
     text({kMargin + kLabelSize - 2, (y_.from + y_.to) / 2}, plot_.y.title, kLabelSize, Anchor::center, true);
   }
 
+  void area(const Band& band) {
+    std::vector<Point> edge, back;
+    for (std::size_t i = 0; i < band.x.size(); ++i) {
+      if (!can_show(plot_, band, i)) continue;
+      edge.push_back({x_.place(band.x[i]), y_.place(band.high[i])});
+      back.push_back({x_.place(band.x[i]), y_.place(band.low[i])});
+    }
+    edge.insert(edge.end(), back.rbegin(), back.rend());
+    drawing_.shapes.emplace_back(Polygon{std::move(edge), color_of(band)});
+  }
+
   void curve(const Series& series, Color color) {
     constexpr double kWidth = 1.6, kDotWidth = 5;
     std::vector<Point> piece;
@@ -246,6 +278,11 @@ Drawing draw_plot(const Plot& plot, int width, int height) {
       throw Error(ErrorKind::usage,
                   fmt::format("The series \"{}\" has {} x and {} y values; they must be as many.",
                               series.name, series.x.size(), series.y.size()));
+  for (const Band& band : plot.bands)
+    if (band.x.size() != band.low.size() || band.x.size() != band.high.size())
+      throw Error(ErrorKind::usage,
+                  fmt::format("A band has {} x, {} low and {} high values; they must be as many.",
+                              band.x.size(), band.low.size(), band.high.size()));
   return PlotPainter(plot, width, height).paint();
 }
 
@@ -257,6 +294,8 @@ Drawing draw_plots(std::span<const Plot> plots, int width, int height) {
       if (auto* text = std::get_if<Text>(&shape)) text->position.x += all.width;
       if (auto* line = std::get_if<Polyline>(&shape))
         for (Point& p : line->points) p.x += all.width;
+      if (auto* polygon = std::get_if<Polygon>(&shape))
+        for (Point& p : polygon->points) p.x += all.width;
       all.shapes.push_back(std::move(shape));
     }
     all.width += width;

@@ -31,15 +31,24 @@ struct Series {
   Stroke stroke = Stroke::line;
 };
 
+// The area between two curves over the same x, behind all of these. `strength` 0 to 1: how much of the color.
+// Points where one of the three cannot be shown are left out.
+struct Band {
+  std::vector<double> x, low, high;
+  int color = 0;
+  double strength = 0.3;
+};
+
 struct Plot {
   std::string title;
   Axis x, y;
   std::vector<Series> series;
+  std::vector<Band> bands = {};
 };
 
 // A plot of width x height pixels. Without any point to show it says "no data". Curves of many points are
 // thinned to what the pixels can show, extremes kept. Error(usage) unless both sides are at least 150, and
-// for a series of unequal sizes.
+// for series and bands of unequal sizes.
 Drawing draw_plot(const Plot& plot, int width, int height);
 
 // Plots side by side, each of width x height.

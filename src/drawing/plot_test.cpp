@@ -205,5 +205,26 @@ TEST(Plot, RefusesSmallSizesAndUnequalSeries) {
             std::string::npos);
 }
 
+TEST(Plot, BandsLieBehindTheCurvesAndCountForTheRange) {
+  Plot plot{.title = "", .x = {}, .y = {}, .series = {{"y", {0, 1, 2}, {1, 1, 1}}}, .bands = {}};
+  plot.bands.push_back({.x = {0, 1, 2}, .low = {0, kNan, -4}, .high = {2, 3, 9}});
+  const Drawing drawing = draw_plot(plot, 300, 200);
+  std::size_t band = 0, curve = 0;
+  for (std::size_t i = 0; i < drawing.shapes.size(); ++i) {
+    if (std::holds_alternative<Polygon>(drawing.shapes[i])) band = i;
+    if (std::holds_alternative<Polyline>(drawing.shapes[i])) curve = i;
+  }
+  ASSERT_GT(band, 0u);
+  EXPECT_GT(curve, band);
+  const auto& points = std::get<Polygon>(drawing.shapes[band]).points;
+  EXPECT_EQ(points.size(), 4u);         // there and back, without the gap
+  EXPECT_LT(points[1].y, points[2].y);  // 9 is above -4
+  EXPECT_EQ(points[1].x, points[2].x);
+  EXPECT_GE(points[1].y, 0);
+  EXPECT_EQ(render(drawing).width, 300);
+  plot.bands[0].low.pop_back();
+  error_of(ErrorKind::usage, [&] { draw_plot(plot, 300, 200); });
+}
+
 }  // namespace
 }  // namespace diffusion

@@ -13,6 +13,8 @@
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "cli/options/series_options.h"
+#include "cli/output/forecast_plot.h"
+#include "cli/output/show.h"
 #include "diffusers/pipeline.h"
 #include "files/fs.h"
 
@@ -23,8 +25,8 @@ namespace {
 constexpr std::array kWrittenPercents{5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 95};
 
 struct ForecastCommand {
-  std::string model, series, out, save_paths, data_dir;
-  bool offline = false, json = false, quiet = false;
+  std::string model, series, out, save_paths, plot, data_dir;
+  bool show = false, offline = false, json = false, quiet = false;
   ForecastArguments forecast;
   PathOptions paths;
   int steps = 0;
@@ -79,6 +81,7 @@ std::string paths_csv(const SeriesTable& table, const std::vector<std::vector<do
 }
 
 int run(const ForecastCommand& o) {
+  if (!o.plot.empty()) check_drawing_path(o.plot);
   const Model model = read_pipeline(chosen_pipeline(o.model));
   const DataOptions source{.data_dir = o.data_dir, .allow_download = !o.offline};
   const SeriesTable history = load_series(o.series, source).history;
@@ -94,6 +97,10 @@ int run(const ForecastCommand& o) {
   std::vector<QuantileForecast> forecasts = quantiles_of(paths, horizon);
   for (QuantileForecast& forecast : forecasts) forecast.spread_by(spread);
   write_file_atomically(o.out, quantiles_csv(history, forecasts));
+  if (!o.plot.empty()) write_drawing(o.plot, draw_forecasts(history, forecasts));
+  if (o.show && !show_picture(render(draw_forecasts(history, forecasts)), true))
+    throw Error(ErrorKind::usage,
+                "stdout is no terminal that can show pictures with writing; give --plot FILE.svg");
   if (!o.save_paths.empty()) write_file_atomically(o.save_paths, paths_csv(history, paths, horizon, spread));
   if (o.json) {
     print_json(Json::Object{{"model", path_to_json(o.model)},
@@ -125,6 +132,12 @@ std::function<int()> add_forecast(CLI::App& app) {
       ->required()
       ->type_name("FILE");
   app.add_option("--save-paths", o->save_paths, "CSV file to write with every path")->type_name("FILE");
+  app.add_option(
+         "--plot", o->plot,
+         "Picture to write, .svg or .png: the end of up to four series, and their forecasts in bands of 50%\n"
+         "and 90%")
+      ->type_name("FILE");
+  app.add_flag("--show", o->show, "Show that picture in the terminal");
   add_forecast_options(app, o->forecast, "");
   app.add_option("--steps", o->steps, "Steps of the sampler (default: 10)")
       ->check(in_range(1, 1000))
