@@ -330,6 +330,10 @@ set(DIFFUSION_TRAINING_SOURCES
 set(DIFFUSION_EVALUATION_SOURCES
     eval/bootstrap.cpp
     eval/by_class.cpp
+    eval/caption_classes.cpp
+    eval/caption_network.cpp
+    eval/caption_protocol.cpp
+    eval/caption_sets.cpp
     eval/class_parts.cpp
     eval/classification_score.cpp
     eval/classifier.cpp
@@ -354,11 +358,15 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/linear_algebra.cpp
     eval/memorization.cpp
     eval/nearest.cpp
+    eval/nearness.cpp
     eval/neighbors.cpp
     eval/ode_likelihood.cpp
+    eval/picture_views.cpp
     eval/prdc.cpp
     eval/protocol.cpp
+    eval/retrieval.cpp
     eval/variational_bound.cpp
+    eval/word_overlap.cpp
     profile/convolution_limit.cpp
     profile/kernel_timing.cpp
     profile/machine_peak.cpp
@@ -375,11 +383,13 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/eval_likelihood.cpp
     cli/commands/eval_series.cpp
     cli/commands/eval_sets.cpp
+    cli/commands/eval_words.cpp
     cli/commands/forecast.cpp
     cli/commands/info.cpp
     cli/commands/interpolate.cpp
     cli/commands/invert.cpp
     cli/commands/noise.cpp
+    cli/commands/part_progress.cpp
     cli/commands/plot.cpp
     cli/commands/restore.cpp
     cli/commands/restore_task.cpp
@@ -404,6 +414,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/options/training_run.cpp
     cli/options/usage_hint.cpp
     cli/output/caption_details.cpp
+    cli/output/caption_eval_report.cpp
     cli/output/eval_report.cpp
     cli/output/forecast_plot.cpp
     cli/output/likelihood_report.cpp

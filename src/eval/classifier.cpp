@@ -93,11 +93,7 @@ Extracted extract_features(Classifier& classifier, const Dataset& data, const De
   const ClassifierGraph net = make_classifier_graph(classifier.config, batch);
   Plan plan(net.graph, net.feature_maps, device, Mode::inference, classifier.params);
   const Shape& shape = net.graph.shape(net.feature_maps);
-  const auto pixels = std::size_t(shape.pixels()), width = std::size_t(shape.c),
-             classes = classifier.config.class_names.size();
-  const ParamLayout& layout = classifier.params.layout();
-  const std::span<const float> weight = classifier.params.values(*layout.find("head.weight")),
-                               bias = classifier.params.values(*layout.find("head.bias"));
+  const auto pixels = std::size_t(shape.pixels()), width = std::size_t(shape.c);
   Extracted result{{data.count(), int(width), {}}, {}};
   std::vector<float> images(std::size_t(net.graph.shape(net.sample).elements())),
       maps(std::size_t(shape.elements()));
@@ -119,15 +115,23 @@ Extracted extract_features(Classifier& classifier, const Dataset& data, const De
     for (std::size_t i = 0; i < std::size_t(count); ++i) {
       const auto row = std::span(features).subspan(i * width, width);
       result.features.values.insert(result.features.values.end(), row.begin(), row.end());
-      std::vector<float> logits(classes);
-      for (std::size_t k = 0; k < classes; ++k)
-        logits[k] =
-            std::inner_product(row.begin(), row.end(), weight.begin() + std::ptrdiff_t(k * width), bias[k]);
-      result.predicted.push_back(index_of_largest(logits));
+      result.predicted.push_back(index_of_largest(logits_of(classifier, row)));
     }
     if (progress) progress(double(first + count) / data.count());
   }
   return result;
+}
+
+std::vector<float> logits_of(const Classifier& classifier, std::span<const float> features) {
+  const ParamLayout& layout = classifier.params.layout();
+  const std::span<const float> weight =
+                                   classifier.params.values(*layout.find(kHead + std::string(".weight"))),
+                               bias = classifier.params.values(*layout.find(kHead + std::string(".bias")));
+  std::vector<float> logits(bias.begin(), bias.end());
+  for (std::size_t k = 0; k < logits.size(); ++k)
+    logits[k] = std::inner_product(features.begin(), features.end(),
+                                   weight.begin() + std::ptrdiff_t(k * features.size()), bias[k]);
+  return logits;
 }
 
 double accuracy(const std::vector<int>& predicted, const Dataset& data) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,9 @@ struct Extracted {
 // computed in f32.
 Extracted extract_features(Classifier& classifier, const Dataset& data, const Device& device,
                            const std::function<void(double share)>& progress = {});
+
+// The logits of an image from its features, in the order of the classes.
+std::vector<float> logits_of(const Classifier& classifier, std::span<const float> features);
 
 // The share of images whose predicted class is their label.
 double accuracy(const std::vector<int>& predicted, const Dataset& data);

@@ -45,21 +45,27 @@ double learning_rate_at(const ClassifierTraining& options, std::int64_t step, st
 }  // namespace
 
 ClassificationTask::ClassificationTask(const ClassifierConfig& config, const LearnedParams& params,
-                                       const BatchStream& batches, const Device& device, int batch,
-                                       double label_smoothing)
+                                       const BatchStream& batches, const Device& device,
+                                       const ClassifierTraining& options)
     : batches_(batches),
-      label_smoothing_(label_smoothing),
-      net_(make_classifier_graph(config, batch)),
+      options_(options),
+      net_(make_classifier_graph(config, options.batch)),
       plan_(net_.graph, net_.logit_maps, device, Mode::training, params),
       pixels_(std::size_t(net_.graph.shape(net_.logit_maps).pixels())),
-      images_(std::size_t(batch) * batches.example_size()),
+      images_(std::size_t(options.batch) * batches.example_size()),
       maps_(std::size_t(net_.graph.shape(net_.logit_maps).elements())),
       map_grad_(maps_.size()),
-      labels_(std::size_t(batch)) {}
+      labels_(std::size_t(options.batch)) {}
 
 void ClassificationTask::make(std::uint32_t step, const SampleRange& range, double /*progress*/) {
   if (range.count != batch()) throw Error(ErrorKind::internal, "a classifier learns from whole batches");
   batches_.batch(step, images_, labels_);
+  if (!options_.views) return;
+  const Shape& shape = net_.graph.shape(net_.sample);
+  const std::size_t size = batches_.example_size();
+  for (std::size_t i = 0; i < labels_.size(); ++i)
+    make_view(*options_.views, {options_.seed, Stream::transform, std::uint32_t(i), step},
+              {shape.c, shape.h, shape.w}, std::span(images_).subspan(i * size, size));
 }
 
 double ClassificationTask::loss(const SampleRange& /*whole*/, const RunContext& context) {
@@ -68,7 +74,7 @@ double ClassificationTask::loss(const SampleRange& /*whole*/, const RunContext& 
   plan_.read_output(maps_);
   logits_ = means_over_pixels(maps_, pixels_);
   std::vector<float> grad(logits_.size());
-  const double loss = cross_entropy_and_grad(logits_, labels_, label_smoothing_, grad);
+  const double loss = cross_entropy_and_grad(logits_, labels_, options_.label_smoothing, grad);
   for (std::size_t i = 0; i < map_grad_.size(); ++i) map_grad_[i] = grad[i / pixels_] / float(pixels_);
   return loss;
 }
@@ -99,7 +105,7 @@ void train_classifier(Classifier& classifier, const Dataset& data, const Device&
   const std::int64_t steps = batches.steps_of(options.epochs);
 
   LearnedParams params(classifier.params, device);
-  ClassificationTask task(classifier.config, params, batches, device, options.batch, options.label_smoothing);
+  ClassificationTask task(classifier.config, params, batches, device, options);
   Learner learner(params, device, {.optimizer = {.beta2 = 0.99, .weight_decay = options.weight_decay}});
   for (std::int64_t step = 1; step <= steps; ++step) {
     const LearnedStep learned = learner.step(task, step - 1, learning_rate_at(options, step, steps),

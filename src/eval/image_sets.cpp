@@ -12,6 +12,7 @@
 #include <diffusion/error.h>
 #include "base/rng.h"
 #include "formats/npy.h"
+#include "pictures/resize.h"
 
 namespace diffusion {
 
@@ -60,20 +61,39 @@ Dataset read_image_array(const std::filesystem::path& path) {
   return {path.string(), int(dims[1]), int(dims[2]), int(dims[3]), std::move(array.data), {}, {}};
 }
 
+Dataset some_images(const Dataset& data, std::span<const int> numbers) {
+  Dataset result{data.name, data.height, data.width, data.channels, {}, {}, data.class_names};
+  std::vector<std::uint8_t> pixels;
+  for (const int i : numbers) {
+    const auto image = data.image(i);
+    pixels.insert(pixels.end(), image.begin(), image.end());
+    if (!data.labels.empty()) result.labels.push_back(data.labels[std::size_t(i)]);
+  }
+  result.pixels = std::move(pixels);
+  return result;
+}
+
+Dataset resized(const Dataset& data, int height, int width) {
+  if (data.height == height && data.width == width) return data;
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < data.count(); ++i) {
+    const auto bytes = data.image(i);
+    const Image image =
+        resize({data.width, data.height, data.channels, {bytes.begin(), bytes.end()}}, width, height);
+    pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+  }
+  return {data.name, height, width, data.channels, std::move(pixels), data.labels, data.class_names};
+}
+
 Dataset random_images(const Dataset& data, int count, std::uint64_t seed) {
   if (count < 1 || count > data.count())
     throw Error(ErrorKind::usage,
                 fmt::format("{} of the {} images of {} were asked for", count, data.count(), data.name));
-  Dataset result{data.name, data.height, data.width, data.channels, {}, {}, data.class_names};
-  std::vector<std::uint8_t> pixels;
-  for (int i = 0; i < count; ++i) {
-    const auto k = int(permute({seed, Stream::shuffle, 0, 0}, std::uint64_t(i), std::uint64_t(data.count())));
-    const auto image = data.image(k);
-    pixels.insert(pixels.end(), image.begin(), image.end());
-    if (!data.labels.empty()) result.labels.push_back(data.labels[std::size_t(k)]);
-  }
-  result.pixels = std::move(pixels);
-  return result;
+  std::vector<int> numbers;
+  for (int i = 0; i < count; ++i)
+    numbers.push_back(
+        int(permute({seed, Stream::shuffle, 0, 0}, std::uint64_t(i), std::uint64_t(data.count()))));
+  return some_images(data, numbers);
 }
 
 std::optional<std::vector<std::uint16_t>> class_numbers(const std::vector<std::string>& names,

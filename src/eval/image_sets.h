@@ -18,6 +18,12 @@ namespace diffusion {
 // else.
 Dataset read_image_array(const std::filesystem::path& path);
 
+// A copy of the images of `data` with these numbers, in this order; labels stay with them, captions do not.
+Dataset some_images(const Dataset& data, std::span<const int> numbers);
+
+// The same pictures with other sides (pictures/resize.h), labels and all; as they are if these are theirs.
+Dataset resized(const Dataset& data, int height, int width);
+
 // `count` images of `data` without replacement, 1 <= count <= data.count(), chosen by `seed`. Labels stay
 // with them.
 Dataset random_images(const Dataset& data, int count, std::uint64_t seed);

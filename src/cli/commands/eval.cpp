@@ -10,10 +10,11 @@
 
 #include <diffusion/device.h>
 #include <diffusion/error.h>
-#include "base/progress.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/eval_series.h"
 #include "cli/commands/eval_sets.h"
+#include "cli/commands/eval_words.h"
+#include "cli/commands/part_progress.h"
 #include "cli/options/model_path.h"
 #include "cli/output/eval_report.h"
 #include "cli/output/neighbor_sheet.h"
@@ -38,6 +39,9 @@ void check_options(const CLI::App& app, const EvalOptions& o) {
                                "--spacing", "--save-samples", "--bits-per-dimension"})
       if (app.count(option) > 0)
         throw Error(ErrorKind::usage, fmt::format("{} is for a MODEL; --samples are made already", option));
+  if (o.words.captions.captions == "none")
+    for (const char* option : {"--held-out-list", "--per-caption", "--caption-column", "--max-uncaptioned"})
+      if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} needs --captions", option));
   if (o.classification_score && o.sampling.label)
     throw Error(ErrorKind::usage,
                 "--classification-score needs samples of all classes, and --label makes one");
@@ -51,28 +55,8 @@ void check_options(const CLI::App& app, const EvalOptions& o) {
                 fmt::format("--save-samples is \"{}\"; accepted are names that end in .npy", o.save_samples));
 }
 
-// A progress line for each part of an evaluation.
-class PartProgress {
- public:
-  explicit PartProgress(bool quiet) : quiet_(quiet) {}
-
-  void show(const EvaluationProgress& now) {
-    if (!line_ || now.part != part_) {
-      line_.reset();
-      line_.emplace(std::string(now.part), now.images, quiet_, now.images > 0 ? "images" : "");
-      part_ = now.part;
-    }
-    line_->update(now.share, now.note);
-  }
-  void finish() { line_.reset(); }
-
- private:
-  bool quiet_;
-  std::string part_;
-  std::optional<Progress> line_;
-};
-
-void draw(const EvalOptions& o, const EvalReport& report, const Dataset& samples, const RealSets& sets) {
+void draw_sheet(const EvalOptions& o, const EvalReport& report, const Dataset& samples,
+                const RealSets& sets) {
   std::string headline =
       fmt::format("{}: the images of {} that are nearest to samples", report.samples, sets.searched().name);
   if (report.copies)
@@ -92,6 +76,7 @@ RealSets read_real_sets(const EvalOptions& o, const ClassifierConfig* classifier
 
 int run(const CLI::App& app, const EvalOptions& o) {
   check_options(app, o);
+  if (o.words.captions.captions != "none") return eval_words(app, o);
   const std::string source = o.model.empty() ? o.samples : o.model;
   const Json source_path = o.json ? path_to_json(source) : Json(nullptr);
   EvalNetwork net = read_eval_network(o.features, o.data);
@@ -116,7 +101,7 @@ int run(const CLI::App& app, const EvalOptions& o) {
   EvalReport report =
       measure({source, o.classification_score, !o.neighbors.empty()}, net, samples, sets, *device, watch);
   progress.finish();
-  if (!o.neighbors.empty()) draw(o, report, samples.images, sets);
+  if (!o.neighbors.empty()) draw_sheet(o, report, samples.images, sets);
   report.bits = bits;
   if (o.json)
     print_json(to_json(report, source_path));
@@ -145,7 +130,9 @@ std::function<int()> add_eval(CLI::App& app) {
   app.add_option("--split", o->split, "Which real images: test or train")
       ->type_name("SPLIT")
       ->capture_default_str();
-  app.add_option("-n,--count", o->count, "Images to make; of --samples, that many at random (default: all)")
+  app.add_option("-n,--count", o->count,
+                 "Images to make; of --samples, that many at random (default: all); of --captions, so\n"
+                 "many for training and so many that are held out, at random (default: all)")
       ->check(in_range(6, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->capture_default_str();
@@ -162,6 +149,7 @@ std::function<int()> add_eval(CLI::App& app) {
       ->type_name("FILE");
   add_likelihood_options(app, o->likelihood);
   add_eval_series_options(app, *series);
+  add_word_options(app, o->words);
   app.add_option("--data-dir", o->source.data_dir,
                  "Where to look for the data instead of DIFFUSION_DATA_DIR and the cache")
       ->type_name("DIR");
@@ -179,7 +167,8 @@ std::function<int()> add_eval(CLI::App& app) {
       "  diffusion eval runs/fashion --data fashion-mnist --steps 20\n"
       "  diffusion eval --samples others.npy --data fashion-mnist --json\n"
       "  diffusion eval --samples others.npy --data cifar10 --features inception.safetensors\n"
-      "  diffusion eval runs/m4 --series m4-hourly");
+      "  diffusion eval runs/m4 --series m4-hourly\n"
+      "  diffusion eval runs/words --data pictures --captions own --features judge -n 200");
   return [&app, o, series] {
     if (series->series.series.empty()) return run(app, *o);
     DataOptions source = o->source;

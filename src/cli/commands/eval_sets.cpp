@@ -17,16 +17,22 @@
 
 namespace diffusion {
 
-Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::string>& class_names) {
-  if (model.traits().sample_size[0] == 0)
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
+namespace {
+
+struct Drawn {
+  std::vector<Image> images;
+  GenerateOptions options;
+};
+
+// `count` images, of the prompts if there are any.
+Drawn draw(const EvalOptions& o, Model& model, int count, std::vector<std::string> prompts) {
+  check_sample_size(model, o.model);
   std::optional<Model> guide;
   if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
   GenerateOptions g = o.generate;
   apply_sampling_options(o.sampling, model, guide ? &*guide : nullptr, g);
-  g.count = o.count;
+  g.count = count;
+  g.prompts = std::move(prompts);
   g.batch = std::min(g.batch, g.count);
   std::optional<NpyWriter> saved;
   if (!o.save_samples.empty()) {
@@ -38,7 +44,7 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
   }
   const auto device = make_device(o.machine);
   Progress progress("sample", g.count, o.quiet, "images");
-  const std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
+  std::vector<Image> images = generate(model, *device, g, [&](const GenerateStep& step) {
     const double share = double(step.step + 1) / step.steps;
     progress.update((step.first_image + share * step.images) / g.count,
                     fmt::format("step {}/{}", step.step + 1, step.steps));
@@ -48,12 +54,31 @@ Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::
     for (const Image& image : images) saved->append(image.pixels);
     saved->commit();
   }
-  Dataset samples = samples_of(model, images, g.label, o.model, class_names);
-  if (g.without_class) {
-    samples.labels.clear();
-    samples.class_names.clear();
-  }
-  return {std::move(samples), g.recipe->steps, std::string(name_of(g.recipe->sampler))};
+  g.guide = nullptr;  // it goes with this function
+  return {std::move(images), std::move(g)};
+}
+
+}  // namespace
+
+void check_sample_size(const Model& model, const std::string& path) {
+  if (model.traits().sample_size[0] == 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} does not tell the size of its images (sample_size in its config.json)", path));
+}
+
+Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::string>& class_names) {
+  const Drawn drawn = draw(o, model, o.count, {});
+  const GenerateOptions& g = drawn.options;
+  return {samples_of(model, drawn.images, g.label, o.model, class_names), g.recipe->steps,
+          std::string(name_of(g.recipe->sampler))};
+}
+
+Samples draw_prompts(const EvalOptions& o, Model& model, std::vector<std::string> prompts) {
+  const int count = int(prompts.size());
+  const Drawn drawn = draw(o, model, count, std::move(prompts));
+  return {dataset_of(drawn.images, o.model), drawn.options.recipe->steps,
+          std::string(name_of(drawn.options.recipe->sampler))};
 }
 
 }  // namespace diffusion
