@@ -9,7 +9,7 @@ ClassifierConfig caption_config(const Dataset& data) {
 }
 
 ClassifierTraining caption_training() {
-  return {.epochs = 60, .shift = 0, .flip = false, .views = PictureViews{}};
+  return {.epochs = 150, .learning_rate = 6e-3, .shift = 0, .flip = false, .views = PictureViews{}};
 }
 
 CaptionTest test_caption_network(Classifier& classifier, const Dataset& data, const Device& device,

@@ -34,6 +34,7 @@ CaptionSets read_caption_sets(const std::string& data, DataOptions source,
   source.split = Split::train;
   const Dataset training = load_dataset(data, source);
   source.split = Split::test;
+  source.prepare.talk = {};  // it is of the same pictures, and has been said
   const Dataset held_out = load_dataset(data, source);
   CaptionSets sets{with_caption_classes(training, class_names), std::nullopt};
   if (held_out.fingerprint() != training.fingerprint())

@@ -166,7 +166,7 @@ std::function<int()> add_train_features(CLI::App& app) {
   app.add_option("-o,--out", o->out, "Directory to write: features.safetensors and features.json")
       ->required()
       ->type_name("DIR");
-  app.add_option("--epochs", o->epochs, "How often to see each image (default: 12, with --captions 60)")
+  app.add_option("--epochs", o->epochs, "How often to see each image (default: 12, with --captions 150)")
       ->check(CLI::Range(0.001, 1000.0))
       ->type_name("N");
   app.add_option("--seed", o->seed, "Of weights and order")->type_name("N")->capture_default_str();
