@@ -121,6 +121,7 @@ set(DIFFUSION_CORE_SOURCES
     nn/describe.cpp
     nn/layers.cpp
     nn/network.cpp
+    nn/network_copies.cpp
     nn/network_graph.cpp
     nn/text_encoder.cpp
     nn/text_encoder_config.cpp
@@ -188,6 +189,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/slerp.cpp
     diffusion/spacing_beta.cpp
     diffusion/spacings.cpp
+    diffusion/text_encoding.cpp
     diffusion/variance_preserving.cpp
     diffusers/ddim_inverse.cpp
     diffusers/few_steps.cpp

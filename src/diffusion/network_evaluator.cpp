@@ -8,6 +8,7 @@
 
 #include <diffusion/error.h>
 #include "diffusion/check_conditions.h"
+#include "nn/network_copies.h"
 
 namespace diffusion {
 
@@ -51,6 +52,8 @@ NetworkEvaluator::NetworkEvaluator(const NetworkConfig& network, Params params,
     throw Error(ErrorKind::usage, fmt::format("an evaluator for {} samples with {} plans; accepted are 1 or "
                                               "more of both",
                                               most[0], most_plans));
+  const auto* constants = std::get_if<const ParamStore*>(&params_);
+  if (constants && traits_.text_length() > 0) encoding_.emplace(config_, **constants, device_);
   const Network& net = prepare(most_samples_).network;
   input_size_ = std::size_t(net.graph.shape(net.sample).elements()) / most_samples_;
   output_size_ = std::size_t(net.graph.shape(net.output).elements()) / most_samples_;
@@ -59,7 +62,7 @@ NetworkEvaluator::NetworkEvaluator(const NetworkConfig& network, Params params,
 NetworkEvaluator::Prepared NetworkEvaluator::make(std::size_t samples) const {
   Network net = make_network(config_, int(samples), height_, width_);
   const bool learns = std::holds_alternative<const LearnedParams*>(params_);
-  if (!learns) net = frozen(net);
+  if (!learns) net = without_text_encoder(frozen(net));
   const Mode mode = learns || products_ ? Mode::training : Mode::inference;
   Plan plan = std::visit(
       [&](const auto* params) {
@@ -107,19 +110,31 @@ void NetworkEvaluator::evaluate(std::span<const float> input, std::span<const fl
   const std::size_t samples = timesteps.size();
   check_size("the network's input", input.size(), samples, input_size_);
   check_size("the network's output", output.size(), samples, output_size_);
-  check_conditions(traits_.conditions, conditions, samples, std::size_t(height_) * std::size_t(width_));
   Prepared& prepared = prepare(samples);
   const Network& net = prepared.network;
   Plan& plan = prepared.plan;
 
   told_.clear();
   for (const float timestep : timesteps) told_.push_back(float(told_timestep(traits_.time, timestep)));
+  write_conditions(conditions, prepared);
   plan.write_input(net.sample, without_known(input, conditions));
   plan.write_input(net.timestep, told_);
-  for (const Network::Condition& condition : net.conditions)
-    plan.write_input(condition.value, conditions.find(condition.traits.name)->second);
   plan.forward(context);
   plan.read_output(output);
+}
+
+void NetworkEvaluator::write_conditions(const Conditions& conditions, Prepared& prepared) {
+  const bool encodes = encoding_ && !conditions.contains(kHiddenStatesCondition);
+  const Network& net = prepared.network;
+  std::vector<ConditionTraits> taken;
+  for (const Network::Condition& condition : net.conditions) taken.push_back(condition.traits);
+  check_conditions(encodes ? traits_.conditions : taken, conditions, prepared.samples,
+                   std::size_t(height_) * std::size_t(width_));
+  for (const auto& [traits, value] : net.conditions)
+    if (encodes && traits.name == kHiddenStatesCondition)
+      prepared.plan.write_input(value, encoding_->hidden_states(conditions.find(kTokensCondition)->second));
+    else
+      prepared.plan.write_input(value, conditions.find(traits.name)->second);
 }
 
 void NetworkEvaluator::backward(std::span<const float> output_grad, const RunContext& context) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <diffusion/evaluator.h>
 #include "device/device.h"
 #include "diffusion/model.h"
+#include "diffusion/text_encoding.h"
 #include "nn/network.h"
 #include "plan/plan.h"
 
@@ -20,6 +22,9 @@ namespace diffusion {
 // Evaluates a network on a device: the one place that writes its inputs, runs a plan and reads what it says,
 // where maths in double meets the network's precision. Every sample of a call has a noise level and
 // conditions of its own, and its result does not depend on the others of the call.
+//
+// With constant parameters a network of words is evaluated without its text encoder, which is computed once
+// for each text; it may then be told "encoder_hidden_states" instead of "tokens".
 //
 // An evaluator serves one thread at a time. Several, each on a thread of its own, may evaluate one model at
 // the same time.
@@ -76,7 +81,7 @@ class NetworkEvaluator {
   const Network& network() const { return latest().network; }
   std::size_t arena_bytes() const;  // of all plans that are kept
 
-  // Called after every kernel of later calls; empty: none.
+  // Called after every kernel of later calls, but for those of the text encoder; empty: none.
   void set_observer(std::function<void(const StepTiming&)> observer);
 
  private:
@@ -100,6 +105,7 @@ class NetworkEvaluator {
   std::span<const float> without_known(std::span<const float> input, const Conditions& conditions);
   // Puts what is known into D.
   void insert_known(const Conditions& conditions, std::span<double> denoised) const;
+  void write_conditions(const Conditions& conditions, Prepared& prepared);
 
   NetworkConfig config_;
   NetworkTraits traits_;
@@ -110,7 +116,8 @@ class NetworkEvaluator {
   std::size_t most_samples_, most_plans_;
   int height_, width_;
   std::size_t input_size_, output_size_;
-  std::list<Prepared> plans_;  // the one used last first
+  std::optional<TextEncoding> encoding_;  // with constant parameters, of networks that are told tokens
+  std::list<Prepared> plans_;             // the one used last first
   std::function<void(const StepTiming&)> observer_;
   std::vector<float> numbers_, timesteps_, told_, unknown_;
 };

@@ -89,7 +89,8 @@ Network make(const WordsConfig& c, int n, int height, int width) {
     in.class_label = g.input("class_labels", {n, classes->size, 1, 1});
     net.conditions.push_back({*classes, *in.class_label});
   }
-  in.words.states = text_encoder(g, c.text_encoder, net.conditions.front().value);
+  net.hidden_states = text_encoder(g, c.text_encoder, net.conditions.front().value);
+  in.words.states = *net.hidden_states;
   net.output = conditional_unet(g, c.unet, in);
   return net;
 }
@@ -122,33 +123,6 @@ int NetworkTraits::text_length() const {
 
 Network make_network(const NetworkConfig& config, int n, int height, int width) {
   return std::visit([&](const auto& c) { return make(c, n, height, width); }, config);
-}
-
-Network frozen(const Network& net) {
-  Network result;
-  std::vector<Value> values;  // by node of `net`
-  for (const Graph::Node& node : net.graph.nodes()) {
-    std::vector<Value> in;
-    for (const int id : node.in) in.push_back(values[std::size_t(id)]);
-    if (node.source == Graph::Source::input) {
-      values.push_back(result.graph.input(node.name, node.shape));
-    } else if (node.source == Graph::Source::param) {
-      Param param = net.graph.params()[std::size_t(node.param)];
-      param.trainable = false;
-      values.push_back(result.graph.param(std::move(param), node.shape));
-    } else if (std::holds_alternative<Dropout>(node.op)) {
-      values.push_back(in.front());
-    } else {
-      values.push_back(result.graph.add(node.op, in, node.name));
-    }
-  }
-  const auto at = [&](Value value) { return values[std::size_t(value.id)]; };
-  result.sample = at(net.sample);
-  result.timestep = at(net.timestep);
-  for (const Network::Condition& condition : net.conditions)
-    result.conditions.push_back({condition.traits, at(condition.value)});
-  result.output = at(net.output);
-  return result;
 }
 
 NetworkTraits traits_of(const NetworkConfig& config) {

@@ -32,10 +32,6 @@ double told_timestep(const TimeTraits& traits, double timestep);
 // The network for batches of n images of height x width. Error(usage) if the config does not allow it.
 Network make_network(const NetworkConfig& config, int n, int height, int width);
 
-// The same function for evaluations: nothing to train, so that a plan makes no gradients of weights, and no
-// dropout, which a plan in training mode would apply. Its parameters lie where those of `net` do.
-Network frozen(const Network& net);
-
 // What every network says of itself.
 struct NetworkTraits {
   std::string_view type;           // of configuration files: "UNet2DModel", "ConvNextUNet"

@@ -2,6 +2,7 @@
 
 // What every network is made into, and how its inputs are described.
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,9 @@ inline constexpr std::string_view kTokensCondition = "tokens";
 // values, the next C are 1 where these are known and 0 elsewhere; any others are what the data have more.
 inline constexpr std::string_view kKnownCondition = "known";
 
+// The condition "encoder_hidden_states": what a text encoder makes of a text, in the place of its tokens.
+inline constexpr std::string_view kHiddenStatesCondition = "encoder_hidden_states";
+
 // The timesteps that a network can be told.
 struct TimeTraits {
   int rows = 0;           // of a learned embedding, which takes whole timesteps; 0: not learned
@@ -43,13 +47,16 @@ struct TimeTraits {
 struct Network {
   struct Condition {
     ConditionTraits traits;
-    Value value;  // [N, size, 1, 1]; tokens: [N, 1, size, 1]; maps: [N, size, H, W]
+    // [N, size, 1, 1]; tokens: [N, 1, size, 1]; maps: [N, size, H, W]; hidden states: [N, D, T, 1], size = D T
+    Value value;
   };
 
   Graph graph;
   Value sample;    // [N, in_channels, H, W]
   Value timestep;  // [N, 1, 1, 1], as told_timestep() gives them
   std::vector<Condition> conditions;
+  // Of a network that is told tokens: what its text encoder makes of them, [N, D, T, 1].
+  std::optional<Value> hidden_states;
   Value output;  // [N, out_channels, H, W]
 
   const Condition* condition(std::string_view name) const;  // nullptr if the network does not take it
