@@ -114,6 +114,7 @@ set(DIFFUSION_CORE_SOURCES
     plan/param_store.cpp
     plan/plan.cpp
     plan/plan_step.cpp
+    plan/recomputation.cpp
     nn/conditional_unet.cpp
     nn/conditional_unet_config.cpp
     nn/convnext_config.cpp

@@ -29,6 +29,18 @@ TEST(CliBench, TellsWhereTheTimeOfAModelGoes) {
   EXPECT_EQ(text.out.find("backward"), std::string::npos);
 }
 
+TEST(CliBench, TellsMemoryWithAndWithoutGradientCheckpointing) {
+  const auto bytes = [](const cli::Arguments& more, const char* field) {
+    cli::Arguments all{"bench", "tiny", "--batch", "4", "--steps", "1", "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    return to_double(*json_of(run(all)).find(field), field);
+  };
+  const double without = bytes({}, "arena_bytes"), with = bytes({}, "arena_bytes_otherwise");
+  EXPECT_LT(with, without);
+  EXPECT_EQ(bytes({"--gradient-checkpointing"}, "arena_bytes"), with);
+  expect_error(2, {"bench", "tiny", "--gradient-checkpointing", "--inference"}, {"--inference"});
+}
+
 TEST(CliBench, TakesPresetsAndConfigurations) {
   const Json json = json_of(run({"bench", "tiny", "--batch", "2", "--steps", "1", "--json"}));
   EXPECT_EQ(json.find("layers"), nullptr);

@@ -84,11 +84,15 @@ TrainConfig tiny_training(std::int64_t steps) {
   return c;
 }
 
-Model trained(const fs::path& folder, std::int64_t steps, int stop_after = 0) {
-  TrainingRun run(tiny_training(steps), gray_squares(64), folder, [](const std::string&) {});
+Model trained(const fs::path& folder, const TrainConfig& config, int stop_after = 0) {
+  TrainingRun run(config, gray_squares(64), folder, [](const std::string&) {});
   std::atomic<bool> stop = false;
   run.train([&](const StepReport& report) { stop = report.step == stop_after; }, stop);
   return read_pipeline(folder / "latest");
+}
+
+Model trained(const fs::path& folder, std::int64_t steps, int stop_after = 0) {
+  return trained(folder, tiny_training(steps), stop_after);
 }
 
 double mean_of(const Image& image) {
@@ -118,6 +122,19 @@ TEST(Words, AResumedRunIsTheSameBytes) {
   const Model parts = trained(folder / "parts", 6);
   EXPECT_TRUE(std::ranges::equal(whole.params.values(), parts.params.values()));
   EXPECT_EQ(*whole.tokenizer, *parts.tokenizer);
+}
+
+// In a run from its beginning, and in one that goes on with it after two steps without.
+TEST(Words, GradientCheckpointingGivesTheSameBytes) {
+  const scratch::Folder folder;
+  TrainConfig less_memory = tiny_training(4);
+  less_memory.gradient_checkpointing = true;
+  const Model expected = trained(folder / "without", 4);
+  trained(folder / "parts", 4, 2);
+  for (const char* run : {"with", "parts"}) {
+    const Model model = trained(folder / run, less_memory);
+    EXPECT_TRUE(std::ranges::equal(model.params.values(), expected.params.values())) << run;
+  }
 }
 
 TEST(Words, ARunMayStartFromAModelAndKeepsItsVocabulary) {

@@ -24,26 +24,28 @@ void check_size(std::string_view what, std::size_t size, std::size_t samples, st
 
 NetworkEvaluator::NetworkEvaluator(const Model& model, const Device& device, int most_samples, int height,
                                    int width, Use use, int most_plans)
-    : NetworkEvaluator(model.network, &model.params, &model.preconditioner, device, use == Use::products,
-                       {most_samples, height, width}, most_plans) {}
+    : NetworkEvaluator(model.network, &model.params, &model.preconditioner, device,
+                       {.input_grads = use == Use::products}, {most_samples, height, width}, most_plans) {}
 
 NetworkEvaluator::NetworkEvaluator(const NetworkConfig& network, const ParamStore& params,
                                    const Device& device, int most_samples, int height, int width)
-    : NetworkEvaluator(network, &params, nullptr, device, false, {most_samples, height, width}, 1) {}
+    : NetworkEvaluator(network, &params, nullptr, device, {}, {most_samples, height, width}, 1) {}
 
 NetworkEvaluator::NetworkEvaluator(const NetworkConfig& network, const LearnedParams& params,
-                                   const Device& device, int most_samples, int height, int width)
-    : NetworkEvaluator(network, &params, nullptr, device, false, {most_samples, height, width}, 1) {}
+                                   const Device& device, int most_samples, int height, int width,
+                                   bool gradient_checkpointing)
+    : NetworkEvaluator(network, &params, nullptr, device, {.gradient_checkpointing = gradient_checkpointing},
+                       {most_samples, height, width}, 1) {}
 
 NetworkEvaluator::NetworkEvaluator(const NetworkConfig& network, Params params,
-                                   const Preconditioner* preconditioner, const Device& device, bool products,
-                                   std::array<int, 3> most, int most_plans)
+                                   const Preconditioner* preconditioner, const Device& device,
+                                   const PlanOptions& plans, std::array<int, 3> most, int most_plans)
     : config_(network),
       traits_(traits_of(network)),
       params_(params),
       preconditioner_(preconditioner),
       device_(device),
-      products_(products),
+      plan_options_(plans),
       most_samples_(std::size_t(most[0])),
       most_plans_(std::size_t(most_plans)),
       height_(most[1]),
@@ -63,11 +65,9 @@ NetworkEvaluator::Prepared NetworkEvaluator::make(std::size_t samples) const {
   Network net = make_network(config_, int(samples), height_, width_);
   const bool learns = std::holds_alternative<const LearnedParams*>(params_);
   if (!learns) net = without_text_encoder(frozen(net));
-  const Mode mode = learns || products_ ? Mode::training : Mode::inference;
+  const Mode mode = learns || plan_options_.input_grads ? Mode::training : Mode::inference;
   Plan plan = std::visit(
-      [&](const auto* params) {
-        return Plan(net.graph, net.output, device_, mode, *params, {.input_grads = products_});
-      },
+      [&](const auto* params) { return Plan(net.graph, net.output, device_, mode, *params, plan_options_); },
       params_);
   plan.set_observer(observer_);
   return {samples, std::move(net), std::move(plan)};
@@ -212,7 +212,7 @@ void NetworkEvaluator::denoise(std::span<const double> states, std::span<const S
 void NetworkEvaluator::denoise(std::span<const double> states, std::span<const SampleLevel> levels,
                                const Conditions& conditions, std::span<const double> probe,
                                std::span<double> denoised, std::span<double> product) {
-  if (!products_) throw Error(ErrorKind::internal, "evaluator: products need Use::products");
+  if (!plan_options_.input_grads) throw Error(ErrorKind::internal, "evaluator: products need Use::products");
   if (traits_.known_channels() > 0)
     throw Error(ErrorKind::usage, "there are no products for models that are told what is known of a sample");
   check_size("the probe", probe.size(), levels.size(), input_size_);

@@ -42,12 +42,13 @@ class NetworkEvaluator {
   NetworkEvaluator(const Model& model, const Device& device, int most_samples, int height, int width,
                    Use use = Use::values, int most_plans = 1);
 
-  // The raw network alone, without D: with constant parameters, or to train those that `device` learns.
+  // The raw network alone, without D: with constant parameters, or to train those that `device` learns, with
+  // gradient_checkpointing as in PlanOptions.
   // `params` and `device` must outlive this.
   NetworkEvaluator(const NetworkConfig& network, const ParamStore& params, const Device& device,
                    int most_samples, int height, int width);
   NetworkEvaluator(const NetworkConfig& network, const LearnedParams& params, const Device& device,
-                   int most_samples, int height, int width);
+                   int most_samples, int height, int width, bool gradient_checkpointing = false);
 
   // D(x; sigma), the estimate of the clean images. states and denoised: [N, C, H, W], N = levels.size();
   // denoised may be states. Error(usage) if sizes or conditions do not fit (check_conditions), or if the
@@ -95,7 +96,7 @@ class NetworkEvaluator {
   };
 
   NetworkEvaluator(const NetworkConfig& network, Params params, const Preconditioner* preconditioner,
-                   const Device& device, bool products, std::array<int, 3> most, int most_plans);
+                   const Device& device, const PlanOptions& plans, std::array<int, 3> most, int most_plans);
 
   Prepared make(std::size_t samples) const;
   Prepared& prepare(std::size_t samples);
@@ -112,7 +113,7 @@ class NetworkEvaluator {
   Params params_;
   const Preconditioner* preconditioner_;  // nullptr: there is no D
   const Device& device_;
-  bool products_;
+  PlanOptions plan_options_;
   std::size_t most_samples_, most_plans_;
   int height_, width_;
   std::size_t input_size_, output_size_;

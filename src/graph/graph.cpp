@@ -6,7 +6,18 @@
 
 namespace diffusion {
 
+Graph::Block::Block(Graph& graph) : graph_(graph.in_block_ ? nullptr : &graph) {
+  if (!graph_) return;
+  graph.in_block_ = true;
+  ++graph.blocks_;
+}
+
+Graph::Block::~Block() {
+  if (graph_) graph_->in_block_ = false;
+}
+
 Value Graph::push(Node node) {
+  if (in_block_) node.block = blocks_ - 1;
   nodes_.push_back(std::move(node));
   return {int(nodes_.size()) - 1};
 }

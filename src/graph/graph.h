@@ -47,7 +47,24 @@ class Graph {
     Op op;                // if source == op
     std::vector<int> in;  // if source == op: ids of earlier nodes
     int param = -1;       // if source == param: index into params()
+    int block = -1;       // which block() it is part of; -1: none
   };
+
+  // While it lives, what is added to the graph is one block: a part of the network, such as a residual block,
+  // of which a training that saves memory keeps only what goes in and comes out. Within a block there are no
+  // further ones: one that begins there is part of it.
+  class Block {
+   public:
+    ~Block();
+    Block(const Block&) = delete;
+    Block& operator=(const Block&) = delete;
+
+   private:
+    friend Graph;
+    explicit Block(Graph& graph);
+    Graph* graph_;  // none: part of another block
+  };
+  [[nodiscard]] Block block() { return Block(*this); }
 
   Value input(std::string name, Shape shape);
   Value param(Param param, Shape shape);
@@ -67,6 +84,8 @@ class Graph {
 
   std::vector<Node> nodes_;
   std::vector<Param> params_;
+  int blocks_ = 0;
+  bool in_block_ = false;
 };
 
 }  // namespace diffusion

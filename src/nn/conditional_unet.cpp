@@ -36,7 +36,11 @@ class ConditionalUNetBuilder {
     blocks_.set_embedding(embedding);
   }
 
-  Value layer(const std::string& block, int m, Value x, std::size_t level, bool attends) {
+  // `skip` is joined to x first.
+  Value layer(const std::string& block, int m, Value x, std::optional<Value> skip, std::size_t level,
+              bool attends) {
+    const auto whole = g_.block();
+    if (skip) x = g_.add(Concat{}, {x, *skip}, fmt::format("{}.concat.{}", block, m));
     x = blocks_.resnet(fmt::format("{}.resnets.{}", block, m), x, c_.block_out_channels[level], 1);
     return attends
                ? attend(fmt::format("{}.attentions.{}", block, m), x, level, c_.only_cross_attention[level])
@@ -44,6 +48,7 @@ class ConditionalUNetBuilder {
   }
 
   Value middle(Value x) {
+    const auto block = g_.block();
     const std::size_t level = c_.levels() - 1;
     const int channels = c_.block_out_channels[level];
     x = blocks_.resnet("mid_block.resnets.0", x, channels, c_.mid_block_scale_factor);
@@ -132,7 +137,7 @@ Value conditional_unet(Graph& g, const ConditionalUNetConfig& c, const Condition
   for (std::size_t i = 0; i < levels; ++i) {
     const std::string block = fmt::format("down_blocks.{}", i);
     for (int m = 0; m < c.layers_per_block[i]; ++m)
-      skips.push_back(x = build.layer(block, m, x, i, c.down_block_attention[i]));
+      skips.push_back(x = build.layer(block, m, x, {}, i, c.down_block_attention[i]));
     if (i + 1 < levels)
       skips.push_back(x = build.blocks().downsample(block + ".downsamplers.0", x, c.downsample_padding));
   }
@@ -143,9 +148,8 @@ Value conditional_unet(Graph& g, const ConditionalUNetConfig& c, const Condition
     const std::string block = fmt::format("up_blocks.{}", i);
     const std::size_t level = levels - 1 - i;
     for (int m = 0; m <= c.layers_per_block[level]; ++m) {
-      x = g.add(Concat{}, {x, skips.back()}, fmt::format("{}.concat.{}", block, m));
+      x = build.layer(block, m, x, skips.back(), level, c.up_block_attention[i]);
       skips.pop_back();
-      x = build.layer(block, m, x, level, c.up_block_attention[i]);
     }
     if (i + 1 < levels) x = build.blocks().upsample(block + ".upsamplers.0", x);
   }

@@ -29,6 +29,7 @@ class ConvNextBuilder {
 
   // depthwise 7x7 - time - norm - conv - act - norm - conv, plus the shortcut.
   Value block(const std::string& name, Value x, int out_channels, bool timed = true) {
+    const auto whole = g_.block();
     const int channels = int(g_.shape(x).c), inner = c_.block_mult * out_channels;
     const NormSpec norm{1, kNormEps};
     Value h = depthwise_conv(g_, name + ".ds_conv", x, 7);
@@ -48,6 +49,7 @@ class ConvNextBuilder {
 
   // Residual(PreNorm(LinearAttention)), which ends in a norm of its own.
   Value linear_attention(const std::string& name, Value x) {
+    const auto whole = g_.block();
     Value h = qkv(name, x);
     h = g_.add(LinearAttention{c_.heads}, {h}, name + ".fn.fn");
     h = conv1x1(g_, name + ".fn.fn.to_out.0", h, int(g_.shape(x).c));
@@ -56,6 +58,7 @@ class ConvNextBuilder {
   }
 
   Value attention(const std::string& name, Value x) {
+    const auto whole = g_.block();
     Value h = qkv(name, x);
     h = g_.add(Attention{c_.heads}, {h}, name + ".fn.fn");
     h = conv1x1(g_, name + ".fn.fn.to_out", h, int(g_.shape(x).c));

@@ -22,7 +22,9 @@ Network copied(const Network& net, const StandIn& stands_in) {
   Network result;
   Graph& g = result.graph;
   std::vector<Value> values;  // by node of `net`
-  for (const Graph::Node& node : net.graph.nodes()) {
+  const auto& nodes = net.graph.nodes();
+  const auto copy_next = [&] {
+    const Graph::Node& node = nodes[values.size()];
     std::vector<Value> in;
     for (const int id : node.in) in.push_back(values[std::size_t(id)]);
     if (const auto other = stands_in(g, int(values.size()), in))
@@ -33,6 +35,15 @@ Network copied(const Network& net, const StandIn& stands_in) {
       values.push_back(g.param(net.graph.params()[std::size_t(node.param)], node.shape));
     else
       values.push_back(g.add(node.op, in, node.name));
+  };
+  while (values.size() < nodes.size()) {
+    const int block = nodes[values.size()].block;
+    if (block < 0) {
+      copy_next();
+      continue;
+    }
+    const auto whole = g.block();
+    while (values.size() < nodes.size() && nodes[values.size()].block == block) copy_next();
   }
   const auto at = [&](Value value) { return values[std::size_t(value.id)]; };
   result.sample = at(net.sample);

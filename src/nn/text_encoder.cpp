@@ -21,6 +21,7 @@ Value embed(Graph& g, const TextEncoderConfig& c, Value tokens) {
 }
 
 Value layer(Graph& g, const TextEncoderConfig& c, const std::string& name, Value x) {
+  const auto whole = g.block();
   const Value first = layer_norm(g, name + ".layer_norm1", x, c.layer_norm_eps);
   const Value qkv = stacked_pointwise(g, name + ".self_attn", {".q_proj", ".k_proj", ".v_proj"}, first,
                                       c.hidden_size, true);

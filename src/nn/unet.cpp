@@ -57,6 +57,7 @@ class UNetBuilder {
   }
 
   Value middle(Value x) {
+    const auto block = g_.block();
     const int channels = int(g_.shape(x).c);
     const double scale = c_.mid_block_scale_factor;
     x = blocks_.resnet("mid_block.resnets.0", x, channels, scale);
@@ -79,7 +80,11 @@ class UNetBuilder {
     return blocks_.upsample(name, x);
   }
 
-  Value layer(const std::string& block, int m, Value x, int out_channels, bool with_attention) {
+  // `skip` is joined to x first.
+  Value layer(const std::string& block, int m, Value x, std::optional<Value> skip, int out_channels,
+              bool with_attention) {
+    const auto whole = g_.block();
+    if (skip) x = g_.add(Concat{}, {x, *skip}, fmt::format("{}.concat.{}", block, m));
     x = blocks_.resnet(fmt::format("{}.resnets.{}", block, m), x, out_channels, 1);
     if (with_attention) x = attention(fmt::format("{}.attentions.{}", block, m), x, c_.norm_num_groups, 1);
     return x;
@@ -177,7 +182,7 @@ Network make_unet(const UNetConfig& config, int n, int height, int width) {
     const std::string block = fmt::format("down_blocks.{}", i);
     const bool attends = config.down_block_attention[std::size_t(i)];
     for (int m = 0; m < config.layers_per_block; ++m) {
-      x = build.layer(block, m, x, channels[std::size_t(i)], attends);
+      x = build.layer(block, m, x, {}, channels[std::size_t(i)], attends);
       skips.push_back(x);
     }
     if (i < levels - 1) {
@@ -192,9 +197,8 @@ Network make_unet(const UNetConfig& config, int n, int height, int width) {
     const std::string block = fmt::format("up_blocks.{}", i);
     const bool attends = config.up_block_attention[std::size_t(i)];
     for (int m = 0; m <= config.layers_per_block; ++m) {
-      x = g.add(Concat{}, {x, skips.back()}, fmt::format("{}.concat.{}", block, m));
+      x = build.layer(block, m, x, skips.back(), channels[std::size_t(levels - 1 - i)], attends);
       skips.pop_back();
-      x = build.layer(block, m, x, channels[std::size_t(levels - 1 - i)], attends);
     }
     if (i < levels - 1) x = build.upsample(block + ".upsamplers.0", x, attends);
   }

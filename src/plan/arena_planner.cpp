@@ -7,6 +7,19 @@
 
 namespace diffusion {
 
+namespace {
+
+bool meet(const Lifetime& a, const Lifetime& b) {
+  const auto overlap = [](int first, int last, int other_first, int other_last) {
+    return first <= last && other_first <= other_last && first <= other_last && other_first <= last;
+  };
+  return overlap(a.first, a.last, b.first, b.last) || overlap(a.first, a.last, b.again_first, b.again_last) ||
+         overlap(a.again_first, a.again_last, b.first, b.last) ||
+         overlap(a.again_first, a.again_last, b.again_first, b.again_last);
+}
+
+}  // namespace
+
 std::size_t plan_offsets(std::span<Lifetime> blocks, std::size_t alignment) {
   constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
   const auto end_of = [&](const Lifetime& b) {
@@ -24,7 +37,7 @@ std::size_t plan_offsets(std::span<Lifetime> blocks, std::size_t alignment) {
     Lifetime& block = blocks[index];
     std::size_t free_from = 0, best = kNowhere, best_gap = kNowhere;
     for (const Lifetime* other : placed) {
-      if (other->last < block.first || other->first > block.last) continue;  // never alive together
+      if (!meet(*other, block)) continue;
       if (free_from + block.size <= other->offset && other->offset - free_from < best_gap) {
         best = free_from;
         best_gap = other->offset - free_from;

@@ -10,6 +10,8 @@ struct Lifetime {
   std::size_t size = 0;
   int first = 0, last = 0;
   std::size_t offset = 0;  // the planner's answer
+  // And other bytes, a second time, after `last`; none if it ends before it begins.
+  int again_first = 0, again_last = -1;
 };
 
 // Chooses offsets, multiples of `alignment`, such that blocks alive at the same time never overlap. Returns

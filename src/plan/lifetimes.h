@@ -12,17 +12,30 @@
 
 namespace diffusion {
 
-// One clock for everything: node i runs forward at time i and backward at time 2 nodes - i.
+// One clock for everything. Node i runs forward at time i. The backwards follow from the last node to the
+// first; before the first backward of a block those of its nodes that are computed again run, in order.
 class RunClock {
  public:
-  explicit RunClock(std::size_t nodes) : nodes_(int(nodes)) {}
-  int forward(std::size_t node) const { return int(node); }
-  int between() const { return nodes_; }  // all forwards are done, no backward has begun
-  int backward(std::size_t node) const { return 2 * nodes_ - int(node); }
+  // `recomputed` as find_recomputed() gives it.
+  RunClock(const Graph& graph, const std::vector<bool>& recomputed);
+
+  // What runs after the forwards, in order.
+  struct Run {
+    std::size_t node;
+    bool backward;  // else it is computed again
+  };
+  const std::vector<Run>& runs() const { return runs_; }
+
+  static int forward(std::size_t node) { return int(node); }
+  int between() const { return int(backward_.size()); }  // all forwards are done, nothing else has begun
+  bool recomputes(std::size_t node) const { return again_[node] >= 0; }
+  int again(std::size_t node) const { return again_[node]; }  // of a node that is computed again
+  int backward(std::size_t node) const { return backward_[node]; }
   static constexpr int kForever = 0x7ffffffe;
 
  private:
-  int nodes_;
+  std::vector<Run> runs_;
+  std::vector<int> again_, backward_;
 };
 
 // Bytes of a node that is no parameter; those of the kernel only if it is an op.
@@ -41,8 +54,8 @@ struct PlanBlocks {
 };
 
 // Vectors are by node, as in plan/analysis.h; `needs_grad` is all false in inference.
-PlanBlocks find_lifetimes(const Graph& graph, Value output, Mode mode, const std::vector<bool>& live,
-                          const std::vector<bool>& needs_grad, const std::vector<int>& grad_block,
-                          std::span<const NodeBytes> bytes);
+PlanBlocks find_lifetimes(const Graph& graph, Value output, Mode mode, const RunClock& clock,
+                          const std::vector<bool>& live, const std::vector<bool>& needs_grad,
+                          const std::vector<int>& grad_block, std::span<const NodeBytes> bytes);
 
 }  // namespace diffusion

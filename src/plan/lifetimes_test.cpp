@@ -10,6 +10,11 @@
 namespace diffusion {
 namespace {
 
+// Nothing is computed again.
+RunClock once(const Graph& graph) {
+  return RunClock(graph, std::vector<bool>(graph.nodes().size(), false));
+}
+
 // 0: x, 1: w, 2: linear(x, w), 3: active(linear), 4: beside(linear), which is not live, 5: out(active).
 // Linear and Activate read their inputs in the backward.
 struct Chain {
@@ -27,7 +32,8 @@ struct Chain {
   PlanBlocks blocks(Mode mode, GradientsOf wanted) const {
     const std::vector<bool> live = find_live(graph, out), needs = find_needs_grad(graph, wanted);
     const std::vector<NodeBytes> bytes{{10}, {}, {20, 1, 2}, {30, 3, 0}, {40, 5, 6}, {50, 0, 4}};
-    return find_lifetimes(graph, out, mode, live, needs, share_gradients(graph, live, needs), bytes);
+    return find_lifetimes(graph, out, mode, once(graph), live, needs, share_gradients(graph, live, needs),
+                          bytes);
   }
 };
 
@@ -42,11 +48,39 @@ std::vector<std::size_t> block(const PlanBlocks& plan, int index) {
 using Block = std::vector<std::size_t>;
 
 TEST(RunClock, BackwardIsTheForwardMirrored) {
-  const RunClock clock(6);
+  const Chain chain;
+  const RunClock clock = once(chain.graph);
   EXPECT_EQ(clock.forward(5), 5);
   EXPECT_EQ(clock.between(), 6);
   EXPECT_EQ(clock.backward(5), 7);
   EXPECT_EQ(clock.backward(0), 12);
+}
+
+// 0: x, then a block of 1: first, 2: second, 3: third, and 4: out. All read their inputs in the backward.
+struct Blocks {
+  Graph graph;
+  Value out;
+
+  Blocks() {
+    Value x = graph.input("x", {1, 4, 1, 1});
+    {
+      const auto block = graph.block();
+      for (const char* name : {"first", "second", "third"}) x = graph.add(Activate{}, {x}, name);
+    }
+    out = graph.add(Activate{}, {x}, "out");
+  }
+};
+
+TEST(RunClock, ABlockIsComputedAgainBeforeItsBackward) {
+  const Blocks b;
+  const RunClock clock(b.graph, {false, true, true, false, false});
+  EXPECT_EQ(clock.backward(4), 6);
+  EXPECT_EQ(clock.again(1), 7);
+  EXPECT_EQ(clock.again(2), 8);
+  EXPECT_EQ(clock.backward(3), 9);
+  EXPECT_EQ(clock.backward(0), 12);
+  EXPECT_TRUE(clock.recomputes(2));
+  EXPECT_FALSE(clock.recomputes(3));
 }
 
 TEST(FindLifetimes, OfInference) {
@@ -93,11 +127,30 @@ TEST(FindLifetimes, SharedGradientsAreOneBlock) {
   const std::vector<bool> live = find_live(g, sum), needs = find_needs_grad(g, {.inputs = true});
   const std::vector<NodeBytes> bytes(5, {8});
   const PlanBlocks plan =
-      find_lifetimes(g, sum, Mode::training, live, needs, share_gradients(g, live, needs), bytes);
+      find_lifetimes(g, sum, Mode::training, once(g), live, needs, share_gradients(g, live, needs), bytes);
   EXPECT_EQ(plan.grad[std::size_t(a.id)], plan.grad[std::size_t(sum.id)]);
   EXPECT_EQ(plan.grad[std::size_t(b.id)], plan.grad[std::size_t(sum.id)]);
   EXPECT_EQ(block(plan, plan.grad[std::size_t(middle.id)]), (Block{8, 7, 8})) << "has its own";
   EXPECT_EQ(block(plan, plan.grad[std::size_t(sum.id)]), (Block{8, 5, 9})) << "until a's backward";
+}
+
+TEST(FindLifetimes, WhatIsComputedAgainLivesTwice) {
+  const Blocks b;
+  const std::vector<bool> live(5, true), needs(5, true);
+  const std::vector<NodeBytes> bytes(5, NodeBytes{10, 2, 3});
+  const RunClock clock(b.graph, {false, true, true, false, false});
+  const PlanBlocks plan = find_lifetimes(b.graph, b.out, Mode::training, clock, live, needs,
+                                         share_gradients(b.graph, live, needs), bytes);
+  const auto twice = [&](int index) {
+    const Lifetime& block = plan.blocks.at(std::size_t(index));
+    return std::vector<int>{block.first, block.last, block.again_first, block.again_last};
+  };
+  EXPECT_EQ(twice(plan.value[1]), (std::vector<int>{1, 2, 7, 10})) << "read by the backward of the second";
+  EXPECT_EQ(twice(plan.value[2]), (std::vector<int>{2, 3, 8, 9}));
+  EXPECT_EQ(twice(plan.value[3]), (std::vector<int>{3, 6, 0, -1})) << "kept";
+  EXPECT_EQ(twice(plan.saved[1]), (std::vector<int>{1, 1, 7, 11}));
+  EXPECT_EQ(twice(plan.saved[3]), (std::vector<int>{3, 9, 0, -1}));
+  EXPECT_EQ(twice(plan.forward_workspace[2]), (std::vector<int>{2, 2, 8, 8}));
 }
 
 }  // namespace

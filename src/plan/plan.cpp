@@ -10,6 +10,7 @@
 #include "plan/analysis.h"
 #include "plan/gradient_sharing.h"
 #include "plan/lifetimes.h"
+#include "plan/recomputation.h"
 
 namespace diffusion {
 
@@ -58,7 +59,11 @@ Plan::Plan(const Graph& graph, Value output, const Device& device, Mode mode,
     bytes[std::size_t(step.node)].saved = step.kernel->saved_bytes();
     bytes[std::size_t(step.node)].workspace = step.kernel->workspace_bytes();
   }
-  PlanBlocks blocks = find_lifetimes(graph, output, mode, live, needs_grad, grad_block, bytes);
+  const RunClock clock(graph, options.gradient_checkpointing
+                                  ? find_recomputed(graph, output, live, needs_grad)
+                                  : std::vector<bool>(values_.size(), false));
+  order_runs(clock);
+  PlanBlocks blocks = find_lifetimes(graph, output, mode, clock, live, needs_grad, grad_block, bytes);
   unshared_bytes_ = blocks.bytes();
   arena_bytes_ = plan_offsets(blocks.blocks, kAlignment);
   arena_ = device.allocate(arena_bytes_ + sizeof(RunContext));
@@ -112,6 +117,16 @@ void Plan::compile(const Graph& graph, const Device& device, Mode mode, const st
   }
 }
 
+void Plan::order_runs(const RunClock& clock) {
+  std::vector<int> step_of(values_.size(), -1);
+  for (std::size_t k = 0; k < steps_.size(); ++k) step_of[std::size_t(steps_[k].node)] = int(k);
+  for (const auto& [node, backward] : clock.runs()) {
+    const int step = step_of[node];
+    if (step < 0 || (backward && !steps_[std::size_t(step)].runs_backward)) continue;
+    later_runs_.push_back({std::size_t(step), backward, backward ? clock.backward(node) : clock.again(node)});
+  }
+}
+
 void Plan::bind_param(const Graph::Node& node, Tensor& value, Tensor* grad) const {
   const ParamLayout& layout = learned_ ? learned_->layout() : constants_->layout();
   const Tensor& values = learned_ ? learned_->values() : constants_->values();
@@ -150,8 +165,10 @@ void Plan::bind(const Graph& graph, const std::vector<bool>& needs_grad, const P
 
 void Plan::poison_from_now_on(const PlanBlocks& blocks) {
   queue_->fill(arena_->address(), arena_bytes_, kPoison);
-  for (const Lifetime& b : blocks.blocks)
+  for (const Lifetime& b : blocks.blocks) {
     if (b.last < RunClock::kForever) poisons_.push_back({b.last, b.offset, b.size});
+    if (b.again_first <= b.again_last) poisons_.push_back({b.again_last, b.offset, b.size});
+  }
   std::ranges::stable_sort(poisons_, {}, &Poison::time);
 }
 
@@ -186,23 +203,22 @@ void Plan::poison_after(int time) {
 }
 
 template <class Call>
-void Plan::run(const PlanStep& step, bool backward, const Call& call) {
-  const RunClock clock(values_.size());
+void Plan::run(const PlanStep& step, bool backward, int time, const Call& call) {
   const auto start = Clock::now();
   call();
   if (observer_) {
     queue_->wait();
     observer_(step.timing(backward, std::chrono::duration<double>(Clock::now() - start).count()));
   }
-  const auto node = std::size_t(step.node);
-  if (!poisons_.empty()) poison_after(backward ? clock.backward(node) : clock.forward(node));
+  if (!poisons_.empty()) poison_after(time);
 }
 
 void Plan::forward(const RunContext& context) {
   if (loaded_version_ != params_version()) load_params();
   queue_->upload(context_, std::as_bytes(std::span(&context, 1)));
   for (PlanStep& step : steps_)
-    run(step, false, [&] { queue_->forward(*step.kernel, step.forward_args(context_)); });
+    run(step, false, RunClock::forward(std::size_t(step.node)),
+        [&] { queue_->forward(*step.kernel, step.forward_args(context_)); });
 }
 
 void Plan::backward(std::span<const float> output_grad, const RunContext& context) {
@@ -210,13 +226,19 @@ void Plan::backward(std::span<const float> output_grad, const RunContext& contex
   if (dout.data == nullptr)
     throw Error(ErrorKind::internal, "plan: backward() needs training mode and something to train");
   check_size(output_grad.size(), dout.shape(), "gradients given for an output");
-  if (!poisons_.empty()) poison_after(RunClock(values_.size()).between());
+  if (!poisons_.empty()) poison_after(int(values_.size()));  // RunClock::between()
   follow_param_grads();
   queue_->upload(context_, std::as_bytes(std::span(&context, 1)));
   queue_->write(dout, output_grad);
-  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
-    if (step->runs_backward)
-      run(*step, true, [&] { queue_->backward(*step->kernel, step->backward_args(context_)); });
+  for (const LaterRun& later : later_runs_) {
+    PlanStep& step = steps_[later.step];
+    run(step, later.backward, later.time, [&] {
+      if (later.backward)
+        queue_->backward(*step.kernel, step.backward_args(context_));
+      else
+        queue_->forward(*step.kernel, step.forward_args(context_));
+    });
+  }
 }
 
 void Plan::read_output(std::span<float> values) const {

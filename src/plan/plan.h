@@ -17,6 +17,7 @@
 namespace diffusion {
 
 struct PlanBlocks;
+class RunClock;
 
 #ifdef NDEBUG
 inline constexpr bool kDebugBuild = false;
@@ -29,6 +30,9 @@ struct PlanOptions {
   bool poison = kDebugBuild;
   // Compute gradients of the graph's inputs too (training mode).
   bool input_grads = false;
+  // Keep only what goes into and out of the graph's blocks, and compute what is inside again where the
+  // backward needs it (training mode): less memory for about one more forward. The same bytes come out.
+  bool gradient_checkpointing = false;
 };
 
 // A graph made runnable on a device: kernels compiled and every tensor's address fixed, once. Then forward()
@@ -56,7 +60,8 @@ class Plan {
   void read_output(std::span<float> values) const;
   void read_output(std::span<double> values) const;
 
-  // Training mode, after forward(): gradients of a loss from its gradient with respect to the output.
+  // Training mode, after forward() in the same context: gradients of a loss from its gradient with respect to
+  // the output.
   void backward(std::span<const float> output_grad, const RunContext& context = {});
 
   // With PlanOptions::input_grads, after backward().
@@ -73,12 +78,18 @@ class Plan {
     int time;
     std::size_t offset, size;
   };
+  struct LaterRun {  // after all forwards
+    std::size_t step;
+    bool backward;  // else the forward again
+    int time;
+  };
 
   Plan(const Graph& graph, Value output, const Device& device, Mode mode,
        std::optional<DeviceParams> constants, const LearnedParams* learned, const PlanOptions& options);
   void choose_formats(const Graph& graph, const Device& device);
   void compile(const Graph& graph, const Device& device, Mode mode, const std::vector<bool>& live,
                const std::vector<bool>& needs_grad, std::vector<std::vector<GradMode>> modes);
+  void order_runs(const RunClock& clock);
   void bind(const Graph& graph, const std::vector<bool>& needs_grad, const PlanBlocks& blocks);
   void bind_param(const Graph::Node& node, Tensor& value, Tensor* grad) const;
   void poison_from_now_on(const PlanBlocks& blocks);
@@ -88,7 +99,7 @@ class Plan {
   void follow_param_grads();
   void poison_after(int time);
   template <class Call>
-  void run(const PlanStep& step, bool backward, const Call& call);
+  void run(const PlanStep& step, bool backward, int time, const Call& call);
 
   std::optional<DeviceParams> constants_;   // either these
   const LearnedParams* learned_ = nullptr;  // or these
@@ -98,6 +109,7 @@ class Plan {
   int output_ = -1;
   std::vector<Tensor> values_, grads_;  // by node; data == nullptr where there is none
   std::vector<PlanStep> steps_;         // in execution order
+  std::vector<LaterRun> later_runs_;    // in execution order
   std::vector<Poison> poisons_;         // by time; empty unless asked for
   std::unique_ptr<DeviceMemory> arena_;
   RunContext* context_ = nullptr;  // on the device, behind the blocks of the arena

@@ -60,8 +60,9 @@ namespace {
 
 NetworkEvaluator make_evaluator(const NetworkConfig& config, const ParamStore& params,
                                 const std::optional<LearnedParams>& learned, const Device& device, int batch,
-                                std::array<int, 2> size) {
-  if (learned) return NetworkEvaluator(config, *learned, device, batch, size[0], size[1]);
+                                std::array<int, 2> size, bool gradient_checkpointing) {
+  if (learned)
+    return NetworkEvaluator(config, *learned, device, batch, size[0], size[1], gradient_checkpointing);
   return NetworkEvaluator(config, params, device, batch, size[0], size[1]);
 }
 
@@ -73,10 +74,11 @@ std::optional<LearnedParams> learned_if(Mode mode, ParamStore& params, const Dev
 }  // namespace
 
 NetworkStep::NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
-                         const Device& device, ParamStore params)
+                         const Device& device, ParamStore params, bool gradient_checkpointing)
     : params_(std::move(params)),
       learned_(learned_if(mode, params_, device)),
-      evaluator_(make_evaluator(config, params_, learned_, device, batch, image_size)),
+      evaluator_(
+          make_evaluator(config, params_, learned_, device, batch, image_size, gradient_checkpointing)),
       task_(evaluator_, batch) {
   if (learned_) learner_.emplace(*learned_, device, LearnerOptions{.ema_exponent = 6.94});
 }

@@ -50,7 +50,7 @@ class NetworkStep {
   // `params` laid out for the network; `device` must outlive this. Height and width as validate_image_size
   // accepts them.
   NetworkStep(const NetworkConfig& config, std::array<int, 2> image_size, int batch, Mode mode,
-              const Device& device, ParamStore params);
+              const Device& device, ParamStore params, bool gradient_checkpointing = false);
   NetworkStep(const NetworkStep&) = delete;
   NetworkStep& operator=(const NetworkStep&) = delete;
 

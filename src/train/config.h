@@ -93,6 +93,7 @@ struct TrainConfig {
   Previews previews;
   std::int64_t report_every = 0;  // steps between lines with the loss of the batch; 0: none
   int threads = 0;
+  bool gradient_checkpointing = false;  // compute what is inside of blocks again, to save memory
   std::optional<std::int64_t> save_every,
       preview_every;                           // steps; default: every minute, and as `previews` says
   std::optional<std::int64_t> held_out_every;  // steps; 0: never; default: held_out_interval() in held_out.h

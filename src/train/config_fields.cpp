@@ -151,6 +151,9 @@ std::vector<TrainField> make_fields() {
        kAlways, machine, "auto, f32 or bf16; auto is the fastest this CPU has"},
       {"threads", at<&C::threads>(), NumberRange{0, kMaxThreads, "0 (all cores) to 1024"}, kNever, machine,
        "Threads; 0: all cores"},
+      {"gradient_checkpointing", at<&C::gradient_checkpointing>(), kAnything, kNever, machine,
+       "Keep only what goes into and out of the network's blocks, and compute the rest again: less memory,\n"
+       "more time, the same result"},
       {"seed", at<&C::seed>(), NumberRange{0, kMost, "0 to 9223372036854775807"}, kAlways, machine,
        "Decides every random number"},
 

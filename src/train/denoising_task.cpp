@@ -11,7 +11,7 @@ namespace diffusion {
 BatchPass::BatchPass(const TrainConfig& config, const Dataset& dataset, const Model& model,
                      const LearnedParams& params, const Device& device)
     : evaluator_(config.network, params, device, samples_at_once(config), dataset.example_height(),
-                 dataset.example_width()),
+                 dataset.example_width(), config.gradient_checkpointing),
       batches_(dataset, config, model.preconditioner, model.null_class.value_or(-1),
                model.tokenizer ? &*model.tokenizer : nullptr),
       output_(std::size_t(samples_at_once(config)) * evaluator_.output_size()),

@@ -32,7 +32,7 @@ constexpr int kPresetClassRows = 11;  // ten classes and none
 struct BenchOptions {
   std::string what;
   int batch = 64, steps = 10;
-  bool inference = false, profile = false, json = false;
+  bool inference = false, profile = false, json = false, gradient_checkpointing = false;
   MachineOptions machine;
 };
 
@@ -74,6 +74,7 @@ Subject find_subject(const std::string& what) {
 struct Result {
   double first_step_seconds, flops, conv_limit;  // flops of a step; limit in seconds
   std::size_t arena_bytes;
+  std::size_t arena_bytes_otherwise;  // of training: with gradient checkpointing if this is without, or not
   MachinePeak peak;
   StepProfile profile;
 };
@@ -114,8 +115,12 @@ void print_text(const BenchOptions& o, const Result& r) {
   if (r.conv_limit > 0)
     print_line(fmt::format("convolutions {:.2f} ms if each ran alone: {:.0f}% of the step",
                            1e3 * r.conv_limit, 100 * r.conv_limit / median));
-  print_line(
-      fmt::format("memory       {:.0f} MiB of activations and scratch", double(r.arena_bytes) / (1 << 20)));
+  const auto mib = [](std::size_t bytes) { return fmt::format("{:.0f} MiB", double(bytes) / (1 << 20)); };
+  std::string memory = fmt::format("memory       {} of activations and scratch", mib(r.arena_bytes));
+  if (!o.inference)
+    memory += fmt::format("; {} {} gradient checkpointing", mib(r.arena_bytes_otherwise),
+                          o.gradient_checkpointing ? "without" : "with");
+  print_line(memory);
   const char* const head = "       ms      %  GFLOP/s  %peak   GB/s  ";
   print_line("");
   print_line(fmt::format("{}{}", head, "kind"));
@@ -148,14 +153,25 @@ void print_result_json(const BenchOptions& o, const Result& r) {
                     {"seconds_slowest", r.profile.step_seconds.back()},
                     {"first_step_seconds", r.first_step_seconds},
                     {"flops", r.flops},
+                    {"gradient_checkpointing", o.gradient_checkpointing},
                     {"arena_bytes", r.arena_bytes},
                     {"convolution_limit_seconds", r.conv_limit},
                     {"peak", Json::Object{{"f32_flops", r.peak.f32_flops},
                                           {"bf16_flops", r.peak.bf16_flops},
                                           {"copy_bytes", r.peak.copy_bytes}}},
                     {"kinds", std::move(kinds)}};
+  if (!o.inference) json["arena_bytes_otherwise"] = r.arena_bytes_otherwise;
   if (o.profile) json["layers"] = std::move(layers);
   print_json(json);
+}
+
+// What a step needs of memory if gradient checkpointing is as said.
+std::size_t training_bytes(const Subject& subject, std::array<int, 2> size, int batch, const Device& device,
+                           bool gradient_checkpointing) {
+  ParamStore params(subject.params.layout());
+  return NetworkStep(subject.network, size, batch, Mode::training, device, std::move(params),
+                     gradient_checkpointing)
+      .arena_bytes();
 }
 
 int run(const BenchOptions& o) {
@@ -170,9 +186,12 @@ int run(const BenchOptions& o) {
   Result r{};
   r.peak = measure_machine_peak();
   const Mode mode = o.inference ? Mode::inference : Mode::training;
+  if (!o.inference)
+    r.arena_bytes_otherwise = training_bytes(subject, size, o.batch, *device, !o.gradient_checkpointing);
   {
     const auto start = std::chrono::steady_clock::now();
-    NetworkStep step(subject.network, size, o.batch, mode, *device, std::move(subject.params));
+    NetworkStep step(subject.network, size, o.batch, mode, *device, std::move(subject.params),
+                     o.gradient_checkpointing);
     step.run();
     r.first_step_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     step.run();
@@ -208,6 +227,9 @@ std::function<int()> add_bench(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str();
   app.add_flag("--inference", o->inference, "Evaluations as in sampling, not training steps");
+  app.add_flag("--gradient-checkpointing", o->gradient_checkpointing,
+               "Training steps that compute what is inside of the network's blocks again, to save memory")
+      ->excludes("--inference");
   app.add_flag("--profile", o->profile, "A row for every layer too");
   add_machine_options(app, o->machine);
   add_json_flag(app, o->json);
