@@ -25,7 +25,7 @@ bool is_file(const std::string& task) {
   return std::filesystem::path(task).extension() == ".npy";
 }
 
-std::array<int, 3> form_of(const Model& model) {
+std::array<int, 3> form_of_images(const Model& model) {
   const NetworkTraits traits = model.traits();
   return {traits.in_channels, traits.sample_size[0], traits.sample_size[1]};
 }
@@ -136,7 +136,7 @@ void check_task(const RestoreTaskOptions& o) {
 }
 
 Measurement read_measurement(const RestoreTaskOptions& o, const Model& model, const GenerateOptions& seed) {
-  const std::array<int, 3> form = form_of(model);
+  const std::array<int, 3> form = form_of_images(model);
   std::vector<bool> seen;
   GivenPictures given;
   if (o.measure || o.task == "mask") given = read_pictures(o.image, model);
