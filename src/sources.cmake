@@ -224,6 +224,7 @@ set(DIFFUSION_KERNEL_SOURCES
     device/cpu/kernels/attention_amx_backward.cpp
     device/cpu/kernels/attention_bf16.cpp
     device/cpu/kernels/attention_bf16_backward.cpp
+    device/cpu/kernels/attention_bf16_cross.cpp
     device/cpu/kernels/channel_norm.cpp
     device/cpu/kernels/depthwise.cpp
     device/cpu/kernels/elementwise.cpp

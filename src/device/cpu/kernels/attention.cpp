@@ -253,11 +253,19 @@ bool in_pairs(const AttentionSpec& spec) {
   return kPairAttention && spec.bf16 && !spec.crosses() && !spec.causal;
 }
 
+// Attention to other tokens, and causal one, has such loops for the forward of inference alone.
+bool crosses_in_pairs(const AttentionSpec& spec) {
+  return kPairCrossAttention && spec.bf16 && (spec.crosses() || spec.causal);
+}
+
 }  // namespace
 
 std::size_t attention_workspace(const AttentionSpec& spec, bool backward) {
   if constexpr (kPairAttention)
     if (in_pairs(spec)) return pair_attention_workspace(spec) * std::size_t(spec.threads);
+  if constexpr (kPairCrossAttention)
+    if (crosses_in_pairs(spec) && !backward)
+      return pair_cross_attention_workspace(spec) * std::size_t(spec.threads);
   return std::size_t(scratch_floats(sizes_of(spec), backward) * spec.threads);
 }
 
@@ -265,6 +273,9 @@ void attention_forward(const AttentionSpec& spec, const AttentionInput& in, void
                        float* workspace) {
   if constexpr (kPairAttention)
     if (in_pairs(spec)) return pair_attention_forward(spec, in.q, out, log_sum_exp, workspace);
+  if constexpr (kPairCrossAttention)
+    if (crosses_in_pairs(spec) && log_sum_exp == nullptr)
+      return pair_cross_attention_forward(spec, in, out, workspace);
   if (spec.bf16)
     forward(spec, in, static_cast<bf16*>(out), log_sum_exp, workspace);
   else

@@ -21,4 +21,15 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const v
                              const float* log_sum_exp, const void* dout, void* dqkv, bool accumulate,
                              float* workspace);
 
+// The same for attention to other tokens and causal attention, forward alone.
+#if defined(__AVX512BF16__) && !defined(__AMX_BF16__)
+inline constexpr bool kPairCrossAttention = true;
+#else
+inline constexpr bool kPairCrossAttention = false;
+#endif
+
+std::size_t pair_cross_attention_workspace(const AttentionSpec& spec);  // floats, one thread
+void pair_cross_attention_forward(const AttentionSpec& spec, const AttentionInput& in, void* out,
+                                  float* workspace);
+
 }  // namespace diffusion::DIFFUSION_ISA

@@ -37,9 +37,9 @@ inline constexpr std::int64_t kPadding = 32;
 inline constexpr std::int64_t kPadding = kLanes;
 #endif
 
-inline Sizes sizes_of(const AttentionSpec& spec) {
-  const std::int64_t width = spec.qkv.channels / 3, head_dim = width / spec.heads, tokens = spec.qkv.pixels;
-  const std::int64_t columns = round_up(tokens, kPadding);
+// `width`: channels of all heads.
+inline Sizes sizes_of_tokens(std::int64_t tokens, std::int64_t width, int heads) {
+  const std::int64_t head_dim = width / heads, columns = round_up(tokens, kPadding);
   const std::int64_t token_pairs = kPadding == kLanes ? (tokens + 1) / 2 : columns / 2;
   return {tokens,
           columns,
@@ -48,6 +48,10 @@ inline Sizes sizes_of(const AttentionSpec& spec) {
           round_up(head_dim, kPadding),
           width,
           1.f / std::sqrt(float(head_dim))};
+}
+
+inline Sizes sizes_of(const AttentionSpec& spec) {
+  return sizes_of_tokens(spec.qkv.pixels, spec.qkv.channels / 3, spec.heads);
 }
 
 inline constexpr std::int64_t kRowBlock = 12;  // queries whose scores are in flight; a multiple of kScoreRows
@@ -110,24 +114,35 @@ inline void interleave(const Sizes& s, const bf16* rows, Pair* out) {
           out + d, _mm512_or_si512(widened(rows + d), _mm512_slli_epi32(widened(rows + features + d), 16)));
 }
 
+// Calls what(d, count) for runs of channels from number first + d, each within a block.
+template <class What>
+inline void for_block_runs(const BlockedShape& shape, std::int64_t first, std::int64_t channels, What what) {
+  for (std::int64_t d = 0; d < channels;) {
+    const std::int64_t in_block = shape.block - (first + d) % shape.block;
+    const std::int64_t count = d + in_block < channels ? in_block : channels - d;
+    what(d, count);
+    d += count;
+  }
+}
+
 // Channels [first, first + head_dim) of a sample as rows; what pads tokens and features is zero.
 inline void gather(const BlockedShape& shape, const Sizes& s, const bf16* sample, std::int64_t first,
                    bf16* rows) {
   const std::int64_t tokens = s.tokens, features = s.features, block = shape.block;
-  if (block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0) {
-    if (s.head_dim < features) std::memset(rows, 0, std::size_t(tokens * features) * sizeof(bf16));
-    for (std::int64_t d = 0; d < s.head_dim; d += kLanes) {
-      const bf16* from = sample + channel_offset(shape, first + d);
+  if (s.head_dim < features) std::memset(rows, 0, std::size_t(tokens * features) * sizeof(bf16));
+  for_block_runs(shape, first, s.head_dim, [&](std::int64_t d, std::int64_t count) {
+    const bf16* from = sample + channel_offset(shape, first + d);
+    bf16* to = rows + d;
+    if (count == kLanes)
       for (std::int64_t t = 0; t < tokens; ++t)
-        std::memcpy(rows + t * features + d, from + t * block, kLanes * sizeof(bf16));
-    }
-  } else {
-    std::memset(rows, 0, std::size_t(s.columns * features) * sizeof(bf16));
-    for (std::int64_t d = 0; d < s.head_dim; ++d) {
-      const bf16* from = sample + channel_offset(shape, first + d);
-      for (std::int64_t t = 0; t < tokens; ++t) rows[t * features + d] = from[t * block];
-    }
-  }
+        std::memcpy(to + t * features, from + t * block, kLanes * sizeof(bf16));
+    else if (count == kLanes / 2)
+      for (std::int64_t t = 0; t < tokens; ++t)
+        std::memcpy(to + t * features, from + t * block, kLanes / 2 * sizeof(bf16));
+    else
+      for (std::int64_t t = 0; t < tokens; ++t)
+        for (std::int64_t i = 0; i < count; ++i) to[t * features + i] = from[t * block + i];
+  });
   std::memset(rows + tokens * features, 0, std::size_t((s.columns - tokens) * features) * sizeof(bf16));
 }
 
@@ -143,17 +158,21 @@ inline void gather_qkv(const AttentionSpec& spec, const Sizes& s, const bf16* sa
 inline void scatter(const BlockedShape& shape, const Sizes& s, const float* rows, std::int64_t first,
                     float factor, bool accumulate, bf16* sample) {
   const std::int64_t tokens = s.tokens, features = s.features, block = shape.block;
-  const bool whole = block == kLanes && first % kLanes == 0 && s.head_dim % kLanes == 0;
-  for (std::int64_t d = 0; d < s.head_dim; d += whole ? kLanes : 1) {
+  for_block_runs(shape, first, s.head_dim, [&](std::int64_t d, std::int64_t count) {
     bf16* to = sample + channel_offset(shape, first + d);
     const float* from = rows + d;
     for (std::int64_t t = 0; t < tokens; ++t, to += block, from += features) {
-      if (whole)
+      if (count == kLanes) {
         store(to, accumulate ? load(to) + load(from) * splat(factor) : load(from) * splat(factor));
-      else
-        store_one(to, accumulate ? load_one(to) + *from * factor : *from * factor);
+      } else if (count == kLanes / 2 && !accumulate) {
+        const auto half = _mm256_cvtneps_pbh(_mm256_mul_ps(_mm256_loadu_ps(from), _mm256_set1_ps(factor)));
+        std::memcpy(to, &half, sizeof half);
+      } else {
+        for (std::int64_t i = 0; i < count; ++i)
+          store_one(to + i, accumulate ? load_one(to + i) + from[i] * factor : from[i] * factor);
+      }
     }
-  }
+  });
 }
 
 // 1 in the lanes of the last vector of a row of scores that hold tokens, else 0.
