@@ -26,6 +26,7 @@ set(DIFFUSION_PUBLIC_HEADERS
 set(DIFFUSION_CORE_SOURCES
     base/buffer.cpp
     base/error.cpp
+    base/float16.cpp
     base/log.cpp
     base/names.cpp
     base/progress.cpp
@@ -42,7 +43,6 @@ set(DIFFUSION_CORE_SOURCES
     files/fs.cpp
     files/mapped_file.cpp
     formats/delimited.cpp
-    formats/float16.cpp
     formats/json.cpp
     formats/json_dump.cpp
     formats/json_fields.cpp
@@ -86,6 +86,8 @@ set(DIFFUSION_CORE_SOURCES
     device/cpu/onednn_pooling.cpp
     device/cpu/orthogonalize.cpp
     device/cpu/pooling_kernel.cpp
+    device/cpu/streamed_conv_kernel.cpp
+    device/cpu/streamed_kernels.cpp
     device/cpu/tile_conv_kernel.cpp
     device/cpu/update_kernel.cpp
     device/cpu/upsample_conv_kernel.cpp
@@ -234,7 +236,10 @@ set(DIFFUSION_KERNEL_SOURCES
     device/cpu/kernels/narrow_conv.cpp
     device/cpu/kernels/optimizer.cpp
     device/cpu/kernels/peak.cpp
+    device/cpu/kernels/streamed_linear.cpp
+    device/cpu/kernels/streamed_pointwise.cpp
     device/cpu/kernels/winograd_bf16.cpp
+    device/cpu/kernels/winograd_bf16_streamed.cpp
     device/cpu/kernels/winograd_bf16_weight_grad.cpp
     device/cpu/kernels/winograd_f32.cpp
     device/cpu/kernels/winograd_f32_weight_grad.cpp)

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include <diffusion/error.h>
+#include "base/float16.h"
 
 namespace diffusion {
 
@@ -43,6 +44,8 @@ double load_at(const Tensor& t, std::int64_t i) {
       return t.as<float>()[i];
     case DType::bf16:
       return from_bf16(t.as<std::uint16_t>()[i]);
+    case DType::f16:
+      return from_f16(t.as<std::uint16_t>()[i]);
   }
   return 0;
 }
@@ -57,6 +60,9 @@ void store_at(const Tensor& t, std::int64_t i, double value) {
       return;
     case DType::bf16:
       t.as<std::uint16_t>()[i] = to_bf16(float(value));
+      return;
+    case DType::f16:
+      t.as<std::uint16_t>()[i] = to_f16(float(value));
       return;
   }
 }

@@ -7,7 +7,7 @@
 
 namespace diffusion {
 
-enum class DType : std::uint8_t { f32, bf16, f64 };
+enum class DType : std::uint8_t { f32, bf16, f64, f16 };  // f16: of parameters alone
 
 constexpr std::size_t size_of(DType dtype) {
   return dtype == DType::f64 ? 8 : dtype == DType::f32 ? 4 : 2;

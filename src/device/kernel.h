@@ -27,7 +27,7 @@ struct RunContext {
 // a forward to its backward (training only); `workspace` is scratch within one call. Both are 64-byte aligned
 // and uninitialized.
 struct ForwardArgs {
-  std::span<const Tensor> in;  // parameters are f32, plain
+  std::span<const Tensor> in;  // parameters as KernelSpec says
   Tensor out;
   std::byte* saved = nullptr;
   std::byte* workspace = nullptr;
@@ -59,13 +59,16 @@ class Kernel {
   virtual std::string_view implementation() const = 0;
 };
 
-// What a kernel is compiled for. Inputs that are parameters have the plain f32 format.
+// What a kernel is compiled for. Inputs that are parameters are plain, and f32 unless they stay in files.
 struct KernelSpec {
   Op op;
   std::span<const TensorDesc> in;
   TensorDesc out;
   Mode mode = Mode::inference;
   std::span<const bool> needs_grad;  // one per input; training only
+  // Inference only: parameters are too many to be copied. Matrices and convolution kernels are f32, bf16 or
+  // f16, as files have them, and are packed in the workspace, if at all, anew in each run.
+  bool weights_stay_in_files = false;
 };
 
 }  // namespace diffusion

@@ -22,6 +22,9 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
 constexpr const char* kConsistency = "consistency";
+// Parameters from which on weights stay in their files: packing them in each evaluation costs a few percent,
+// copies of them would be gigabytes.
+constexpr std::int64_t kLargeNetwork = 200'000'000;
 
 Json read_json(const fs::path& path) {
   return parse_json(read_text_file(path, kMaxConfigBytes), path.string());
@@ -204,15 +207,22 @@ WeightsOnDisk weights_on_disk(const fs::path& directory) {
   return result;
 }
 
-ParamStore read_params(const fs::path& directory, const NetworkConfig& config) {
-  const WeightFiles unet = WeightFiles::open(component_directory(directory, "unet"));
-  if (!std::holds_alternative<WordsConfig>(config)) return read_weights(unet, layout_of(config));
-  const WeightFiles text = WeightFiles::open(directory / "text_encoder", kTextWeightsFile);
-  const WeightPart parts[] = {{text, kTextPrefix}, {unet, ""}};
-  return read_weights(parts, layout_of(config));
+ParamStore read_params(const fs::path& directory, const NetworkConfig& config, WeightPlace place) {
+  ParamLayout layout = layout_of(config);
+  std::vector<MappedWeights> parts;
+  if (std::holds_alternative<WordsConfig>(config))
+    parts.push_back(
+        {WeightFiles::open(directory / "text_encoder", kTextWeightsFile), std::string(kTextPrefix)});
+  parts.push_back({WeightFiles::open(component_directory(directory, "unet")), ""});
+  const bool is_large = layout.parameter_count() >= kLargeNetwork;
+  if (place == WeightPlace::files || (place == WeightPlace::as_fits && is_large))
+    return map_weights(std::move(parts), std::move(layout));
+  std::vector<WeightPart> views;
+  for (const MappedWeights& part : parts) views.push_back({part.files, part.prefix});
+  return read_weights(views, std::move(layout));
 }
 
-Model read_pipeline(const fs::path& directory) {
+Model read_pipeline(const fs::path& directory, WeightPlace place) {
   if (!is_folder(directory))
     throw Error(
         ErrorKind::bad_input,
@@ -236,7 +246,7 @@ Model read_pipeline(const fs::path& directory) {
                             (directory / "model_index.json").string(), traits_of(config).type));
   Json scheduler_config = read_scheduler(scheduler_path, index);
   SchedulerSettings scheduler = parse_scheduler(scheduler_config, scheduler_path.string());
-  ParamStore params = read_params(directory, config);
+  ParamStore params = read_params(directory, config, place);
   Model model{std::move(config),
               std::move(scheduler.preconditioner),
               {},

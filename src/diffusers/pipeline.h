@@ -40,11 +40,16 @@ struct WeightsOnDisk {
 };
 WeightsOnDisk weights_on_disk(const std::filesystem::path& directory);
 
+// What becomes of weights that are read. `as_fits` keeps those of large networks in their files, mapped into
+// memory (plan/param_store.h); that is enough to evaluate them, not to train or to write them.
+enum class WeightPlace { memory, files, as_fits };
+
 // The weights of a pipeline directory whose network is known. Errors as read_pipeline().
-ParamStore read_params(const std::filesystem::path& directory, const NetworkConfig& config);
+ParamStore read_params(const std::filesystem::path& directory, const NetworkConfig& config,
+                       WeightPlace place = WeightPlace::memory);
 
 // Reads a pipeline directory, sub-folders or flat; diffusers/weights.h has the forms of the weights.
 // Error(bad_input) or Error(io) naming the file.
-Model read_pipeline(const std::filesystem::path& directory);
+Model read_pipeline(const std::filesystem::path& directory, WeightPlace place = WeightPlace::memory);
 
 }  // namespace diffusion

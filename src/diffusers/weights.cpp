@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <diffusion/error.h>
+#include "base/buffer.h"
 #include "files/folders.h"
 #include "files/fs.h"
 #include "formats/json.h"
@@ -231,14 +234,23 @@ ParamStore read_weights(const WeightFiles& files, ParamLayout layout) {
   return read_weights({&part, 1}, std::move(layout));
 }
 
-ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout) {
-  const std::vector<const TensorView*> views = find_tensors(parts, layout.entries());
+namespace {
+
+// The tensor of every entry of the layout, each used.
+std::vector<const TensorView*> match_tensors(std::span<const WeightPart> parts, const ParamLayout& layout) {
+  std::vector<const TensorView*> views = find_tensors(parts, layout.entries());
   const std::set<const TensorView*> used(views.begin(), views.end());
   for (const WeightPart& part : parts)
     if (const std::vector<std::string> unused = part.files.unused(used); !unused.empty())
       refuse(fmt::format("{}: tensor {} is not part of the network that its config.json describes",
                          part.files.source().string(), first_of(unused)));
+  return views;
+}
 
+}  // namespace
+
+ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout) {
+  const std::vector<const TensorView*> views = match_tensors(parts, layout);
   ParamStore params(std::move(layout));
   const std::vector<ParamLayout::Entry>& entries = params.layout().entries();
   // Nothing in the loop throws: sizes and dtypes are right.
@@ -246,6 +258,80 @@ ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout) {
   for (std::size_t i = 0; i < entries.size(); ++i) read_f32(*views[i], params.values(entries[i]));
   params.mark_changed();
   return params;
+}
+
+namespace {
+
+// The mapped files of a store, and numbers that no file has as they are wanted.
+struct WeightMemory {
+  std::vector<MappedWeights> parts;
+  Buffer<std::byte> own;
+};
+
+// A parameter's tensors, which are to lie one after the other.
+struct ParamSource {
+  std::span<const TensorView* const> views;
+  std::span<const ParamLayout::Entry> entries;
+
+  // The one that all of its numbers have; f32 for those of vectors, and what kernels cannot read.
+  DType dtype() const {
+    const std::string& name = views.front()->dtype;
+    for (std::size_t i = 0; i < views.size(); ++i)
+      if (views[i]->dtype != name || entries[i].dims.size() < 2) return DType::f32;
+    return name == "BF16" ? DType::bf16 : name == "F16" ? DType::f16 : DType::f32;
+  }
+  bool is_usable_in_place() const {
+    const bool is_file_type = views.front()->dtype == "F32" || dtype() != DType::f32;
+    const auto address = reinterpret_cast<std::uintptr_t>(views.front()->data.data());
+    return views.size() == 1 && is_file_type && address % size_of(dtype()) == 0;
+  }
+  std::size_t bytes() const {
+    std::size_t count = 0;
+    for (const ParamLayout::Entry& entry : entries) count += entry.size;
+    return count * size_of(dtype());
+  }
+  void copy_to(std::byte* to) const {
+    const DType type = dtype();
+    for (std::size_t i = 0; i < views.size(); to += entries[i].size * size_of(type), ++i)
+      if (type == DType::f32)
+        read_f32(*views[i], {reinterpret_cast<float*>(to), entries[i].size});
+      else
+        std::copy_n(views[i]->data.data(), views[i]->data.size(), to);
+  }
+};
+
+}  // namespace
+
+ParamStore map_weights(std::vector<MappedWeights> mapped, ParamLayout layout) {
+  constexpr std::size_t kLine = 64;  // bytes: every parameter of our own starts on a cache line
+  auto memory = std::make_shared<WeightMemory>(WeightMemory{std::move(mapped), {}});
+  std::vector<WeightPart> parts;
+  for (const MappedWeights& part : memory->parts) parts.push_back({part.files, part.prefix});
+  const std::vector<const TensorView*> views = match_tensors(parts, layout);
+
+  const auto count = int(layout.param_count());
+  std::vector<ParamSource> sources;
+  std::vector<std::size_t> offsets;  // in our own memory
+  std::size_t own_bytes = 0;
+  for (int i = 0, first = 0; i < count; ++i) {
+    const auto entries = layout.parts(i);
+    sources.push_back({std::span(views).subspan(std::size_t(first), entries.size()), entries});
+    first += int(entries.size());
+    offsets.push_back(own_bytes);
+    if (!sources.back().is_usable_in_place())
+      own_bytes += (sources.back().bytes() + kLine - 1) / kLine * kLine;
+  }
+  memory->own = Buffer<std::byte>(own_bytes);
+  std::vector<ParamNumbers> numbers(sources.size());
+  // Nothing in the loop throws: sizes and dtypes are right.
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    std::byte* own = memory->own.data() + offsets[i];
+    const bool in_place = sources[i].is_usable_in_place();
+    if (!in_place) sources[i].copy_to(own);
+    numbers[i] = {sources[i].dtype(), in_place ? sources[i].views.front()->data.data() : own};
+  }
+  return ParamStore(std::move(layout), std::move(numbers), std::move(memory), own_bytes);
 }
 
 }  // namespace diffusion

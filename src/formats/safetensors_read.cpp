@@ -6,8 +6,8 @@
 #include <optional>
 
 #include <diffusion/error.h>
+#include "base/float16.h"
 #include "base/tensor.h"
-#include "formats/float16.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
 

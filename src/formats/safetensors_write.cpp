@@ -6,9 +6,9 @@
 #include <set>
 
 #include <diffusion/error.h>
+#include "base/float16.h"
 #include "base/tensor.h"
 #include "files/file_descriptor.h"
-#include "formats/float16.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
 

@@ -12,7 +12,7 @@
 namespace diffusion {
 
 std::shared_ptr<const Model> read_model(const std::filesystem::path& model) {
-  return std::make_shared<const Model>(read_pipeline(find_pipeline(model)));
+  return std::make_shared<const Model>(read_pipeline(find_pipeline(model), WeightPlace::as_fits));
 }
 
 void save_model(const Model& model, const std::filesystem::path& directory) {
@@ -22,7 +22,10 @@ void save_model(const Model& model, const std::filesystem::path& directory) {
     throw Error(ErrorKind::usage,
                 fmt::format("{} exists; name a directory that does not", directory.string()));
   AtomicDirectory written(path);
-  write_pipeline(written.path(), model, model.params.values());
+  if (model.params.is_flat())
+    write_pipeline(written.path(), model, model.params.values());
+  else
+    write_pipeline(written.path(), model, model.params.to_flat().values());
   written.commit();
 }
 

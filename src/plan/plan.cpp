@@ -32,7 +32,7 @@ void check_size(std::size_t given, const Shape& shape, const char* what) {
 
 Plan::Plan(const Graph& graph, Value output, const Device& device, Mode mode, const ParamStore& params,
            const PlanOptions& options)
-    : Plan(graph, output, device, mode, DeviceParams(params, device), nullptr, options) {}
+    : Plan(graph, output, device, mode, DeviceParams(params, device, mode), nullptr, options) {}
 
 Plan::Plan(const Graph& graph, Value output, const Device& device, Mode mode, const LearnedParams& params,
            const PlanOptions& options)
@@ -85,7 +85,8 @@ void Plan::choose_formats(const Graph& graph, const Device& device) {
   for (const Graph::Node& node : graph.nodes()) {
     std::vector<TensorDesc> in;
     for (int i : node.in) in.push_back(values_[std::size_t(i)].desc);
-    Format format;  // of a parameter: plain f32
+    Format format;
+    if (node.source == Source::param) format = {param_numbers(node.param).dtype, 1};
     if (node.source == Source::input) format = device.input_format(node.shape);
     if (node.source == Source::op) format = device.output_format(node.op, in, node.shape);
     values_.push_back({{node.shape, format}});
@@ -111,8 +112,9 @@ void Plan::compile(const Graph& graph, const Device& device, Mode mode, const st
     step.reads = backward_reads(node.op);
     step.runs_backward = needs_grad[i];
     step.mode = std::move(modes[i]);
-    step.kernel = device.compile(
-        {node.op, in, values_[i].desc, mode, std::span<const bool>(wanted.data(), node.in.size())});
+    step.kernel = device.compile({node.op, in, values_[i].desc, mode,
+                                  std::span<const bool>(wanted.data(), node.in.size()),
+                                  constants_ && constants_->stay_in_files()});
     steps_.push_back(std::move(step));
   }
 }
@@ -127,12 +129,16 @@ void Plan::order_runs(const RunClock& clock) {
   }
 }
 
+ParamNumbers Plan::param_numbers(int param) const {
+  if (constants_) return constants_->numbers(param);
+  return {DType::f32, flat_part(learned_->values(), learned_->layout().param_offset(param), 1).data};
+}
+
 void Plan::bind_param(const Graph::Node& node, Tensor& value, Tensor* grad) const {
-  const ParamLayout& layout = learned_ ? learned_->layout() : constants_->layout();
-  const Tensor& values = learned_ ? learned_->values() : constants_->values();
-  const std::size_t begin = layout.param_offset(node.param), size = std::size_t(node.shape.elements());
-  value.data = flat_part(values, begin, size).data;
-  if (grad) grad->data = flat_part(learned_->grads(), begin, size).data;
+  value.data = const_cast<void*>(param_numbers(node.param).data);  // kernels do not write parameters
+  if (!grad) return;
+  const std::size_t begin = learned_->layout().param_offset(node.param);
+  grad->data = flat_part(learned_->grads(), begin, std::size_t(node.shape.elements())).data;
 }
 
 void Plan::bind(const Graph& graph, const std::vector<bool>& needs_grad, const PlanBlocks& blocks) {

@@ -91,6 +91,7 @@ class Plan {
                const std::vector<bool>& needs_grad, std::vector<std::vector<GradMode>> modes);
   void order_runs(const RunClock& clock);
   void bind(const Graph& graph, const std::vector<bool>& needs_grad, const PlanBlocks& blocks);
+  ParamNumbers param_numbers(int param) const;
   void bind_param(const Graph::Node& node, Tensor& value, Tensor* grad) const;
   void poison_from_now_on(const PlanBlocks& blocks);
 

@@ -204,9 +204,10 @@ int run(const CompareOptions& o) {
   const Json model_path = o.json ? path_to_json(o.model) : Json(nullptr),
              output_path = o.json && output ? path_to_json(o.out) : Json(nullptr);
 
-  Model model = read_pipeline(chosen_pipeline(o.model));
+  Model model = read_pipeline(chosen_pipeline(o.model), WeightPlace::as_fits);
   std::optional<Model> guide;
-  if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
+  if (!o.sampling.guide.empty())
+    guide = read_pipeline(chosen_pipeline(o.sampling.guide), WeightPlace::as_fits);
   if (output) check_channels(*output, model.traits().in_channels);
 
   std::vector<Trial> trials;

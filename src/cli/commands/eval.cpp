@@ -85,7 +85,7 @@ int run(const CLI::App& app, const EvalOptions& o) {
   const std::vector<std::string>& class_names =
       classifier ? classifier->class_names : sets.images.class_names;
   std::optional<Model> model;
-  if (!o.model.empty()) model = read_pipeline(chosen_pipeline(o.model));
+  if (!o.model.empty()) model = read_pipeline(chosen_pipeline(o.model), WeightPlace::as_fits);
   if (o.classification_score) check_classification(net, sets, model ? &*model : nullptr);
   const auto device = make_device(o.machine);
   PartProgress progress(o.quiet);

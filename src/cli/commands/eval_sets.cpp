@@ -28,7 +28,8 @@ struct Drawn {
 Drawn draw(const EvalOptions& o, Model& model, int count, std::vector<std::string> prompts) {
   check_sample_size(model, o.model);
   std::optional<Model> guide;
-  if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
+  if (!o.sampling.guide.empty())
+    guide = read_pipeline(chosen_pipeline(o.sampling.guide), WeightPlace::as_fits);
   GenerateOptions g = o.generate;
   apply_sampling_options(o.sampling, model, guide ? &*guide : nullptr, g);
   g.count = count;

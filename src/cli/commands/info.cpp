@@ -196,7 +196,7 @@ Json history_to_json(const TrainingHistory& history) {
 int run(const InfoOptions& o) {
   const fs::path found = chosen_pipeline(o.model);
   const fs::path pipeline = resolved(found);
-  Model model = read_pipeline(found);
+  Model model = read_pipeline(found, WeightPlace::as_fits);
   const WeightsOnDisk weights = weights_on_disk(found);
   const std::optional<NetworkCost> cost = network_cost(model);
   const std::optional<TrainingHistory> history = training_history(found);

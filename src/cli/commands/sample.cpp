@@ -161,9 +161,10 @@ int run(const CLI::App& app, const SampleOptions& o) {
   const SampleFiles files = files_of(app, o);
   std::optional<ReportedPaths> paths;
   if (o.json) paths = reported_paths(o, files);
-  Model model = read_pipeline(chosen_pipeline(o.model));
+  Model model = read_pipeline(chosen_pipeline(o.model), WeightPlace::as_fits);
   std::optional<Model> guide;
-  if (!o.sampling.guide.empty()) guide = read_pipeline(chosen_pipeline(o.sampling.guide));
+  if (!o.sampling.guide.empty())
+    guide = read_pipeline(chosen_pipeline(o.sampling.guide), WeightPlace::as_fits);
   if (model.traits().sample_size[0] == 0)
     throw Error(
         ErrorKind::usage,

@@ -124,7 +124,7 @@ std::vector<Check> check_model(const fs::path& pipeline) {
   attempt("files", checks, [&] { check_files(pipeline, checks); });
   std::optional<Model> model;
   attempt("format", checks, [&] {
-    model = read_pipeline(pipeline);
+    model = read_pipeline(pipeline, WeightPlace::as_fits);
     const WeightsOnDisk weights = weights_on_disk(pipeline);
     checks.push_back({"format", true,
                       fmt::format("{} and its scheduler; {:.1f} MB of weights in {}", model->traits().type,

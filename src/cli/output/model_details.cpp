@@ -29,6 +29,15 @@ std::optional<std::size_t> activation_bytes(Model& model, int batch, const Devic
   return std::nullopt;
 }
 
+// Where they are: in memory as f32, or in the file's own types.
+std::size_t weight_bytes(const ParamStore& params) {
+  std::size_t bytes = 0;
+  for (int i = 0; i < int(params.layout().param_count()); ++i)
+    for (const ParamLayout::Entry& part : params.layout().parts(i))
+      bytes += part.size * size_of(params.numbers(i).dtype);
+  return bytes;
+}
+
 struct LogLine {
   std::int64_t step;
   double seconds, loss;
@@ -55,8 +64,8 @@ std::optional<NetworkCost> network_cost(Model& model) {
   const auto device = make_cpu_device();
   return NetworkCost{
       forward_flops(make_network(model.network, 1, traits.sample_size[0], traits.sample_size[1]).graph),
-      std::size_t(model.params.layout().parameter_count()) * sizeof(float),
-      activation_bytes(model, 1, *device), activation_bytes(model, NetworkCost::kBatch, *device)};
+      weight_bytes(model.params), activation_bytes(model, 1, *device),
+      activation_bytes(model, NetworkCost::kBatch, *device)};
 }
 
 std::optional<TrainingHistory> training_history(const fs::path& pipeline) {

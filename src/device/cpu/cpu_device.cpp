@@ -54,6 +54,10 @@ class CpuDevice final : public Device {
   }
 
   std::unique_ptr<Kernel> compile(const KernelSpec& spec) const override {
+    if (spec.weights_stay_in_files)
+      if (auto streamed =
+              cpu::make_streamed(spec, env_, [this](const KernelSpec& inner) { return compile(inner); }))
+        return streamed;
     std::unique_ptr<Kernel> fast = std::visit(
         Overloaded{[&](const Conv2d& op) { return cpu::make_conv(op, spec, env_); },
                    [&](const ConvTranspose2d& op) { return cpu::make_conv_transpose(op, spec, env_); },

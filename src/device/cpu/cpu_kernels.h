@@ -3,6 +3,7 @@
 // How the CPU device makes a kernel for each op. A function returns nullptr where its fast form does not
 // apply; the device then falls back on make_fallback(), which is right for everything and slow.
 
+#include <functional>
 #include <memory>
 
 #include "device/cpu/kernels/table.h"
@@ -51,6 +52,14 @@ std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec, const Environment
 std::unique_ptr<Kernel> make_add_position(const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_dropout(const Dropout& op, const KernelSpec& spec, const Environment& env);
 std::unique_ptr<Kernel> make_fallback(const KernelSpec& spec);
+// Of KernelSpec::weights_stay_in_files: nullptr for ops without such weights, and those of layers whose
+// kernels read weights of any type as they are. `compile` makes a kernel of any op.
+std::unique_ptr<Kernel> make_streamed(
+    const KernelSpec& spec, const Environment& env,
+    const std::function<std::unique_ptr<Kernel>(const KernelSpec&)>& compile);
+std::unique_ptr<Kernel> make_streamed_conv(const Conv2d& op, const KernelSpec& spec, const Environment& env);
+std::unique_ptr<Kernel> make_streamed_winograd(const KernelSpec& spec, WinogradForm form,
+                                               const Environment& env);
 std::unique_ptr<UpdateKernel> make_update(const UpdateSpec& spec, const Environment& env);
 
 inline BlockedShape blocked_shape(const TensorDesc& t) {
@@ -61,6 +70,13 @@ inline bool is_bf16(const TensorDesc& t) {
 }
 inline bool is_plain_f32(const TensorDesc& t) {
   return t.format == Format{DType::f32, 1};
+}
+// A parameter, of one of the types that files have.
+inline StoredWeight stored_weight(const Tensor& t) {
+  const DType type = t.desc.format.dtype;
+  return {t.data, type == DType::bf16  ? WeightType::bf16
+                  : type == DType::f16 ? WeightType::f16
+                                       : WeightType::f32};
 }
 // Blocked in whole vectors of f32 or bf16: what the fused kernels take.
 inline bool is_blocked(const TensorDesc& t, const Environment& env) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include "base/float16.h"
 #include "device/cpu/cpu_kernels.h"
 
 namespace diffusion::cpu {
@@ -56,6 +57,22 @@ void store_number(float value, std::uint16_t* to) {
   *to = to_bf16(value);
 }
 
+// Number i of a plain tensor.
+float number_of(const Tensor& t, std::int64_t i) {
+  switch (t.desc.format.dtype) {
+    case DType::bf16:
+      return from_bf16(t.as<std::uint16_t>()[i]);
+    case DType::f16:
+      return from_f16(t.as<std::uint16_t>()[i]);
+    default:
+      return t.as<float>()[i];
+  }
+}
+
+bool is_plain_table(const TensorDesc& t) {
+  return t.format.channel_block == 1 && t.format.dtype != DType::f64;
+}
+
 // visit(number in memory, sample, channel, pixel) for all of a tensor of any f32 or bf16 format.
 template <class Visit>
 void for_each_number(const Tensor& t, Visit visit) {
@@ -86,7 +103,7 @@ class EmbeddingKernel final : public Kernel {
     check(a.in[0]);
     std::memset(a.out.data, 0, a.out.desc.bytes());  // the channels that only fill a block, too
     for_each_number(a.out, [&](auto& number, std::int64_t n, std::int64_t c, std::int64_t p) {
-      store_number(a.in[1].as<float>()[row(a.in[0], n, p) * table_.c + c], &number);
+      store_number(number_of(a.in[1], row(a.in[0], n, p) * table_.c + c), &number);
     });
   }
   void backward(const BackwardArgs& a) override {
@@ -123,7 +140,7 @@ class AddPositionKernel final : public Kernel {
   void forward(const ForwardArgs& a) override {
     std::memcpy(a.out.data, a.in[0].data, desc_.bytes());
     for_each_number(a.out, [&](auto& number, std::int64_t, std::int64_t c, std::int64_t p) {
-      store_number(load_number(number) + a.in[1].as<float>()[p * desc_.shape.c + c], &number);
+      store_number(load_number(number) + number_of(a.in[1], p * desc_.shape.c + c), &number);
     });
   }
   void backward(const BackwardArgs& a) override {
@@ -150,13 +167,13 @@ std::unique_ptr<Kernel> make_timestep_embedding(const TimestepEmbedding& op, con
 }
 
 std::unique_ptr<Kernel> make_embedding(const KernelSpec& spec, const Environment& env) {
-  if (!is_plain_f32(spec.in[0]) || !is_plain_f32(spec.in[1])) return nullptr;
+  if (!is_plain_f32(spec.in[0]) || !is_plain_table(spec.in[1])) return nullptr;
   if (!is_plain_f32(spec.out) && !is_blocked(spec.out, env)) return nullptr;
   return std::make_unique<EmbeddingKernel>(spec);
 }
 
 std::unique_ptr<Kernel> make_add_position(const KernelSpec& spec, const Environment& env) {
-  if (!(spec.in[0] == spec.out) || !is_plain_f32(spec.in[1]) || !is_blocked(spec.out, env)) return nullptr;
+  if (!(spec.in[0] == spec.out) || !is_plain_table(spec.in[1]) || !is_blocked(spec.out, env)) return nullptr;
   return std::make_unique<AddPositionKernel>(spec, env);
 }
 

@@ -140,7 +140,7 @@ struct Convolution::Impl {
   Operand x, y;
   memory::desc plain_weight;
   std::string implementation;
-  std::size_t scratch_bytes = 0, dweight_bytes = 0;
+  std::size_t scratch_bytes = 0, dweight_bytes = 0, packed_bytes = 0;
 
   std::optional<Call> forward, backward_data, backward_weights, pack_forward, pack_backward, unpack_dweight;
   Buffer<std::byte> forward_weight, backward_weight;  // packed; the second is empty if the layouts agree
@@ -179,7 +179,8 @@ struct Convolution::Impl {
     forward->argument(DNNL_ARG_SCRATCHPAD, forward_desc.scratchpad_desc());
     if (s.has_bias) forward->argument(DNNL_ARG_BIAS, g.bias);
     use_scratch(forward_desc.scratchpad_desc());
-    forward_weight = Buffer<std::byte>(forward_desc.weights_desc().get_size());
+    packed_bytes = forward_desc.weights_desc().get_size();
+    if (s.keeps_weights) forward_weight = Buffer<std::byte>(packed_bytes);
     pack_forward = reorder(plain_weight, forward_desc.weights_desc(), false);
     if (!s.training) return;
 
@@ -245,10 +246,22 @@ void Convolution::load_weights(const float* weight) {
   if (impl_->pack_backward) impl_->pack_backward->run({weight, impl_->backward_weight.data()});
 }
 
+std::size_t Convolution::packed_weight_bytes() const {
+  return impl_->packed_bytes;
+}
+
+void Convolution::pack_weights(const float* weight, std::byte* packed) {
+  impl_->pack_forward->run({weight, packed});
+}
+
 void Convolution::forward(const void* x, const float* bias, void* y, std::byte* workspace) {
+  forward(x, impl_->forward_weight.data(), bias, y, workspace);
+}
+
+void Convolution::forward(const void* x, const std::byte* weight, const float* bias, void* y,
+                          std::byte* workspace) {
   std::byte* y_copy = impl_->y_copy(workspace);
   const void* source = impl_->x.read(x, impl_->x_copy(workspace));
-  const void* weight = impl_->forward_weight.data();
   void* target = impl_->y.write(y, y_copy);
   if (impl_->spec.has_bias)
     impl_->forward->run({source, weight, target, workspace, bias});

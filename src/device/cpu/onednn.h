@@ -21,6 +21,7 @@ struct ConvolutionSpec {
   bool has_bias = false;
   bool training = false;
   bool needs_input_grad = false, needs_weight_grad = true;  // in training
+  bool keeps_weights = true;  // else, in inference, each forward is given packed ones
 };
 
 // One convolution with everything created once: primitives, packed weights. Activation pointers are in the
@@ -35,6 +36,12 @@ class Convolution {
   std::string_view implementation() const;  // of the forward
 
   void load_weights(const float* weight);
+  // Without keeping them.
+  std::size_t packed_weight_bytes() const;
+  void pack_weights(const float* weight, std::byte* packed);
+  void forward(const void* x, const std::byte* packed_weight, const float* bias, void* y,
+               std::byte* workspace);
+
   void forward(const void* x, const float* bias, void* y, std::byte* workspace);
   void backward_data(const void* dy, void* dx, std::byte* workspace);                 // overwrites dx
   void backward_weights(const void* x, const void* dy, float* dweight, float* dbias,  // adds to both

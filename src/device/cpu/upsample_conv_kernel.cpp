@@ -78,7 +78,8 @@ class EnlargeThenConvolve final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_upsample_conv(const KernelSpec& spec, const Environment& env) {
-  if (auto tiles = make_tile_upsample_conv(spec, env)) return tiles;
+  const bool streamed = spec.weights_stay_in_files;
+  if (auto tiles = streamed ? nullptr : make_tile_upsample_conv(spec, env)) return tiles;
   if (auto winograd = make_winograd_upsample_conv(spec, env)) return winograd;
   const TensorDesc& x = spec.in[0];
   if (!is_blocked(x, env)) return nullptr;
@@ -88,7 +89,8 @@ std::unique_ptr<Kernel> make_upsample_conv(const KernelSpec& spec, const Environ
   KernelSpec conv_spec = spec;
   conv_spec.op = Conv2d{1, 1, 1, 1, 1};
   conv_spec.in = in;
-  auto conv = make_conv(std::get<Conv2d>(conv_spec.op), conv_spec, env);
+  const auto& op = std::get<Conv2d>(conv_spec.op);
+  auto conv = streamed ? make_streamed_conv(op, conv_spec, env) : make_conv(op, conv_spec, env);
   if (!conv) return nullptr;
   return std::make_unique<EnlargeThenConvolve>(spec, enlarged, std::move(conv), env);
 }

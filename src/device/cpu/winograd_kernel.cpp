@@ -184,12 +184,15 @@ std::unique_ptr<Kernel> make_winograd_conv(const Conv2d& op, const KernelSpec& s
   if (is_bf16(x)) {
     const bool pays = channels >= (training ? kLeastChannelsBf16WeightGrad : kLeastChannelsBf16);
     if (!pays || !env.table->winograd_bf16_forward) return nullptr;
+    if (spec.weights_stay_in_files) return make_streamed_winograd(spec, WinogradForm::plain, env);
     return std::make_unique<WinogradBf16>(spec, false, env);
   }
   const std::int64_t tiles = ((x.shape.h + 3) / 4) * ((x.shape.w + 3) / 4);
   const bool pays = channels >= kLeastChannelsF32 &&
                     (training ? x.shape.n * tiles >= kLeastTilesTraining : tiles >= kLeastTilesInference);
-  return pays ? std::make_unique<WinogradF32>(spec, env) : nullptr;
+  if (!pays) return nullptr;
+  if (spec.weights_stay_in_files) return make_streamed_winograd(spec, WinogradForm::plain, env);
+  return std::make_unique<WinogradF32>(spec, env);
 }
 
 std::unique_ptr<Kernel> make_winograd_upsample_conv(const KernelSpec& spec, const Environment& env) {
@@ -197,6 +200,7 @@ std::unique_ptr<Kernel> make_winograd_upsample_conv(const KernelSpec& spec, cons
   const bool format = x.format == y.format && is_blocked(x, env) && is_blocked(y, env) && is_bf16(x);
   if (!format || !env.winograd || !env.table->winograd_bf16_forward) return nullptr;
   if (std::min(x.shape.c, y.shape.c) < kLeastChannelsBf16Upsample) return nullptr;
+  if (spec.weights_stay_in_files) return make_streamed_winograd(spec, WinogradForm::enlarging, env);
   return std::make_unique<WinogradBf16>(spec, true, env);
 }
 

@@ -48,6 +48,19 @@ const KernelTable& kernel_table() {
       .winograd_bf16_weight_grad_workspace = nullptr,
       .winograd_bf16_weight_grad = nullptr,
 #endif
+      .widen = widen,
+      .streamed_linear = streamed_linear,
+#ifdef __AVX512BF16__
+      .streamed_pointwise_workspace = streamed_pointwise_workspace,
+      .streamed_pointwise = streamed_pointwise,
+      .streamed_winograd_workspace = streamed_winograd_workspace,
+      .streamed_winograd = streamed_winograd,
+#else
+      .streamed_pointwise_workspace = nullptr,
+      .streamed_pointwise = nullptr,
+      .streamed_winograd_workspace = nullptr,
+      .streamed_winograd = nullptr,
+#endif
 #ifdef __AMX_BF16__
       .tile_conv_packed_values = tile_conv_packed_values,
       .tile_conv_pack = tile_conv_pack,

@@ -60,6 +60,17 @@ std::size_t winograd_bf16_weight_grad_workspace(const WinogradSpec& spec);
 void winograd_bf16_weight_grad(const WinogradSpec& spec, const void* x, const void* dy, float* dweight,
                                float* dbias, std::byte* workspace);
 
+void widen(std::int64_t count, const StoredWeight& from, float* to, int threads);
+void streamed_linear(std::int64_t rows, std::int64_t in, std::int64_t out, const float* x,
+                     const StoredWeight& weight, float* y, int threads);
+// AVX512-BF16 only.
+std::size_t streamed_pointwise_workspace(const PointwiseSpec& spec);
+void streamed_pointwise(const PointwiseSpec& spec, const void* x, const StoredWeight& weight,
+                        const float* bias, void* y, std::byte* workspace);
+std::size_t streamed_winograd_workspace(const WinogradSpec& spec);
+void streamed_winograd(const WinogradSpec& spec, const void* x, const StoredWeight& weight, const float* bias,
+                       void* y, std::byte* workspace);
+
 // AMX only.
 std::size_t tile_conv_packed_values(const TileConvSpec& spec, bool transposed);
 void tile_conv_pack(const TileConvSpec& spec, bool transposed, const float* weight, std::uint16_t* packed);

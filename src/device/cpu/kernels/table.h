@@ -121,6 +121,19 @@ struct WinogradSpec {
   WinogradForm form = WinogradForm::plain;
 };
 
+// Numbers of a weight in the layout of checkpoints, as a file has them: aligned for their type alone.
+enum class WeightType : std::uint8_t { f32, bf16, f16 };
+struct StoredWeight {
+  const void* data = nullptr;
+  WeightType type = WeightType::f32;
+};
+
+// A convolution with 1x1 kernels from x to y, both blocked bf16.
+struct PointwiseSpec {
+  BlockedShape x, y;
+  int threads = 1;
+};
+
 // A convolution from x to y, bf16 with 16 channels a block: kernels up to 7x7, stride 1 or 2.
 struct TileConvSpec {
   BlockedShape x, y;
@@ -208,6 +221,21 @@ struct KernelTable {
   std::size_t (*winograd_bf16_weight_grad_workspace)(const WinogradSpec&);  // bytes
   void (*winograd_bf16_weight_grad)(const WinogradSpec&, const void* x, const void* dy, float* dweight,
                                     float* dbias, std::byte* workspace);
+
+  // Inference with weights as a file has them. Each is unpacked in the cache when it is multiplied, or whole
+  // in the workspace where many pixels share it.
+  void (*widen)(std::int64_t count, const StoredWeight& from, float* to, int threads);
+  // y[rows, out] = x[rows, in] weight[out, in]^T, the same bits as gemm().
+  void (*streamed_linear)(std::int64_t rows, std::int64_t in, std::int64_t out, const float* x,
+                          const StoredWeight& weight, float* y, int threads);
+  // bf16 feature maps; null where the CPU does not multiply pairs of bf16. bias: [stored y channels], may be
+  // null. Winograd: plain and enlarging, the same bits as winograd_bf16_forward().
+  std::size_t (*streamed_pointwise_workspace)(const PointwiseSpec&);  // bytes
+  void (*streamed_pointwise)(const PointwiseSpec&, const void* x, const StoredWeight& weight,
+                             const float* bias, void* y, std::byte* workspace);
+  std::size_t (*streamed_winograd_workspace)(const WinogradSpec&);  // bytes
+  void (*streamed_winograd)(const WinogradSpec&, const void* x, const StoredWeight& weight, const float* bias,
+                            void* y, std::byte* workspace);
 
   // Convolutions in products of tiles (AMX); all null where the CPU has none. weight: [y channels, x
   // channels, height, width]. `transposed` is the input gradient: from y to x.
