@@ -262,7 +262,7 @@ bool crosses_in_pairs(const AttentionSpec& spec) {
 
 std::size_t attention_workspace(const AttentionSpec& spec, bool backward) {
   if constexpr (kPairAttention)
-    if (in_pairs(spec)) return pair_attention_workspace(spec) * std::size_t(spec.threads);
+    if (in_pairs(spec)) return pair_attention_workspace(spec, backward) * std::size_t(spec.threads);
   if constexpr (kPairCrossAttention)
     if (crosses_in_pairs(spec) && !backward)
       return pair_cross_attention_workspace(spec) * std::size_t(spec.threads);

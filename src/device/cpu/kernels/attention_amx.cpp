@@ -97,7 +97,7 @@ void forward_head(const Sizes& s, Vec mask, const Matrices& w, float* log_sum_ex
 
 }  // namespace
 
-std::size_t pair_attention_workspace(const AttentionSpec& spec) {
+std::size_t pair_attention_workspace(const AttentionSpec& spec, bool /*backward*/) {
   return std::size_t(Matrices(sizes_of(spec), nullptr).floats);
 }
 

@@ -38,7 +38,8 @@ void exponential_tile(const Sizes& s, Vec mask, const Scratch& w, std::int64_t f
   }
   const Vec factor = splat(s.log2_scale());
   if (column + kVecs * kLanes < columns) mask = splat(1.f);
-  bf16* to = w.probabilities + row * columns + column;
+  const std::int64_t probability_row = s.probability_row();
+  bf16* to = w.probabilities + row * probability_row + column;
   unroll<kRows>([&](auto r) {
     Vec total = totals[row + r];
     unroll<kVecs>([&](auto v) {
@@ -48,7 +49,7 @@ void exponential_tile(const Sizes& s, Vec mask, const Scratch& w, std::int64_t f
       store(to + v * kLanes, p);
     });
     totals[row + r] = total;
-    to += columns;
+    to += probability_row;
   });
 }
 
@@ -88,7 +89,7 @@ void careful_softmax(const Sizes& s, Vec mask, const Scratch& w, std::int64_t fi
   const Vec factor = splat(s.log2_scale());
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* scores = w.scores + r * s.columns;
-    bf16* probabilities = w.probabilities + r * s.columns;
+    bf16* probabilities = w.probabilities + r * s.probability_row();
     Vec top = mask != Vec{} ? load(scores + last) : splat(-1e30f);
     for (std::int64_t t = 0; t < last; t += kLanes) top = max(top, load(scores + t));
     const float highest = largest(top);
@@ -117,8 +118,8 @@ void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp
         log_sum_exp[first + r] = softmax.offset[r] + std::log(softmax.normalizer[r]);
     float* result = w.result + first * s.features;
     multiply(rows, s.features,
-             {pairs(w.probabilities), s.columns / 2, 1, w.v_interleaved, s.features, result, s.features,
-              s.token_pairs, false});
+             {pairs(w.probabilities), s.probability_row() / 2, 1, w.v_interleaved, s.features, result,
+              s.features, s.token_pairs, false});
     for (std::int64_t r = 0; r < rows; ++r) {
       const Vec inverse = splat(1.f / softmax.normalizer[r]);
       for (std::int64_t d = 0; d < s.features; d += kLanes)
@@ -129,8 +130,9 @@ void forward_head(const Sizes& s, Vec mask, const Scratch& w, float* log_sum_exp
 
 }  // namespace
 
-std::size_t pair_attention_workspace(const AttentionSpec& spec) {
-  return std::size_t(Scratch(sizes_of(spec), nullptr).floats);
+std::size_t pair_attention_workspace(const AttentionSpec& spec, bool backward) {
+  const Scratch scratch(sizes_of(spec), nullptr);
+  return std::size_t(backward ? scratch.floats : scratch.forward_floats);
 }
 
 void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
@@ -139,7 +141,7 @@ void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* ou
   const Vec mask = tail_mask(s);
   BlockedShape out_shape = spec.qkv;
   out_shape.channels = s.width;
-  const std::int64_t per_thread = std::int64_t(pair_attention_workspace(spec));
+  const std::int64_t per_thread = std::int64_t(pair_attention_workspace(spec, false));
 #pragma omp parallel for schedule(static) num_threads(spec.threads)
   for (std::int64_t job = 0; job < spec.qkv.n * spec.heads; ++job) {
     const std::int64_t n = job / spec.heads, first = job % spec.heads * s.head_dim;

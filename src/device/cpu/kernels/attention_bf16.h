@@ -14,7 +14,7 @@ inline constexpr bool kPairAttention = true;
 inline constexpr bool kPairAttention = false;  // and the functions below do not exist
 #endif
 
-std::size_t pair_attention_workspace(const AttentionSpec& spec);  // floats, one thread
+std::size_t pair_attention_workspace(const AttentionSpec& spec, bool backward);  // floats, one thread
 void pair_attention_forward(const AttentionSpec& spec, const void* qkv, void* out, float* log_sum_exp,
                             float* workspace);
 void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const void* out,

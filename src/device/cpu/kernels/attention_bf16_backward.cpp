@@ -103,7 +103,7 @@ void pair_attention_backward(const AttentionSpec& spec, const void* qkv, const v
   const Vec mask = tail_mask(s);
   BlockedShape out_shape = spec.qkv;
   out_shape.channels = s.width;
-  const std::int64_t per_thread = std::int64_t(pair_attention_workspace(spec));
+  const std::int64_t per_thread = std::int64_t(pair_attention_workspace(spec, true));
 #pragma omp parallel for schedule(static) num_threads(spec.threads)
   for (std::int64_t job = 0; job < spec.qkv.n * spec.heads; ++job) {
     const std::int64_t n = job / spec.heads, first = job % spec.heads * s.head_dim;

@@ -26,6 +26,9 @@ struct Sizes {
       width;  // columns, features: padded to vectors
   std::int64_t row_pairs() const { return features / 2; }
   std::int64_t feature_pairs() const { return (head_dim + 1) / 2; }
+  // From one row of probabilities to the next: a cache line more than the row, because lines that are
+  // multiples of 4096 bytes apart share one set of the first cache, which holds fewer than there are rows.
+  std::int64_t probability_row() const { return columns + 32; }
   float scale;
   float log2_scale() const { return scale * kLog2E; }  // exp(scale x) = 2^(log2_scale x)
 };
@@ -68,7 +71,7 @@ struct Scratch {
   float *log_sum_exp, *dot;  // [columns + kScoreRows]
   float* result;             // [columns][features]
 
-  std::int64_t floats;
+  std::int64_t forward_floats, floats;  // of those that the forward has, and of all
 
   Scratch(const Sizes& s, float* base) {
     std::int64_t used = 0;
@@ -83,21 +86,22 @@ struct Scratch {
     q = rows();
     k = rows();
     v = rows();
+    k_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
+    v_interleaved = matrix(pairs, s.features);
+    scores = take(kRowBlock * s.columns);
+    probabilities = reinterpret_cast<bf16*>(take(kRowBlock * s.probability_row() / 2));
+    result = take(s.columns * s.features);
+    forward_floats = used;
     out = rows();
     dout = rows();
-    k_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
     v_by_feature = matrix(round_up(s.features / 2, kLanes), s.columns);
     q_interleaved = matrix(pairs, s.features);
     k_interleaved = matrix(pairs, s.features);
-    v_interleaved = matrix(pairs, s.features);
     dout_interleaved = matrix(pairs, s.features);
     p_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
     ds_interleaved = matrix(s.token_pairs + kScoreRows, s.columns);
-    scores = take(kRowBlock * s.columns);
     log_sum_exp = take(s.columns + kScoreRows);
     dot = take(s.columns + kScoreRows);
-    probabilities = reinterpret_cast<bf16*>(take(kRowBlock * s.columns / 2));
-    result = take(s.columns * s.features);
     floats = used;
   }
 };
