@@ -238,7 +238,7 @@ set(DIFFUSION_KERNEL_SOURCES
     device/cpu/kernels/peak.cpp
     device/cpu/kernels/streamed_linear.cpp
     device/cpu/kernels/streamed_pointwise.cpp
-    device/cpu/kernels/winograd_bf16.cpp
+    device/cpu/kernels/winograd_bf16_forward.cpp
     device/cpu/kernels/winograd_bf16_streamed.cpp
     device/cpu/kernels/winograd_bf16_weight_grad.cpp
     device/cpu/kernels/winograd_f32.cpp

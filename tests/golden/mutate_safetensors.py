@@ -7,7 +7,7 @@ counted by the reason that we give; docs/formats.md has the result. Exit code 1 
     /tmp/golden-venv/bin/pip install safetensors numpy
     cd src && g++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -I. \
         ../tests/fuzz/safetensors_accepts.cpp base/{error,tensor,utf8}.cpp files/{atomic_file,file_descriptor,folders,fs,mapped_file}.cpp \
-        formats/{float16,json,json_dump,json_parse,safetensors_read}.cpp -lfmt -lz -o /tmp/safetensors_accepts
+        base/float16.cpp formats/{json,json_dump,json_parse,safetensors_read}.cpp -lfmt -lz -o /tmp/safetensors_accepts
     /tmp/golden-venv/bin/python tests/golden/mutate_safetensors.py /tmp/safetensors_accepts 1000000
 
 A third argument is the number of the first file, to repeat one: every file is a function of its number.

@@ -1,4 +1,4 @@
-// winograd_bf16.cpp's forward with weights as a file has them. Where an image has many tiles for its
+// winograd_bf16_forward.cpp's forward with weights as a file has them. Where an image has many tiles for its
 // channels, all weights are transformed to the workspace first. Where it has few, as in the middle of a
 // U-Net, weights are what there is most of: the transformed inputs of all tiles lie in the workspace, and
 // weights are read once, transformed a slice at a time in the cache, and multiplied with all tiles at once.
