@@ -46,8 +46,10 @@ EditSetup::EditSetup(const CLI::App& app, const EditSampling& options, std::opti
     : app_(app),
       options_(options),
       sampler_(std::move(sampler)),
-      model_((check_sampling_names(options.sampling), read_pipeline(chosen_pipeline(options.model)))) {
-  if (!options.sampling.guide.empty()) guide_ = read_pipeline(chosen_pipeline(options.sampling.guide));
+      model_((check_sampling_names(options.sampling),
+              read_pipeline(chosen_pipeline(options.model), WeightPlace::as_fits))) {
+  if (!options.sampling.guide.empty())
+    guide_ = read_pipeline(chosen_pipeline(options.sampling.guide), WeightPlace::as_fits);
 }
 
 GenerateOptions EditSetup::sampling(int count) {
