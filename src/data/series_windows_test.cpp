@@ -12,7 +12,8 @@
 namespace diffusion {
 namespace {
 
-const SeriesForm kWindowForm{.season = 4, .horizon = 4, .rows = 4, .long_season = 4, .lags = 1};  // a context of 12
+const SeriesForm kWindowForm{
+    .season = 4, .horizon = 4, .rows = 4, .long_season = 4, .lags = 1};  // a context of 12
 
 // Values that tell where they stand.
 SeriesTable counting_table(std::vector<int> lengths) {
