@@ -206,6 +206,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusers/scheduler_config_parts.cpp
     diffusers/scheduler_config_read.cpp
     diffusers/solvers.cpp
+    diffusers/text_encoder_files.cpp
     diffusers/weights.cpp
     pipeline/find_model.cpp
     pipeline/models.cpp
@@ -311,6 +312,8 @@ set(DIFFUSION_DATA_SOURCES
     formats/manifest.cpp)
 
 set(DIFFUSION_TRAINING_SOURCES
+    train/caption_states.cpp
+    train/caption_tokens.cpp
     train/checkpoint.cpp
     train/config.cpp
     train/config_checks.cpp

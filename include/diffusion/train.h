@@ -50,6 +50,9 @@ struct TrainOptions {
   std::map<std::string, TrainValue> fields = {};
   // A trained model, as read_model() takes it, whose weights to start from; its network and objective stay.
   std::filesystem::path start = {};
+  // A text encoder that the new model of words has, and that is not trained: a pipeline directory, or one of
+  // transformers' CLIPTextModel and its tokenizer.
+  std::filesystem::path text_encoder = {};
   // Images of which training sees none, on which the loss is measured now and then.
   std::optional<Dataset> held_out = {};
   // Is told what a person should know.

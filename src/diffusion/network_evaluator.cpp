@@ -64,7 +64,8 @@ NetworkEvaluator::NetworkEvaluator(const NetworkConfig& network, Params params,
 NetworkEvaluator::Prepared NetworkEvaluator::make(std::size_t samples) const {
   Network net = make_network(config_, int(samples), height_, width_);
   const bool learns = std::holds_alternative<const LearnedParams*>(params_);
-  if (!learns) net = without_text_encoder(frozen(net));
+  if (!learns) net = frozen(net);
+  if (!learns || has_fixed_text_encoder(config_)) net = without_text_encoder(net);
   const Mode mode = learns || plan_options_.input_grads ? Mode::training : Mode::inference;
   Plan plan = std::visit(
       [&](const auto* params) { return Plan(net.graph, net.output, device_, mode, *params, plan_options_); },

@@ -24,7 +24,8 @@ namespace diffusion {
 // conditions of its own, and its result does not depend on the others of the call.
 //
 // With constant parameters a network of words is evaluated without its text encoder, which is computed once
-// for each text; it may then be told "encoder_hidden_states" instead of "tokens".
+// for each text; it may then be told "encoder_hidden_states" instead of "tokens". If parameters are learned,
+// but not those of the text encoder (WordsConfig::trains_text_encoder), it must be.
 //
 // An evaluator serves one thread at a time. Several, each on a thread of its own, may evaluate one model at
 // the same time.

@@ -11,6 +11,7 @@
 #include "formats/json_fields.h"
 #include "nn/conditional_unet.h"
 #include "nn/convnext_unet.h"
+#include "nn/network_copies.h"
 #include "nn/text_encoder.h"
 #include "nn/unet.h"
 
@@ -92,7 +93,7 @@ Network make(const WordsConfig& c, int n, int height, int width) {
   net.hidden_states = text_encoder(g, c.text_encoder, net.conditions.front().value);
   in.words.states = *net.hidden_states;
   net.output = conditional_unet(g, c.unet, in);
-  return net;
+  return c.trains_text_encoder ? std::move(net) : with_fixed_text_encoder(net);
 }
 
 }  // namespace
@@ -129,12 +130,31 @@ NetworkTraits traits_of(const NetworkConfig& config) {
   return std::visit([](const auto& c) { return traits(c); }, config);
 }
 
+namespace {
+
+WordsConfig& words_of(NetworkConfig& config) {
+  if (auto* words = std::get_if<WordsConfig>(&config)) return *words;
+  throw Error(ErrorKind::usage, fmt::format("the network {} knows no words", traits_of(config).type));
+}
+
+}  // namespace
+
 NetworkConfig with_vocabulary(NetworkConfig config, int tokens) {
-  auto* words = std::get_if<WordsConfig>(&config);
-  if (!words)
-    throw Error(ErrorKind::usage, fmt::format("the network {} knows no words", traits_of(config).type));
-  words->text_encoder.vocab_size = tokens;
+  words_of(config).text_encoder.vocab_size = tokens;
   return config;
+}
+
+NetworkConfig with_given_text_encoder(NetworkConfig config, const TextEncoderConfig& text_encoder) {
+  WordsConfig& words = words_of(config);
+  words.text_encoder = text_encoder;
+  words.trains_text_encoder = false;
+  std::ranges::fill(words.unet.cross_attention_dim, text_encoder.hidden_size);
+  return config;
+}
+
+bool has_fixed_text_encoder(const NetworkConfig& config) {
+  const auto* words = std::get_if<WordsConfig>(&config);
+  return words && !words->trains_text_encoder;
 }
 
 NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows,
@@ -182,16 +202,20 @@ NetworkConfig parse_network_config(const Json& json, std::string_view source) {
   if (type == "ConvNextUNet") return parse_convnext_config(json, source);
   if (type == kWordsType) {
     const JsonFields f(json, source);
+    const Json* trains = f.find("trains_text_encoder");
     return WordsConfig{parse_text_encoder_config(f.need("text_encoder"), f.where("text_encoder")),
-                       parse_conditional_unet_config(f.need("unet"), f.where("unet"))};
+                       parse_conditional_unet_config(f.need("unet"), f.where("unet")),
+                       !trains || to_bool(*trains, f.where("trains_text_encoder"))};
   }
   return parse_unet_config(json, source);
 }
 
 Json to_json(const WordsConfig& config) {
-  return Json::Object{{"_class_name", kWordsType},
+  Json::Object object{{"_class_name", kWordsType},
                       {"text_encoder", to_json(config.text_encoder)},
                       {"unet", to_json(config.unet)}};
+  if (!config.trains_text_encoder) object["trains_text_encoder"] = false;
+  return object;
 }
 
 void validate(const WordsConfig& config) {

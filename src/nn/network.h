@@ -20,6 +20,7 @@ namespace diffusion {
 struct WordsConfig {
   TextEncoderConfig text_encoder;
   ConditionalUNetConfig unet;
+  bool trains_text_encoder = true;  // else its parameters are none to be trained
 };
 
 using NetworkConfig = std::variant<UNetConfig, ConvNextConfig, WordsConfig>;
@@ -56,6 +57,13 @@ NetworkTraits traits_of(const NetworkConfig& config);
 
 // The config with tokens of a vocabulary of so many. Error(usage) if it knows no words.
 NetworkConfig with_vocabulary(NetworkConfig config, int tokens);
+
+// The config with a text encoder that is given, and not trained; the U-Net sees words of its width.
+// Error(usage) if it knows no words.
+NetworkConfig with_given_text_encoder(NetworkConfig config, const TextEncoderConfig& text_encoder);
+
+// Whether it is a network of words whose text encoder is not trained.
+bool has_fixed_text_encoder(const NetworkConfig& config);
 
 // The config for other images, for `class_rows` rows of a class table, 0 for none, and for `known_channels`
 // of the condition "known". Error(usage) if it has no place for classes, or for what is known, and there are

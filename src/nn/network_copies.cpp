@@ -58,15 +58,30 @@ Network copied(const Network& net, const StandIn& stands_in) {
 
 }  // namespace
 
+namespace {
+
+Value fixed_param(const Network& net, const Graph::Node& node, Graph& copy) {
+  Param param = net.graph.params()[std::size_t(node.param)];
+  param.trainable = false;
+  return copy.param(std::move(param), node.shape);
+}
+
+}  // namespace
+
 Network frozen(const Network& net) {
   return copied(net, [&](Graph& copy, int id, std::span<const Value> in) -> std::optional<Value> {
     const Graph::Node& node = net.graph.nodes()[std::size_t(id)];
-    if (node.source == Graph::Source::param) {
-      Param param = net.graph.params()[std::size_t(node.param)];
-      param.trainable = false;
-      return copy.param(std::move(param), node.shape);
-    }
+    if (node.source == Graph::Source::param) return fixed_param(net, node, copy);
     if (std::holds_alternative<Dropout>(node.op)) return in.front();
+    return std::nullopt;
+  });
+}
+
+Network with_fixed_text_encoder(const Network& net) {
+  return copied(net, [&](Graph& copy, int id, std::span<const Value>) -> std::optional<Value> {
+    const Graph::Node& node = net.graph.nodes()[std::size_t(id)];
+    if (id < net.hidden_states->id && node.source == Graph::Source::param)
+      return fixed_param(net, node, copy);
     return std::nullopt;
   });
 }

@@ -15,4 +15,7 @@ Network frozen(const Network& net);
 // of the encoder are there, too, and not used. A network without a text encoder stays as it is.
 Network without_text_encoder(const Network& net);
 
+// The same network of words, in which the parameters of the text encoder are none to be trained.
+Network with_fixed_text_encoder(const Network& net);
+
 }  // namespace diffusion

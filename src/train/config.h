@@ -50,6 +50,8 @@ struct TrainConfig {
   NetworkConfig network;               // image size, channels and classes come from the data
   // fingerprint_of() the model whose weights the run starts from, see starting_model.h; none: random weights.
   std::optional<std::string> start;
+  // fingerprint_of() a text encoder that is given, and not trained; none: the network's own is.
+  std::optional<std::string> text_encoder;
 
   Objective objective = Objective::v;
   ScheduleKind schedule = ScheduleKind::cosine;

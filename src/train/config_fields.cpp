@@ -45,6 +45,7 @@ FieldNames one_of(std::initializer_list<E> values) {
 constexpr Decides kAlways{[](const C&) { return true; }};
 constexpr Decides kNever{[](const C&) { return false; }};
 constexpr Decides kIfStart{[](const C& c) { return c.start.has_value(); }};
+constexpr Decides kIfGivenEncoder{[](const C& c) { return c.text_encoder.has_value(); }};
 constexpr Decides kIfTuning{[](const C& c) { return c.consistency.has_value(); }};
 constexpr Decides kIfSeries{[](const C& c) { return c.series.has_value(); }};
 constexpr Decides kIfDenoising{[](const C& c) { return !c.consistency; }};
@@ -55,7 +56,7 @@ bool knows_words(const C& c) {
   return traits_of(c.network).text_length() > 0;
 }
 constexpr Decides kIfWords{knows_words};
-constexpr Decides kIfNewWords{[](const C& c) { return knows_words(c) && !c.start; }};
+constexpr Decides kIfNewWords{[](const C& c) { return knows_words(c) && !c.start && !c.text_encoder; }};
 constexpr Decides kIfSliced{[](const C& c) { return c.slices > 1; }};
 constexpr Decides kIfFlow{[](const C& c) { return c.objective == Objective::flow; }, true};
 
@@ -74,6 +75,7 @@ std::vector<TrainField> make_fields() {
       {"shard", at<&C::shard>(), kZeroOrMore, kAlways},
       {"network", at<&C::network>(), kAnything, kAlways},
       {"start", at<&C::start>(), kAnything, kIfStart},
+      {"text_encoder", at<&C::text_encoder>(), kAnything, kIfGivenEncoder},
       {"consistency", at<&C::consistency>(), kAnything, kIfTuning},
       {"series", at<&C::series>(), kAnything, kIfSeries},
 

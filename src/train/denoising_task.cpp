@@ -9,11 +9,10 @@
 namespace diffusion {
 
 BatchPass::BatchPass(const TrainConfig& config, const Dataset& dataset, const Model& model,
-                     const LearnedParams& params, const Device& device)
+                     const LearnedParams& params, const Device& device, const CaptionInputs& captions)
     : evaluator_(config.network, params, device, samples_at_once(config), dataset.example_height(),
                  dataset.example_width(), config.gradient_checkpointing),
-      batches_(dataset, config, model.preconditioner, model.null_class.value_or(-1),
-               model.tokenizer ? &*model.tokenizer : nullptr),
+      batches_(dataset, config, model.preconditioner, model.null_class.value_or(-1), captions),
       output_(std::size_t(samples_at_once(config)) * evaluator_.output_size()),
       grad_(output_.size()) {}
 
@@ -31,6 +30,8 @@ std::span<const float> BatchPass::evaluate(const SampleRange& part, std::span<co
     conditions[std::string(kTokensCondition)].assign(tokens.begin(), tokens.end());
   if (const auto known = slice(batch_.known, part); !known.empty())
     conditions[std::string(kKnownCondition)].assign(known.begin(), known.end());
+  if (const auto states = slice(batch_.hidden_states, part); !states.empty())
+    conditions[std::string(kHiddenStatesCondition)].assign(states.begin(), states.end());
   evaluator_.evaluate(input, timesteps, conditions, output_, context);
   return output_;
 }

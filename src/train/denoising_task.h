@@ -17,7 +17,7 @@ class BatchPass {
  public:
   // All references must outlive this. `params` are those of the model that `device` learns.
   BatchPass(const TrainConfig& config, const Dataset& dataset, const Model& model,
-            const LearnedParams& params, const Device& device);
+            const LearnedParams& params, const Device& device, const CaptionInputs& captions);
 
   void make(std::uint32_t step, const SampleRange& range);
   TrainingBatch& batch() { return batch_; }
@@ -54,8 +54,8 @@ class DenoisingTask final : public Task {
  public:
   // All references must outlive this.
   DenoisingTask(const TrainConfig& config, const Dataset& dataset, const Model& model,
-                const LearnedParams& params, const Device& device)
-      : config_(config), pass_(config, dataset, model, params, device) {}
+                const LearnedParams& params, const Device& device, const CaptionInputs& captions = {})
+      : config_(config), pass_(config, dataset, model, params, device, captions) {}
 
   int batch() const override { return config_.batch; }
   void make(std::uint32_t step, const SampleRange& range, double progress) override;
@@ -73,9 +73,9 @@ class ConsistencyTask final : public Task {
  public:
   // All references must outlive this.
   ConsistencyTask(const TrainConfig& config, const Dataset& dataset, const Model& model,
-                  const LearnedParams& params, const Device& device)
+                  const LearnedParams& params, const Device& device, const CaptionInputs& captions = {})
       : config_(config),
-        pass_(config, dataset, model, params, device),
+        pass_(config, dataset, model, params, device, captions),
         lower_(*config.consistency, model.preconditioner) {}
 
   int batch() const override { return config_.batch; }

@@ -31,10 +31,11 @@ LearnerOptions learner_options(const TrainConfig& c) {
 }
 
 std::unique_ptr<Task> make_task(const TrainConfig& config, const Dataset& dataset, const Model& model,
-                                LearnedParams& params, const Device& device) {
+                                LearnedParams& params, const Device& device, const CaptionInputs& captions) {
   const auto make = [&](const LearnedParams& learned, const Device& on) -> std::unique_ptr<Task> {
-    if (config.consistency) return std::make_unique<ConsistencyTask>(config, dataset, model, learned, on);
-    return std::make_unique<DenoisingTask>(config, dataset, model, learned, on);
+    if (config.consistency)
+      return std::make_unique<ConsistencyTask>(config, dataset, model, learned, on, captions);
+    return std::make_unique<DenoisingTask>(config, dataset, model, learned, on, captions);
   };
   if (config.slices == 1) return make(params, device);
   return std::make_unique<SlicedTask>(config, params, device, thread_count(), make);
@@ -57,9 +58,10 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 }  // namespace
 
 TrainingRun::TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder,
-                         Report report, std::optional<Dataset> held_out, std::optional<Model> start)
-    : TrainingRun(set_up_run(config, dataset, std::move(start)), std::move(dataset), folder,
-                  std::move(report), std::move(held_out)) {}
+                         Report report, std::optional<Dataset> held_out, std::optional<Model> start,
+                         std::optional<TextEncoder> text_encoder)
+    : TrainingRun(set_up_run(config, dataset, std::move(start), std::move(text_encoder)), std::move(dataset),
+                  folder, std::move(report), std::move(held_out)) {}
 
 // `dataset` is a reference, so that it is still there while the run is set up.
 TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesystem::path& folder,
@@ -72,9 +74,12 @@ TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesyste
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       params_(model_.params, *device_),
       learner_(params_, *device_, learner_options(config_)),
-      task_(make_task(config_, dataset_, model_, params_, *device_)),
       stream_(dataset_, config_.seed, {config_.batch, config_.flip, config_.drop_last}) {
   open_folder();
+  prepare_captions();
+  task_ = make_task(
+      config_, dataset_, model_, params_, *device_,
+      {caption_tokens_ ? &*caption_tokens_ : nullptr, caption_states_ ? &*caption_states_ : nullptr});
   if (config_.budget.steps) total_steps_ = *config_.budget.steps;
   if (config_.budget.epochs) total_steps_ = stream_.steps_of(*config_.budget.epochs);
   state_ = initial_state(config_, dataset_);
@@ -90,6 +95,14 @@ void TrainingRun::open_folder() {
   lock_ = std::make_unique<FileLock>(folder_ / "lock");
   remove_stale_temporaries(folder_);
   if (is_folder(folder_ / "checkpoints")) remove_stale_temporaries(folder_ / "checkpoints");
+}
+
+void TrainingRun::prepare_captions() {
+  if (!model_.tokenizer) return;
+  caption_tokens_.emplace(dataset_.captions, *model_.tokenizer, model_.traits().text_length());
+  if (has_fixed_text_encoder(config_.network))
+    caption_states_.emplace(folder_ / "hidden-states.safetensors", *caption_tokens_, model_,
+                            config_.text_encoder.value(), *device_, report_);
 }
 
 void TrainingRun::resume() {

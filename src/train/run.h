@@ -13,6 +13,8 @@
 #include "data/batches.h"
 #include "diffusion/model.h"
 #include "files/fs.h"
+#include "train/caption_states.h"
+#include "train/caption_tokens.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/held_out.h"
@@ -26,6 +28,7 @@ namespace diffusion {
 //   RUN/checkpoints/step-<N>/  checkpoints (checkpoint.h)      RUN/latest  a link to the newest
 //   RUN/log.jsonl              one line per step (run_log.h)   RUN/previews/step-<N>.png
 //   RUN/lock                   held while a process trains there
+//   RUN/hidden-states.safetensors  if the text encoder is given: what it makes of the captions
 // It trains a new model, or one that is trained already, and that for few steps if TrainConfig::consistency
 // is set. The same configuration in the same directory goes on where the newest whole checkpoint stopped, and
 // ends with the same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and
@@ -39,8 +42,11 @@ class TrainingRun {
   // configuration or data set. On `held_out` the loss is measured now and then; why_not_held_out() must
   // accept it. `start` is the model to start from, and `config` then from starting_from() or tuning_config();
   // Error(usage) if it makes images of another size, other channels or classes than the data set's.
+  // `text_encoder` is one that is given to a new model and not trained, and `config` then from
+  // with_text_encoder().
   TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
-              std::optional<Dataset> held_out = {}, std::optional<Model> start = {});
+              std::optional<Dataset> held_out = {}, std::optional<Model> start = {},
+              std::optional<TextEncoder> text_encoder = {});
   ~TrainingRun();
 
   // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is
@@ -58,6 +64,7 @@ class TrainingRun {
               std::optional<Dataset> held_out);
 
   void open_folder();
+  void prepare_captions();
   void resume();
   StepReport train_step();
   bool save_due() const;
@@ -81,6 +88,8 @@ class TrainingRun {
   std::shared_ptr<const Device> device_;
   LearnedParams params_;  // those of model_ are as they were at the last download()
   Learner learner_;
+  std::optional<CaptionTokens> caption_tokens_;  // of a network of words
+  std::optional<CaptionStates> caption_states_;  // whose text encoder does not learn
   std::unique_ptr<Task> task_;
   BatchStream stream_;  // which images a step shows, and in which epoch
   TrainingState state_;

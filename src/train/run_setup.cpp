@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -49,10 +50,18 @@ RunSetup continue_model(TrainConfig c, const Dataset& dataset, Model start) {
   return {std::move(c), std::move(start)};
 }
 
-RunSetup new_model(TrainConfig c, const Dataset& dataset) {
+void take_weights(const ParamStore& from, ParamStore& to) {
+  for (const ParamLayout::Entry& entry : from.layout().entries())
+    std::ranges::copy(from.values(entry), to.values(*to.layout().find(entry.name)).begin());
+  to.mark_changed();
+}
+
+RunSetup new_model(TrainConfig c, const Dataset& dataset, std::optional<TextEncoder> text_encoder) {
   std::optional<Tokenizer> tokenizer;
-  if (traits_of(c.network).text_length() > 0) {
-    require_captions(dataset);
+  if (traits_of(c.network).text_length() > 0) require_captions(dataset);
+  if (text_encoder) {
+    tokenizer = std::move(text_encoder->tokenizer);
+  } else if (traits_of(c.network).text_length() > 0) {
     tokenizer = tokenizer_of(c, dataset);
     c.network = with_vocabulary(std::move(c.network), int(tokenizer->size()));
   }
@@ -74,14 +83,17 @@ RunSetup new_model(TrainConfig c, const Dataset& dataset) {
   model.tokenizer = std::move(tokenizer);
   model.series = c.series;
   model.params.initialize(c.seed);
+  if (text_encoder) take_weights(text_encoder->params, model.params);
   return {std::move(c), std::move(model)};
 }
 
 }  // namespace
 
-RunSetup set_up_run(TrainConfig c, const Dataset& dataset, std::optional<Model> start) {
+RunSetup set_up_run(TrainConfig c, const Dataset& dataset, std::optional<Model> start,
+                    std::optional<TextEncoder> text_encoder) {
   if (c.precision == Precision::automatic) c.precision = fastest_precision();
-  return start ? continue_model(std::move(c), dataset, std::move(*start)) : new_model(std::move(c), dataset);
+  return start ? continue_model(std::move(c), dataset, std::move(*start))
+               : new_model(std::move(c), dataset, std::move(text_encoder));
 }
 
 TrainingState initial_state(const TrainConfig& config, const Dataset& dataset) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <diffusion/dataset.h>
+#include "diffusers/text_encoder_files.h"
 #include "diffusion/model.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
@@ -22,7 +23,9 @@ struct RunSetup {
 };
 
 // Errors as validate() and check_start(), and Error(usage) for a network of words without captions.
-RunSetup set_up_run(TrainConfig config, const Dataset& dataset, std::optional<Model> start);
+// `text_encoder` is that of with_text_encoder(), or none.
+RunSetup set_up_run(TrainConfig config, const Dataset& dataset, std::optional<Model> start,
+                    std::optional<TextEncoder> text_encoder = {});
 
 // The state of a run before its first step.
 TrainingState initial_state(const TrainConfig& config, const Dataset& dataset);

@@ -16,13 +16,40 @@
 
 namespace diffusion {
 
+namespace {
+
+std::string text_of(const Tokenizer& tokenizer) {
+  std::string text;
+  for (const std::string& token : tokenizer.vocabulary().tokens) text += token + '\n';
+  return text;
+}
+
+std::string text_of(const ParamStore& params) {
+  std::string text;
+  for (const ParamLayout::Entry& entry : params.layout().entries())
+    text += entry.name + sha256(std::as_bytes(params.values(entry)));
+  return text;
+}
+
+}  // namespace
+
 std::string fingerprint_of(const Model& model) {
   std::string text = dump_json(to_json(model.network)) + dump_json(scheduler_config_of(model));
-  if (model.tokenizer)
-    for (const std::string& token : model.tokenizer->vocabulary().tokens) text += token + '\n';
-  for (const ParamLayout::Entry& entry : model.params.layout().entries())
-    text += entry.name + sha256(std::as_bytes(model.params.values().subspan(entry.offset, entry.size)));
+  if (model.tokenizer) text += text_of(*model.tokenizer);
+  text += text_of(model.params);
   return sha256(std::as_bytes(std::span(text)));
+}
+
+std::string fingerprint_of(const TextEncoder& encoder) {
+  const std::string text =
+      dump_json(to_json(encoder.config)) + text_of(encoder.tokenizer) + text_of(encoder.params);
+  return sha256(std::as_bytes(std::span(text)));
+}
+
+TrainConfig with_text_encoder(const TextEncoder& encoder, TrainConfig c) {
+  c.text_encoder = fingerprint_of(encoder);
+  c.network = with_given_text_encoder(std::move(c.network), encoder.config);
+  return c;
 }
 
 TrainConfig starting_from(const Model& model, TrainConfig c) {

@@ -11,7 +11,7 @@
 namespace diffusion {
 
 BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
-                       const Preconditioner& preconditioner, int null_class, const Tokenizer* tokenizer)
+                       const Preconditioner& preconditioner, int null_class, const CaptionInputs& captions)
     : config_(config),
       preconditioner_(preconditioner),
       stream_(dataset, config.seed,
@@ -23,8 +23,20 @@ BatchMaker::BatchMaker(const Dataset& dataset, const TrainConfig& config,
       known_size_(stream_.known_size()),
       conditional_(traits_of(config.network).class_rows() > 0),
       null_class_(null_class),
-      tokenizer_(tokenizer),
-      text_length_(std::size_t(traits_of(config.network).text_length())) {}
+      captions_(captions),
+      tokens_size_(captions.tokens && !captions.states ? captions.tokens->length() : 0),
+      states_size_(captions.states ? captions.states->size() : 0) {}
+
+// Of example `number` of the step, which is number i of what is made.
+void BatchMaker::tell_words(std::uint32_t step, std::uint32_t number, std::size_t i,
+                            TrainingBatch& batch) const {
+  if (!captions_.tokens) return;
+  const std::size_t row = captions_.tokens->row_of(stream_.caption(step, number));
+  if (captions_.states)
+    captions_.states->read(row, std::span(batch.hidden_states).subspan(i * states_size_, states_size_));
+  else
+    std::ranges::copy(captions_.tokens->tokens(row), batch.tokens.begin() + std::ptrdiff_t(i * tokens_size_));
+}
 
 void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatch& batch) {
   const auto count = std::size_t(range.count);
@@ -33,7 +45,8 @@ void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatc
   batch.target.resize(images_.size());
   batch.timesteps.resize(count);
   batch.labels.resize(conditional_ ? count : 0);
-  batch.tokens.resize(count * text_length_);
+  batch.tokens.resize(count * tokens_size_);
+  batch.hidden_states.resize(count * states_size_);
   batch.known.resize(count * known_size_);
   batch.counted.resize(known_size_ > 0 ? images_.size() : 0);
   batch.weights.resize(count);
@@ -60,10 +73,7 @@ void BatchMaker::make(std::uint32_t step, const SampleRange& range, TrainingBatc
     network_input_and_target(preconditioner_, sigma, part(images_), noise, part(batch.input), noise);
     batch.timesteps[i] = float(preconditioner_.scalings(sigma).c_noise);
     batch.weights[i] = loss_weight(config_.weighting, preconditioner_, sigma);
-    if (text_length_ > 0) {
-      const PaddedTokens text = tokenizer_->encode_padded(stream_.caption(step, number), int(text_length_));
-      std::ranges::copy(text.ids, batch.tokens.begin() + std::ptrdiff_t(i * text_length_));
-    }
+    tell_words(step, number, i, batch);
     if (conditional_) {
       const bool drop = uniform(key(Stream::label_drop)) < config_.label_dropout;
       batch.labels[i] = float(drop ? null_class_ : *label);

@@ -14,6 +14,8 @@
 #include "cli/options/model_path.h"
 #include "cli/options/training_run.h"
 #include "diffusers/pipeline.h"
+#include "diffusers/text_encoder_files.h"
+#include "files/folders.h"
 #include "train/config_checks.h"
 #include "train/held_out_images.h"
 #include "train/presets.h"
@@ -26,7 +28,7 @@ namespace {
 struct TrainArguments {
   RunOptions run;
   TrainSeriesArguments series;
-  std::string from, preset;
+  std::string from, text_encoder, preset;
   double dropout = 0;
 };
 
@@ -44,9 +46,29 @@ void refuse_what_the_model_decides(const FieldOptions& options) {
                   fmt::format("{} cannot be given with --from: the model has its own", option));
 }
 
+// A pipeline directory or a run; or a directory with a text encoder and no network.
+TextEncoder given_text_encoder(const std::string& where) {
+  const std::filesystem::path path(where);
+  const bool network = path_exists(path / "unet") || path_exists(path / "checkpoints");
+  const bool alone = !network && (path_exists(path / "config.json") || path_exists(path / "text_encoder"));
+  return read_text_encoder(alone ? path : chosen_pipeline(where));
+}
+
+TrainConfig with_given(const TextEncoder& encoder, const TrainArguments& o, TrainConfig c) {
+  if (traits_of(c.network).text_length() == 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("--text-encoder is for networks that are told words, such as that of the preset "
+                            "words-64; the preset is {}",
+                            c.preset));
+  if (o.run.fields.given("vocabulary"))
+    throw Error(ErrorKind::usage, "--vocabulary cannot be given with --text-encoder: it comes with its own");
+  return with_text_encoder(encoder, std::move(c));
+}
+
 // The preset, with everything that the model to start from decides and that was given on the command line in
 // its place.
-TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::optional<Model>& start) {
+TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::optional<Model>& start,
+                    const std::optional<TextEncoder>& text_encoder) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
   TrainConfig c = preset_config(
       o.preset.empty() ? preset_for_data(o.run.data, parse_form(app, o.run.source).size) : o.preset);
@@ -54,6 +76,7 @@ TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::opt
     refuse_what_the_model_decides(o.run.fields);
     c = starting_from(*start, std::move(c));
   }
+  if (text_encoder) c = with_given(*text_encoder, o, std::move(c));
   apply_run_options(app, o.run, c);
   if (c.data.empty() && c.preset == "series")
     throw Error(ErrorKind::usage, "the preset series needs --series, a CSV file for example");
@@ -75,7 +98,9 @@ int run(const CLI::App& app, const TrainArguments& o) {
     if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} is for --series", option));
   std::optional<Model> start;
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
-  const TrainConfig config = resolve(app, o, start);
+  std::optional<TextEncoder> text_encoder;
+  if (!o.text_encoder.empty()) text_encoder = given_text_encoder(o.text_encoder);
+  const TrainConfig config = resolve(app, o, start, text_encoder);
   validate(config);  // before data are fetched
   const Preconditioner preconditioner = make_preconditioner(config);
   if (const auto warning = preconditioner.text().warning) stderr_log().warning(*warning);
@@ -88,7 +113,7 @@ int run(const CLI::App& app, const TrainArguments& o) {
       load_held_out(config, dataset, [&] { return loader.load(config.data, Split::test).dataset; });
   const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
   TrainingRun training(config, std::move(dataset), o.run.out, talk, std::move(held_out.images),
-                       std::move(start));
+                       std::move(start), std::move(text_encoder));
   if (!o.run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   if (!o.run.quiet) describe_run(training, summary, config);
   return train_to_end(training, o.run);
@@ -115,6 +140,14 @@ std::function<int()> add_train(CLI::App& app) {
          "comes with the program. Its network, objective and classes stay, and its image size unless --size "
          "says otherwise")
       ->type_name("MODEL");
+
+  app.add_option(
+         "--text-encoder", o->text_encoder,
+         "Words are told by this text encoder, which stays as it is: a pipeline directory, a run, or a\n"
+         "directory that transformers' CLIPTextModel and CLIPTokenizer were saved in. What it makes of\n"
+         "the captions is computed once")
+      ->type_name("MODEL")
+      ->excludes("--from");
 
   add_train_series_options(app, o->series);
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
