@@ -340,9 +340,37 @@ TEST_F(CliWords, TrainsOnAFolderWithCaptions) {
                       "--quiet", "-o", (folder_ / "drawn.png").string()})
                 .code,
             0);
+  // The encoder of that run for another one, which has its tokenizer.
+  cli::Arguments given = train;
+  given.back() = (folder_ / "given").string();
+  given.insert(given.end(), {"--text-encoder", (folder_ / "run").string()});
+  const cli::Outcome second = cli::run(given);
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_TRUE(fs::exists(folder_ / "given/hidden-states.safetensors"));
+  for (const char* file : {"tokenizer/vocab.json", "text_encoder/model.safetensors"})
+    EXPECT_EQ(read_text_file(folder_ / "given/latest" / file, 64 << 20),
+              read_text_file(folder_ / "run/latest" / file, 64 << 20))
+        << file;
+
   cli::Arguments without = train;
   without.insert(without.end(), {"--captions", "none"});
   cli::expect_error(2, without, {"--captions", "words"});
+}
+
+TEST_F(CliWords, ATextEncoderThatDoesNotFitIsNamed) {
+  const auto train = [&](const cli::Arguments& more) {
+    cli::Arguments all{"train", "--data", (folder_ / "absent").string(), "--steps",
+                       "1",     "--out",  (folder_ / "run").string()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const std::string words = (folder_ / "words").string(), labels = (folder_ / "labels").string();
+  cli::expect_error(2, train({"--preset", "words-64", "--text-encoder", words, "--vocabulary", "600"}),
+                    {"--vocabulary", "--text-encoder"});
+  cli::expect_error(2, train({"--preset", "tiny", "--text-encoder", words}), {"--text-encoder", "words-64"});
+  cli::expect_error(2, train({"--from", words, "--text-encoder", words}), {"--text-encoder", "--from"});
+  cli::expect_error(3, train({"--preset", "words-64", "--text-encoder", labels}),
+                    {"labels", "no text encoder"});
 }
 
 }  // namespace
