@@ -24,7 +24,8 @@ constexpr int kResamples = 100;
 struct Measured {
   const Classifier& judge;
   const CaptionSets& sets;
-  FeatureSet training, held_out;  // of the real pictures
+  FeatureSet training, held_out, all;  // of the real pictures
+  std::vector<std::uint16_t> all_labels;
   EvaluationWatch watch;
 
   PicturesAndFeatures real_training() const { return {sets.training, training}; }
@@ -75,9 +76,10 @@ CaptionScores score(const Measured& m, const PicturesAndFeatures& drawings,
   const FeatureSet real_features = rows_of(data.features, numbers);
   scores.drawn =
       retrieval(places_of_asked(m.judge, drawings.features, drawings.images.labels), scores.captions);
+  scores.drawn_nearest = retrieval(
+      places_of_nearest(drawings.features, drawings.images.labels, m.all, m.all_labels), scores.captions);
   scores.real = retrieval(places_of_asked(m.judge, real_features, real.labels), scores.captions);
-  compare_distributions(drawings.features, real_features,
-                        m.sets.held_out ? both(m.training, m.held_out) : m.training, scores);
+  compare_distributions(drawings.features, real_features, m.all, scores);
   const bool held_out = &data.images != &m.sets.training;
   const RealPictures pictures{
       m.real_training(),
@@ -90,13 +92,16 @@ CaptionScores score(const Measured& m, const PicturesAndFeatures& drawings,
 }
 
 // As a model would do that draws the training pictures perfectly, and knows each by its whole caption.
-Retrieval score_by_caption(const Measured& m, std::span<const std::uint16_t> held_out, std::uint64_t seed) {
+void score_by_caption(const Measured& m, std::span<const std::uint16_t> held_out, std::uint64_t seed,
+                      CaptionScores& scores) {
   const std::vector<std::string>& names = m.sets.training.class_names;
   std::vector<std::string> asked, known;
   for (const std::uint16_t caption : held_out) asked.push_back(names[caption]);
   for (const std::uint16_t caption : m.sets.training.labels) known.push_back(names[caption]);
-  const std::vector<int> pictures = most_words_in_common(asked, known, seed);
-  return retrieval(places_of_asked(m.judge, rows_of(m.training, pictures), held_out), int(held_out.size()));
+  const FeatureSet features = rows_of(m.training, most_words_in_common(asked, known, seed));
+  const int trials = int(held_out.size());
+  scores.by_caption = retrieval(places_of_asked(m.judge, features, held_out), trials);
+  scores.by_caption_nearest = retrieval(places_of_nearest(features, held_out, m.all, m.all_labels), trials);
 }
 
 void check_drawings(const Dataset& drawings, const Dataset& real, std::size_t asked) {
@@ -135,10 +140,13 @@ CaptionReport measure_captions(EvalNetwork& net, const Dataset& drawings, const 
     return extractor.of(resized(images, config.sample_size[0], config.sample_size[1]), part).features;
   };
   const FeatureSet drawn = features_of(drawings, "features of drawings");
-  const Measured m{
-      std::get<FeatureNetwork>(net).classifier, sets,
-      features_of(sets.training, "features of training pictures"),
-      sets.held_out ? features_of(*sets.held_out, "features of held-out pictures") : FeatureSet{}, watch};
+  Measured m{std::get<FeatureNetwork>(net).classifier, sets, {}, {}, {}, sets.training.labels, watch};
+  m.training = m.all = features_of(sets.training, "features of training pictures");
+  if (sets.held_out) {
+    m.held_out = features_of(*sets.held_out, "features of held-out pictures");
+    m.all = both(m.training, m.held_out);
+    m.all_labels.insert(m.all_labels.end(), sets.held_out->labels.begin(), sets.held_out->labels.end());
+  }
   const auto part = [&](std::size_t first, std::size_t captions) {
     std::vector<int> numbers(captions * std::size_t(per_caption));
     for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = int(first + i);
@@ -158,7 +166,7 @@ CaptionReport measure_captions(EvalNetwork& net, const Dataset& drawings, const 
   const auto [of_held_out, held_out_features] =
       part(asked.training.size() * std::size_t(per_caption), asked.held_out.size());
   report.held_out = score(m, {of_held_out, held_out_features}, asked.held_out, {*sets.held_out, m.held_out});
-  report.held_out->by_caption = score_by_caption(m, asked.held_out, seed);
+  score_by_caption(m, asked.held_out, seed, *report.held_out);
   return report;
 }
 

@@ -15,8 +15,11 @@ namespace diffusion {
 // Of the training captions, or of those that are held out.
 struct CaptionScores {
   int captions = 0, pictures = 0;
-  Retrieval drawn = {}, real = {};           // of the drawings, and of the real pictures with the same words
-  std::optional<Retrieval> by_caption = {};  // of held-out words: at most, without knowing words, see below
+  // Of the drawings, and of the real pictures with the same words: what the network says, and
+  Retrieval drawn = {}, real = {};
+  Retrieval drawn_nearest = {};  // by the nearest of all real pictures in its features
+  // Of held-out words: at most, without knowing words, see below.
+  std::optional<Retrieval> by_caption = {}, by_caption_nearest = {};
   // Of the drawings from the real pictures with these words, and of real pictures from others, `floor_images`
   // of each. None for fewer than two.
   std::optional<Score> frechet = {};

@@ -86,6 +86,7 @@ TEST_F(CaptionProtocol, APerfectModel) {
   for (const CaptionScores* s : {&r.training, &*r.held_out}) {
     EXPECT_EQ(s->drawn.at_1.value, 1);
     EXPECT_EQ(s->drawn.at_5.value, 1);
+    EXPECT_EQ(s->drawn_nearest.at_1.value, 1);
     EXPECT_EQ(s->real.at_1.value, 1);
     ASSERT_TRUE(s->frechet);
     EXPECT_NEAR(s->frechet->value, 0, 1e-4);
@@ -110,6 +111,7 @@ TEST_F(CaptionProtocol, APerfectModel) {
 TEST_F(CaptionProtocol, AModelThatDoesNotListen) {
   const CaptionReport r = measure({1, 2, 4, 5, 6, 8, 9, 10, 0, 0, 1, 2});
   EXPECT_EQ(r.training.drawn.at_1.value, 0);
+  EXPECT_EQ(r.training.drawn_nearest.at_1.value, 0);
   EXPECT_EQ(r.training.real.at_1.value, 1);
   EXPECT_NEAR(r.training.frechet->value, 0, 1e-4);  // which a Frechet distance does not see
   EXPECT_EQ(r.training.pixels.own, 0);
@@ -127,6 +129,7 @@ TEST_F(CaptionProtocol, OneClassForEachCaption) {
   const CaptionReport r = measure({0, 1, 2, 4, 5, 6, 8, 9, 10, 3, 7, 11});
   ASSERT_TRUE(r.held_out->by_caption);
   EXPECT_EQ(r.held_out->by_caption->at_1.value, 0);
+  EXPECT_EQ(r.held_out->by_caption_nearest->at_1.value, 0);
   EXPECT_GT(r.held_out->by_caption->at_1.interval.high, 0.3);  // of three
 }
 

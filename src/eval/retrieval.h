@@ -17,6 +17,13 @@ namespace diffusion {
 std::vector<int> places_of_asked(const Classifier& classifier, const FeatureSet& features,
                                  std::span<const std::uint16_t> asked);
 
+// The same by the nearest real pictures in features: one more than the other classes of which a real picture
+// is as near as the nearest one of the class asked for, or nearer. What a network needs to know is then only
+// what is alike. labels: the classes of the rows of `real`, among them all that are asked for. Errors
+// likewise.
+std::vector<int> places_of_nearest(const FeatureSet& features, std::span<const std::uint16_t> asked,
+                                   const FeatureSet& real, std::span<const std::uint16_t> labels);
+
 // Recall: the share of images with what was asked for in first place, and among the first five.
 struct Retrieval {
   Score at_1, at_5;

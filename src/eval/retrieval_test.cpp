@@ -31,6 +31,18 @@ TEST(Retrieval, PlacesAreAmongAllClasses) {
             (std::vector<int>{1, 4, 2, 4}));  // a tie is no find
 }
 
+TEST(Retrieval, PlacesByTheNearestPictures) {
+  // Class 7 has two pictures, at 0 and 10; class 2 one at 3, class 0 one at 3 too.
+  const FeatureSet real{4, 1, {0, 10, 3, 3}};
+  const std::vector<std::uint16_t> labels{7, 7, 2, 0};
+  const FeatureSet drawn{5, 1, {1, 9, 2.5, 3, 3}};
+  const std::vector<std::uint16_t> asked{7, 7, 7, 2, 7};
+  EXPECT_EQ(places_of_nearest(drawn, asked, real, labels), (std::vector<int>{1, 1, 3, 2, 3}));
+  const std::vector<std::uint16_t> absent{1, 7, 7, 2, 7};
+  EXPECT_EQ(fixtures::error_of([&] { places_of_nearest(drawn, absent, real, labels); }).kind(),
+            ErrorKind::internal);
+}
+
 TEST(Retrieval, SharesAndIntervals) {
   const std::vector<int> places{1, 1, 2, 5, 6, 6, 100, 1, 9, 10};
   const Retrieval r = retrieval(places, 10);

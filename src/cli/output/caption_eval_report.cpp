@@ -36,13 +36,17 @@ Json scores_to_json(const CaptionScores& s) {
   Json::Object object{{"captions", s.captions},
                       {"pictures", s.pictures},
                       {"drawn", recall_to_json(s.drawn)},
+                      {"drawn_nearest", recall_to_json(s.drawn_nearest)},
                       {"real", recall_to_json(s.real)},
                       {"frechet_distance", s.frechet ? interval_to_json(*s.frechet) : Json(nullptr)},
                       {"frechet_distance_of_real", s.frechet ? Json(s.frechet_of_real) : Json(nullptr)},
                       {"real_against_real_images", s.floor_images},
                       {"nearness", Json::Object{{"pixels", nearness_to_json(s.pixels)},
                                                 {"features", nearness_to_json(s.features)}}}};
-  if (s.by_caption) object["class_per_caption"] = recall_to_json(*s.by_caption);
+  if (s.by_caption) {
+    object["class_per_caption"] = recall_to_json(*s.by_caption);
+    object["class_per_caption_nearest"] = recall_to_json(*s.by_caption_nearest);
+  }
   return object;
 }
 
@@ -69,6 +73,8 @@ void print_scores(const CaptionScores& s, const std::string& which) {
   print_recall("drawn", s.drawn);
   print_recall("real pictures", s.real);
   if (s.by_caption) print_recall("a class for each caption", *s.by_caption);
+  print_recall("drawn, nearest picture", s.drawn_nearest);
+  if (s.by_caption) print_recall("a class for each caption", *s.by_caption_nearest);
   if (s.frechet)
     print_line(fmt::format("{:<26} {:.5f} ({:.5f} to {:.5f}), real against real {:.5f} ({} and {})",
                            "frechet_distance", s.frechet->value, s.frechet->interval.low,
