@@ -129,9 +129,9 @@ const ClassifierConfig& judge_of(const EvalNetwork& net) {
   return *classifier;
 }
 
-CaptionReport measure_captions(EvalNetwork& net, const Dataset& drawings, const AskedCaptions& asked,
-                               int per_caption, const CaptionSets& sets, std::uint64_t seed,
-                               const EvaluationWatch& watch) {
+CaptionEvaluation measure_captions(EvalNetwork& net, const Dataset& drawings, const AskedCaptions& asked,
+                                   int per_caption, const CaptionSets& sets, std::uint64_t seed,
+                                   const EvaluationWatch& watch) {
   const ClassifierConfig& config = judge_of(net);
   const std::vector<std::uint16_t> labels = asked_of_pictures(asked, per_caption);
   check_drawings(drawings, sets.training, labels.size());
@@ -155,7 +155,7 @@ CaptionReport measure_captions(EvalNetwork& net, const Dataset& drawings, const 
     return std::pair{std::move(images), rows_of(drawn, numbers)};
   };
   const auto [of_training, training_features] = part(0, asked.training.size());
-  CaptionReport report{
+  CaptionEvaluation report{
       .samples = drawings.name,
       .data = sets.training.name,
       .features_sha256 = sha256_of(net),

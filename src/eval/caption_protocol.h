@@ -28,7 +28,7 @@ struct CaptionScores {
   Nearness pixels = {}, features = {};
 };
 
-struct CaptionReport {
+struct CaptionEvaluation {
   std::string samples, data, features_sha256;
   int classes = 0;  // captions that the network knows
   int feature_width = 0, steps = 0;
@@ -45,8 +45,8 @@ const ClassifierConfig& judge_of(const EvalNetwork& net);
 // CaptionScores::by_caption is of a model with one class for each training caption that draws the training
 // pictures perfectly, and a held-out caption as the training picture whose caption has most words in common
 // with it. Error(usage) for drawings of another form or number.
-CaptionReport measure_captions(EvalNetwork& net, const Dataset& drawings, const AskedCaptions& asked,
-                               int per_caption, const CaptionSets& sets, std::uint64_t seed,
-                               const EvaluationWatch& watch = {});
+CaptionEvaluation measure_captions(EvalNetwork& net, const Dataset& drawings, const AskedCaptions& asked,
+                                   int per_caption, const CaptionSets& sets, std::uint64_t seed,
+                                   const EvaluationWatch& watch = {});
 
 }  // namespace diffusion

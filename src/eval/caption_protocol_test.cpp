@@ -72,7 +72,7 @@ class CaptionProtocol : public testing::Test {
     images.labels.clear();
     return images;
   }
-  static CaptionReport measure(const std::vector<int>& captions) {
+  static CaptionEvaluation measure(const std::vector<int>& captions) {
     const CaptionSets real = sets();
     return measure_captions(*net_, drawings(captions), choose_captions(real, std::nullopt, 0), 1, real, 0);
   }
@@ -80,7 +80,7 @@ class CaptionProtocol : public testing::Test {
 };
 
 TEST_F(CaptionProtocol, APerfectModel) {
-  const CaptionReport r = measure({0, 1, 2, 4, 5, 6, 8, 9, 10, 3, 7, 11});
+  const CaptionEvaluation r = measure({0, 1, 2, 4, 5, 6, 8, 9, 10, 3, 7, 11});
   EXPECT_EQ(r.classes, 12);
   ASSERT_TRUE(r.held_out);
   for (const CaptionScores* s : {&r.training, &*r.held_out}) {
@@ -109,7 +109,7 @@ TEST_F(CaptionProtocol, APerfectModel) {
 
 // Each picture is another one's: the same pictures, but not what was asked for.
 TEST_F(CaptionProtocol, AModelThatDoesNotListen) {
-  const CaptionReport r = measure({1, 2, 4, 5, 6, 8, 9, 10, 0, 0, 1, 2});
+  const CaptionEvaluation r = measure({1, 2, 4, 5, 6, 8, 9, 10, 0, 0, 1, 2});
   EXPECT_EQ(r.training.drawn.at_1.value, 0);
   EXPECT_EQ(r.training.drawn_nearest.at_1.value, 0);
   EXPECT_EQ(r.training.real.at_1.value, 1);
@@ -126,7 +126,7 @@ TEST_F(CaptionProtocol, AModelThatDoesNotListen) {
 
 // A training picture in answer to a caption that it does not have is never what was asked for.
 TEST_F(CaptionProtocol, OneClassForEachCaption) {
-  const CaptionReport r = measure({0, 1, 2, 4, 5, 6, 8, 9, 10, 3, 7, 11});
+  const CaptionEvaluation r = measure({0, 1, 2, 4, 5, 6, 8, 9, 10, 3, 7, 11});
   ASSERT_TRUE(r.held_out->by_caption);
   EXPECT_EQ(r.held_out->by_caption->at_1.value, 0);
   EXPECT_EQ(r.held_out->by_caption_nearest->at_1.value, 0);
@@ -140,7 +140,7 @@ TEST_F(CaptionProtocol, SeveralPicturesOfACaptionAndNoHeldOutOnes) {
   std::vector<int> captions;
   for (const std::uint16_t caption : asked_of_pictures(asked, 3)) captions.push_back(caption);
   captions.back() = captions.front();
-  const CaptionReport r = measure_captions(*net_, drawings(captions), asked, 3, real, 0);
+  const CaptionEvaluation r = measure_captions(*net_, drawings(captions), asked, 3, real, 0);
   EXPECT_FALSE(r.held_out);
   EXPECT_EQ(r.training.captions, 2);
   EXPECT_EQ(r.training.pictures, 6);
@@ -153,7 +153,7 @@ TEST_F(CaptionProtocol, TheJudgeSeesPicturesOfItsOwnSize) {
   real.held_out = resized(*real.held_out, 16, 16);
   const AskedCaptions asked = choose_captions(real, std::nullopt, 0);
   const Dataset large = resized(drawings({0, 1, 2, 4, 5, 6, 8, 9, 10, 3, 7, 11}), 16, 16);
-  const CaptionReport r = measure_captions(*net_, large, asked, 1, real, 0);
+  const CaptionEvaluation r = measure_captions(*net_, large, asked, 1, real, 0);
   EXPECT_GE(r.training.drawn.at_1.value, 8.0 / 9);
   EXPECT_EQ(r.training.drawn.at_1.value, r.training.real.at_1.value);
   EXPECT_EQ(r.held_out->pixels.own, 1);

@@ -65,7 +65,7 @@ void ClassificationTask::make(std::uint32_t step, const SampleRange& range, doub
   const std::size_t size = batches_.example_size();
   for (std::size_t i = 0; i < labels_.size(); ++i)
     make_view(*options_.views, {options_.seed, Stream::transform, std::uint32_t(i), step},
-              {shape.c, shape.h, shape.w}, std::span(images_).subspan(i * size, size));
+              {int(shape.c), int(shape.h), int(shape.w)}, std::span(images_).subspan(i * size, size));
 }
 
 double ClassificationTask::loss(const SampleRange& /*whole*/, const RunContext& context) {

@@ -110,7 +110,7 @@ int eval_words(const CLI::App& app, const EvalOptions& o) {
     samples.images = std::move(*made);
   }
   PartProgress progress(o.quiet);
-  CaptionReport report =
+  CaptionEvaluation report =
       measure_captions(net, samples.images, asked, o.words.per_caption, sets, o.generate.seed,
                        [&](const EvaluationProgress& now) { progress.show(now); });
   progress.finish();

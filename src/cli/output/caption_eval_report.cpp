@@ -87,7 +87,7 @@ void print_scores(const CaptionScores& s, const std::string& which) {
 
 }  // namespace
 
-Json to_json(const CaptionReport& r, const Json& samples) {
+Json to_json(const CaptionEvaluation& r, const Json& samples) {
   Json::Object json{{"samples", samples},
                     {"data", r.data},
                     {"features_sha256", r.features_sha256},
@@ -101,7 +101,7 @@ Json to_json(const CaptionReport& r, const Json& samples) {
   return json;
 }
 
-void print_report(const CaptionReport& r) {
+void print_report(const CaptionEvaluation& r) {
   const std::string how = r.steps > 0 ? fmt::format(" ({}, {} steps)", r.sampler, r.steps) : "";
   print_line(fmt::format("{} pictures of {}{}, recognized among {} captions of {}; {} features, sha256 {}",
                          r.training.pictures + (r.held_out ? r.held_out->pictures : 0), r.samples, how,

@@ -8,7 +8,7 @@
 namespace diffusion {
 
 // `samples`: the path of the samples or of the model, see path_to_json().
-Json to_json(const CaptionReport& report, const Json& samples);
-void print_report(const CaptionReport& report);
+Json to_json(const CaptionEvaluation& report, const Json& samples);
+void print_report(const CaptionEvaluation& report);
 
 }  // namespace diffusion
