@@ -19,6 +19,7 @@
 #include "diffusion/param_layout.h"
 #include "files/folders.h"
 #include "files/fs.h"
+#include "nn/network_copies.h"
 #include "plan/plan.h"
 #include "support/guarded_device.h"
 #include "support/scratch.h"
