@@ -131,7 +131,9 @@ TEST_P(GradientCheckpointing, GivesTheSameBytesWithLessMemory) {
     EXPECT_EQ(less.output, all.output);
     EXPECT_EQ(less.input_gradient, all.input_gradient);
     EXPECT_EQ(less.gradients, all.gradients);
-    if (side == kPictureSide) EXPECT_LT(double(less.bytes), GetParam().most * double(all.bytes));
+    if (side == kPictureSide) {
+      EXPECT_LT(double(less.bytes), GetParam().most * double(all.bytes));
+    }
   }
 }
 
