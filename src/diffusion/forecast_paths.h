@@ -21,7 +21,7 @@ struct PathOptions {
   int batch = 128;                            // paths that are evaluated together
 };
 
-// dpmpp_2m with 10 steps: as good for paths as more of them (docs/series.md).
+// dpmpp_2m with 10 steps.
 SamplingRecipe forecast_recipe(const Model& model);
 
 // Error(usage) unless the model forecasts series and can forecast these: each has a known value among the

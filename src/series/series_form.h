@@ -9,7 +9,7 @@ namespace diffusion {
 
 // How a model sees series: as a picture of `rows` lines of one season each, 12 days of 24 hours say. Its last
 // `horizon` places are what is forecast, those before are the context. A window is scaled by the mean and the
-// standard deviation of its context (measured better than its mean absolute value, docs/series.md).
+// standard deviation of its context (in a trial better than its mean absolute value).
 struct SeriesForm {
   int season = 24;  // 2 or more
   int horizon = 48;
