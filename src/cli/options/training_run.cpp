@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 
 #include <diffusion/error.h>
 #include "base/log.h"
@@ -89,6 +90,8 @@ void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c)
   for (const char* budget : {"minutes", "steps", "epochs"})
     if (o.fields.given(budget)) c.budget = {};
   o.fields.apply(c);
+  // A preset's slices give way to the batch.
+  if (!o.fields.given("slices") && c.accumulate > 0) c.slices = std::gcd(c.slices, c.batch / c.accumulate);
   if (!c.budget.minutes && !c.budget.steps && !c.budget.epochs) c.budget.minutes = 15;
 }
 
