@@ -97,9 +97,11 @@ TEST_F(Cli, UsageErrorsTellWhatWasMeantOrWhatIsAccepted) {
                {"learning_rate is -1; accepted is a positive number (--lr)"});
   expect_error(2, {"info"}, {"MODEL is required"});
   // A mistyped option is often why another is missing, and never hidden by another fault.
+  expect_error(2, {"train-features", "--epoch", "3", "--out", file("x")},
+               {"diffusion train-features: unknown option \"--epoch\"; did you mean --epochs?",
+                "Also: --data is required", "diffusion train-features --help"});
   expect_error(2, {"eval", "--sample", file("x.png")},
-               {"diffusion eval: unknown option \"--sample\"; did you mean --samples?",
-                "Also: --data is required", "diffusion eval --help"});
+               {"diffusion eval: unknown option \"--sample\"; did you mean --samples?"});
   expect_error(2, {"info", "--jsno"},
                {"unknown option \"--jsno\"; did you mean --json?", "MODEL is required"});
   expect_error(2, {"sample", model(), "-o", file("x.png"), "--count", "0", "--step", "3"},

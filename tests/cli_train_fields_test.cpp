@@ -60,7 +60,12 @@ const Names kOthers{"--data",
                     "--captions",
                     "--caption-column",
                     "--max-uncaptioned",
-                    "--held-out-list"};
+                    "--held-out-list",
+                    "--series",
+                    "--horizon",
+                    "--season",
+                    "--context",
+                    "--text-encoder"};
 
 void expect_fields(const std::string& command, auto is_option) {
   const std::string help = run({command, "--help"}).out;
