@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -148,6 +149,16 @@ TEST_F(GivenTextEncoder, AResumedRunIsTheSameBytes) {
   EXPECT_TRUE(std::ranges::equal(whole.params.values(), trained("parts").params.values()));
 }
 
+// The Euclidean length of the difference in that of `expected`.
+double relative_error(const std::vector<float>& values, const std::vector<float>& expected) {
+  double difference = 0, length = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += std::pow(double(values.at(i)) - double(expected[i]), 2);
+    length += std::pow(double(expected[i]), 2);
+  }
+  return std::sqrt(difference / length);
+}
+
 // The whole network, which encodes its tokens, and the U-Net alone, which is told the states: the same
 // output and the same gradients.
 TEST_F(GivenTextEncoder, GivesTheGradientsOfTheWholeNetwork) {
@@ -185,8 +196,13 @@ TEST_F(GivenTextEncoder, GivesTheGradientsOfTheWholeNetwork) {
     NetworkEvaluator evaluator(network, learned, *device, 2, kGivenSide, kGivenSide);
     evaluator.evaluate(x, times, {{"encoder_hidden_states", {states.begin(), states.end()}}}, f);
     evaluator.backward(dy);
-    EXPECT_EQ(f, expected_f);
-    EXPECT_EQ(gradients(), expected);
+    if (precision == Precision::f32) {
+      EXPECT_EQ(f, expected_f);
+      EXPECT_EQ(gradients(), expected);
+    } else {  // attention computes in f32 when it trains, and multiplies pairs of bf16 when it does not
+      EXPECT_LT(relative_error(f, expected_f), 2e-2);
+      EXPECT_LT(relative_error(gradients(), expected), 2e-2);
+    }
   }
 }
 
