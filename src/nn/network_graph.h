@@ -47,7 +47,8 @@ struct TimeTraits {
 struct Network {
   struct Condition {
     ConditionTraits traits;
-    // [N, size, 1, 1]; tokens: [N, 1, size, 1]; maps: [N, size, H, W]; hidden states: [N, D, T, 1], size = D T
+    // [N, size, 1, 1]; tokens: [N, 1, size, 1]; maps: [N, size, H, W]; hidden states: [N, D, T, 1] with
+    // size = D T
     Value value;
   };
 

@@ -75,7 +75,7 @@ struct Result {
   double first_step_seconds, flops, conv_limit;  // flops of a step; limit in seconds
   std::size_t arena_bytes;
   std::size_t arena_bytes_otherwise;  // of training: with gradient checkpointing if this is without, or not
-  std::size_t own_weight_bytes;      // of weights that do not stay in files
+  std::size_t own_weight_bytes;       // of weights that do not stay in files
   MachinePeak peak;
   StepProfile profile;
 };
