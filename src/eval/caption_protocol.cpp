@@ -18,7 +18,7 @@ namespace diffusion {
 
 namespace {
 
-constexpr int kResamples = 100;
+constexpr int kBootstraps = 100;
 
 // Everything that the scores of both groups are made of.
 struct Measured {
@@ -62,7 +62,7 @@ void compare_distributions(const FeatureSet& drawn, const FeatureSet& real, cons
   constexpr int kLeast = 2;  // for a covariance
   scores.floor_images = std::min(drawn.count, all_real.count / 2);
   if (drawn.count < kLeast || real.count < kLeast || scores.floor_images < kLeast) return;
-  scores.frechet = bootstrap_frechet(drawn, real, kResamples, 0);
+  scores.frechet = bootstrap_frechet(drawn, real, kBootstraps, 0);
   scores.frechet_of_real = frechet_distance(random_part(all_real, scores.floor_images, 0, 1),
                                             random_part(all_real, scores.floor_images, 1, 1));
 }
