@@ -6,6 +6,7 @@
 
 #include <diffusion/error.h>
 #include "cli/options/options.h"
+#include "data/dataset_table.h"
 
 namespace diffusion {
 
