@@ -76,14 +76,14 @@ TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesyste
       learner_(params_, *device_, learner_options(config_)),
       stream_(dataset_, config_.seed, {config_.batch, config_.flip, config_.drop_last}) {
   open_folder();
+  if (config_.budget.steps) total_steps_ = *config_.budget.steps;
+  if (config_.budget.epochs) total_steps_ = stream_.steps_of(*config_.budget.epochs);
+  state_ = initial_state(config_, dataset_);
+  resume();  // or refuses, before the captions' states replace those of the run that is there
   prepare_captions();
   task_ = make_task(
       config_, dataset_, model_, params_, *device_,
       {caption_tokens_ ? &*caption_tokens_ : nullptr, caption_states_ ? &*caption_states_ : nullptr});
-  if (config_.budget.steps) total_steps_ = *config_.budget.steps;
-  if (config_.budget.epochs) total_steps_ = stream_.steps_of(*config_.budget.epochs);
-  state_ = initial_state(config_, dataset_);
-  resume();
   if (held_out) held_out_.emplace(std::move(*held_out), config_, model_.preconditioner);
   log_.emplace(folder_, state_.step, config_.tensorboard);
 }
