@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <variant>
@@ -234,6 +235,10 @@ TrainConfig preset_config(std::string_view name) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
   }
   throw Error(ErrorKind::usage, fmt::format("unknown preset \"{}\"; accepted are: {}", name, names));
+}
+
+void fit_slices_to_batch(TrainConfig& c) {
+  if (c.accumulate > 0) c.slices = std::gcd(c.slices, c.batch / c.accumulate);
 }
 
 }  // namespace diffusion

@@ -28,5 +28,7 @@ std::string_view preset_for(std::string_view data);
 std::string_view preset_for(std::array<int, 2> size);
 // The defaults of a preset. Error(usage) listing the names for an unknown one.
 TrainConfig preset_config(std::string_view name);
+// The slices of a preset give way to another batch: to the most that divide both.
+void fit_slices_to_batch(TrainConfig& config);
 
 }  // namespace diffusion

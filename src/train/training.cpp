@@ -40,6 +40,7 @@ TrainConfig config_of(const TrainOptions& options, const Dataset& images, const 
       throw Error(ErrorKind::usage, "vocabulary is decided by the text encoder that is given", {name});
     set_field(field, value, config);
   }
+  if (!options.fields.contains("slices")) fit_slices_to_batch(config);
   Budget& budget = config.budget;
   if (!budget.minutes && !budget.steps && !budget.epochs) budget.minutes = 15;
   return config;

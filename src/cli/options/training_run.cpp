@@ -6,7 +6,6 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <numeric>
 
 #include <diffusion/error.h>
 #include "base/log.h"
@@ -14,6 +13,7 @@
 #include "cli/options/options.h"
 #include "cli/options/stop_signal.h"
 #include "train/outlook.h"
+#include "train/presets.h"
 #include "train/run_log.h"
 
 namespace diffusion {
@@ -90,8 +90,7 @@ void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c)
   for (const char* budget : {"minutes", "steps", "epochs"})
     if (o.fields.given(budget)) c.budget = {};
   o.fields.apply(c);
-  // A preset's slices give way to the batch.
-  if (!o.fields.given("slices") && c.accumulate > 0) c.slices = std::gcd(c.slices, c.batch / c.accumulate);
+  if (!o.fields.given("slices")) fit_slices_to_batch(c);
   if (!c.budget.minutes && !c.budget.steps && !c.budget.epochs) c.budget.minutes = 15;
 }
 
