@@ -141,16 +141,19 @@ std::function<int()> add_train(CLI::App& app) {
          "says otherwise")
       ->type_name("MODEL");
 
+  add_train_series_options(app, o->series);
+
   app.add_option(
          "--text-encoder", o->text_encoder,
          "Words are told by this text encoder, which stays as it is: a pipeline directory, a run, or a\n"
          "directory that transformers' CLIPTextModel and CLIPTokenizer were saved in. What it makes of\n"
          "the captions is computed once")
       ->type_name("MODEL")
-      ->excludes("--from");
-
-  add_train_series_options(app, o->series);
-  app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
+      ->excludes("--from")
+      ->excludes("--series");
+  app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")
+      ->group("Optimization")
+      ->excludes("--series");
   return [&app, o] { return run(app, *o); };
 }
 
