@@ -6,9 +6,9 @@ namespace diffusion {
 
 Workers::Workers(int threads, const std::function<void(int worker)>& begin) : busy_(threads) {
   std::unique_lock lock(mutex_);
-  for (int worker = 0; worker < threads; ++worker)
-    threads_.emplace_back([this, worker, begin] { live(worker, begin); });
   try {
+    for (int worker = 0; worker < threads; ++worker)
+      threads_.emplace_back([this, worker, begin] { live(worker, begin); });
     wait_until_idle(lock);
   } catch (...) {
     lock.unlock();

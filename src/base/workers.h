@@ -14,7 +14,7 @@ namespace diffusion {
 class Workers {
  public:
   // Each thread calls begin(its number), from 0 to threads - 1, before its first piece. Rethrows what the
-  // first of them threw.
+  // first of them threw; std::system_error if there cannot be so many.
   Workers(int threads, const std::function<void(int worker)>& begin);
   ~Workers();
   Workers(const Workers&) = delete;
