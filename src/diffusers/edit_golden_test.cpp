@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,7 +13,9 @@
 #include "diffusion/samplers.h"
 #include "diffusion/samplers/repaint.h"
 #include "diffusion/samplers/some_steps.h"
+#include "files/fs.h"
 #include "formats/json.h"
+#include "golden_network.h"
 
 namespace diffusion {
 namespace {
@@ -24,19 +24,8 @@ constexpr const char* kEdits = DIFFUSION_SOURCE_DIR "/tests/golden/edits.json";
 constexpr double kTolerance = 1e-5;  // diffusers computes in f32
 
 const Json& edits() {
-  static const Json json = [] {
-    std::ifstream file(kEdits, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return parse_json(text.str(), kEdits);
-  }();
+  static const Json json = parse_json(read_text_file(kEdits, 1 << 20), kEdits);
   return json;
-}
-
-std::vector<double> numbers_of(const Json& array) {
-  std::vector<double> values;
-  for (const Json& value : to_array(array, kEdits)) values.push_back(to_double(value, kEdits));
-  return values;
 }
 
 double number_of(const Json& object, std::string_view key) {
@@ -44,7 +33,7 @@ double number_of(const Json& object, std::string_view key) {
 }
 
 std::vector<double> noise_number(int i) {
-  return numbers_of(to_array(member(edits(), "noise", kEdits), kEdits).at(std::size_t(i)));
+  return golden::numbers(to_array(member(edits(), "noise", kEdits), kEdits).at(std::size_t(i)));
 }
 
 Denoiser network_of(const Preconditioner& preconditioner, const NoiseLevels& levels) {
@@ -59,7 +48,8 @@ Denoiser network_of(const Preconditioner& preconditioner, const NoiseLevels& lev
 // Every state of the sampling, in VP form, is that of `states`.
 StepCallback expect_states(const Json& states, const Preconditioner& preconditioner, int& compared) {
   return [&](const SamplerStep& step) {
-    const std::vector<double> expected = numbers_of(to_array(states, kEdits).at(std::size_t(step.index)));
+    const std::vector<double> expected =
+        golden::numbers(to_array(states, kEdits).at(std::size_t(step.index)));
     for (std::size_t k = 0; k < expected.size(); ++k)
       EXPECT_NEAR(step.x[k] * preconditioner.picture_scale(step.sigma_next), expected[k],
                   kTolerance * (1 + std::abs(expected[k])))
@@ -75,10 +65,10 @@ TEST(EditGolden, RepaintIsThatOfDiffusers) {
                                         make_schedule(ScheduleKind::linear, steps, 0.02, 0.3));
     const NoiseLevels levels = noise_levels(preconditioner, steps, {.spacing = Spacing::leading});
     std::vector<bool> known;
-    for (const double value : numbers_of(member(edits(), "known", kEdits))) known.push_back(value == 1);
+    for (const double value : golden::numbers(member(edits(), "known", kEdits))) known.push_back(value == 1);
     const OwnSampler sampler =
         repaint_sampler({.sampler = Ddim{.eta = number_of(run, "eta"), .limit = clip_limit()},
-                         .picture = numbers_of(member(edits(), "picture", kEdits)),
+                         .picture = golden::numbers(member(edits(), "picture", kEdits)),
                          .known = known,
                          .jump = int(number_of(run, "jump")),
                          .resample = int(number_of(run, "resample"))});
@@ -101,7 +91,7 @@ TEST(EditGolden, PictureToPictureIsThatOfDiffusers) {
     config["_class_name"] = member(run, "class", kEdits);
     SchedulerSettings settings = parse_scheduler(config, "golden");
     settings.sampling.steps = int(number_of(run, "steps"));
-    const std::vector<double> picture = numbers_of(member(edits(), "picture", kEdits));
+    const std::vector<double> picture = golden::numbers(member(edits(), "picture", kEdits));
     const DenoisedLimit limit = denoised_limit(settings.sampling.limit, picture.size());
     const auto [sampler, levels] = sampler_on_levels(settings.sampling, settings.preconditioner, limit);
     const auto first = std::size_t(first_step_of(number_of(run, "strength"), settings.sampling.steps));

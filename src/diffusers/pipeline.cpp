@@ -92,13 +92,8 @@ Json text_encoder_json(const TextEncoderConfig& config, const Tokenizer& tokeniz
 }
 
 void read_words(const fs::path& directory, Model& model) {
-  const fs::path folder = directory / "tokenizer";
-  model.tokenizer = read_tokenizer(folder);
-  const int rows = std::get<WordsConfig>(model.network).text_encoder.vocab_size;
-  if (int(model.tokenizer->size()) > rows)
-    throw Error(ErrorKind::bad_input, fmt::format("{} has {} tokens, but {} has a vocab_size of {}",
-                                                  folder.string(), model.tokenizer->size(),
-                                                  (directory / "text_encoder/config.json").string(), rows));
+  model.tokenizer = read_tokenizer_for(std::get<WordsConfig>(model.network).text_encoder,
+                                       directory / "text_encoder/config.json", directory / "tokenizer");
 }
 
 void check_series(const SeriesForm& form, const NetworkTraits& traits, const std::string& where) {
@@ -220,6 +215,16 @@ ParamStore read_params(const fs::path& directory, const NetworkConfig& config, W
   std::vector<WeightPart> views;
   for (const MappedWeights& part : parts) views.push_back({part.files, part.prefix});
   return read_weights(views, std::move(layout));
+}
+
+Tokenizer read_tokenizer_for(const TextEncoderConfig& encoder, const fs::path& encoder_file,
+                             const fs::path& folder) {
+  Tokenizer tokenizer = read_tokenizer(folder);
+  if (int(tokenizer.size()) > encoder.vocab_size)
+    throw Error(ErrorKind::bad_input,
+                fmt::format("{} has {} tokens, but {} has a vocab_size of {}", folder.string(),
+                            tokenizer.size(), encoder_file.string(), encoder.vocab_size));
+  return tokenizer;
 }
 
 Model read_pipeline(const fs::path& directory, WeightPlace place) {

@@ -48,6 +48,11 @@ enum class WeightPlace { memory, files, as_fits };
 ParamStore read_params(const std::filesystem::path& directory, const NetworkConfig& config,
                        WeightPlace place = WeightPlace::memory);
 
+// The tokenizer in `folder`, for an encoder whose configuration is that of `encoder_file`. Errors as
+// read_tokenizer(), and Error(bad_input) if it has more tokens than the encoder knows.
+Tokenizer read_tokenizer_for(const TextEncoderConfig& encoder, const std::filesystem::path& encoder_file,
+                             const std::filesystem::path& folder);
+
 // Reads a pipeline directory, sub-folders or flat; diffusers/weights.h has the forms of the weights.
 // Error(bad_input) or Error(io) naming the file.
 Model read_pipeline(const std::filesystem::path& directory, WeightPlace place = WeightPlace::memory);

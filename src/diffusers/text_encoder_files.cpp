@@ -28,13 +28,14 @@ ParamLayout layout_of_encoder(const TextEncoderConfig& config) {
   return ParamLayout(graph);
 }
 
-Tokenizer tokenizer_beside(const fs::path& directory) {
+fs::path tokenizer_beside(const fs::path& directory) {
   const fs::path folder = component_directory(directory, "tokenizer");
   if (!path_exists(folder / "vocab.json") && !path_exists(folder / "tokenizer.json"))
     throw Error(ErrorKind::bad_input,
-                fmt::format("{} has a text encoder, but no tokenizer: there is neither {} nor a {} in it",
-                            directory.string(), "tokenizer/vocab.json", "vocab.json or tokenizer.json"));
-  return read_tokenizer(folder);
+                fmt::format("{} has a text encoder, but no tokenizer: there is neither a vocab.json nor a "
+                            "tokenizer.json in {}",
+                            directory.string(), folder.string()));
+  return folder;
 }
 
 }  // namespace
@@ -49,11 +50,7 @@ TextEncoder read_text_encoder(const fs::path& directory) {
                     directory.string()));
   const Json json = parse_json(read_text_file(file, kMaxEncoderConfigBytes), file.string());
   const TextEncoderConfig config = parse_text_encoder_config(json, file.string());
-  Tokenizer tokenizer = tokenizer_beside(directory);
-  if (int(tokenizer.size()) > config.vocab_size)
-    throw Error(ErrorKind::bad_input,
-                fmt::format("the tokenizer of {} has {} tokens, but {} has a vocab_size of {}",
-                            directory.string(), tokenizer.size(), file.string(), config.vocab_size));
+  Tokenizer tokenizer = read_tokenizer_for(config, file, tokenizer_beside(directory));
   const WeightFiles files = WeightFiles::open(folder, kTextWeightsFile);
   const WeightPart part{files, "text_model."};
   return {config, read_weights({&part, 1}, layout_of_encoder(config)), std::move(tokenizer)};

@@ -149,7 +149,8 @@ TEST_F(WeightPlaces, OnlyStackedOnesAndVectorsAreCopied) {
   for (int i = 0; i < int(layout.param_count()); ++i) {
     std::size_t size = 0;
     for (const ParamLayout::Entry& part : layout.parts(i)) size += part.size;
-    const bool is_vector = layout.parts(i)[0].dims.size()<2, is_stacked = layout.parts(i).size()> 1;
+    const bool is_vector = layout.parts(i)[0].dims.size() < 2;
+    const bool is_stacked = layout.parts(i).size() > 1;
     EXPECT_EQ(in_files.numbers(i).dtype, is_vector ? DType::f32 : DType::bf16);
     if (is_vector || is_stacked) expected += (size * (is_vector ? 4 : 2) + 63) / 64 * 64;
   }

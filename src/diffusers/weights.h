@@ -68,8 +68,9 @@ ParamStore read_weights(std::span<const WeightPart> parts, ParamLayout layout);
 ParamStore read_weights(const WeightFiles& files, ParamLayout layout);  // of a single component
 
 // The same, numbers staying in the files as far as they can be used as they lie there: matrices and
-// convolution kernels of F32, F16 or BF16 that are a parameter by themselves. Of memory are stacked ones,
-// with the dtype of the file, and all others as f32: norms, biases, F64. The store keeps the mapped files.
+// convolution kernels of F32, F16 or BF16, and vectors of F32, that are a parameter by themselves. Of memory
+// are stacked ones, with the dtype of the file, and all others as f32: norms and biases of 16 bits, F64. The
+// store keeps the mapped files.
 struct MappedWeights {
   WeightFiles files;
   std::string prefix;  // as of WeightPart

@@ -56,10 +56,6 @@ Network copied(const Network& net, const StandIn& stands_in) {
   return result;
 }
 
-}  // namespace
-
-namespace {
-
 Value fixed_param(const Network& net, const Graph::Node& node, Graph& copy) {
   Param param = net.graph.params()[std::size_t(node.param)];
   param.trainable = false;

@@ -2,6 +2,7 @@
 
 #include <diffusion/error.h>
 #include <fmt/format.h>
+
 #include "formats/named_values.h"
 
 namespace diffusion {
