@@ -1,4 +1,4 @@
-// From captions to pictures: training a network of words, its pipeline directory, prompts, and the program.
+// From captions to pictures: training a network of words, its pipeline directory, and prompts.
 
 #include <gtest/gtest.h>
 
@@ -6,14 +6,13 @@
 #include <filesystem>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <diffusion/conditions.h>
 #include <diffusion/dataset.h>
 #include <diffusion/device.h>
 #include <diffusion/generate.h>
-#include <diffusion/picture_files.h>
-#include "cli_program.h"
 #include "diffusers/pipeline.h"
 #include "diffusers/scheduler_config.h"
 #include "diffusion/default_recipe.h"
@@ -22,6 +21,7 @@
 #include "formats/safetensors.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
+#include "support/small_words.h"
 #include "train/presets.h"
 #include "train/run.h"
 #include "train/starting_model.h"
@@ -35,48 +35,11 @@ namespace fs = std::filesystem;
 
 constexpr int kSide = 8;
 
-// Squares of one gray, dark or bright, with words that say which.
-Dataset gray_squares(int count) {
-  std::vector<Image> images;
-  std::vector<std::vector<std::string>> captions;
-  for (int k = 0; k < count; ++k) {
-    const bool bright = k % 2 == 1;
-    const auto gray = std::uint8_t((bright ? 200 : 30) + k % 7);
-    images.push_back({kSide, kSide, 1, std::vector<std::uint8_t>(kSide * kSide, gray)});
-    captions.push_back({bright ? "a bright square" : "a dark square"});
-  }
-  Dataset data = dataset_of(images, "squares");
-  data.captions = Captions(captions);
-  return data;
-}
-
-WordsConfig tiny_network() {
-  WordsConfig words;
-  words.text_encoder = {.hidden_size = 16,
-                        .intermediate_size = 32,
-                        .num_hidden_layers = 1,
-                        .num_attention_heads = 2,
-                        .max_position_embeddings = 8};
-  ConditionalUNetConfig& unet = words.unet;
-  unet.sample_size = {kSide, kSide};
-  unet.in_channels = unet.out_channels = 1;
-  unet.block_out_channels = {16, 16};
-  unet.down_block_attention = {false, true};
-  unet.up_block_attention = {true, false};
-  unet.only_cross_attention = {false, false};
-  unet.layers_per_block = {1, 1};
-  unet.transformer_layers_per_block = {1, 1};
-  unet.heads = {2, 2};
-  unet.cross_attention_dim = {16, 16};
-  unet.norm_num_groups = 4;
-  return words;
-}
-
 TrainConfig tiny_training(std::int64_t steps) {
   TrainConfig c = preset_config("tiny");
   c.preset = "words";
   c.data = "squares";
-  c.network = tiny_network();
+  c.network = fixtures::small_words(kSide, 16, 8);
   c.vocabulary = kSmallestVocabulary + 20;
   c.budget.steps = steps;
   c.preview_every = 0;
@@ -85,7 +48,7 @@ TrainConfig tiny_training(std::int64_t steps) {
 }
 
 Model trained(const fs::path& folder, const TrainConfig& config, int stop_after = 0) {
-  TrainingRun run(config, gray_squares(64), folder, [](const std::string&) {});
+  TrainingRun run(config, fixtures::gray_squares(64, kSide), folder, [](const std::string&) {});
   std::atomic<bool> stop = false;
   run.train([&](const StepReport& report) { stop = report.step == stop_after; }, stop);
   return read_pipeline(folder / "latest");
@@ -147,13 +110,13 @@ TEST(Words, ARunMayStartFromAModelAndKeepsItsVocabulary) {
     run.train([](const StepReport&) {}, std::atomic<bool>(false));
     return read_pipeline(folder / name / "latest");
   };
-  Dataset other = gray_squares(64);
+  Dataset other = fixtures::gray_squares(64, kSide);
   other.captions = Captions(std::vector<std::vector<std::string>>(64, {"quite other words"}));
   const Model after = goes_on(std::move(other), "after");
   EXPECT_EQ(*after.tokenizer, *before.tokenizer);
   EXPECT_FALSE(std::ranges::equal(after.params.values(), before.params.values()));
 
-  Dataset silent = gray_squares(64);
+  Dataset silent = fixtures::gray_squares(64, kSide);
   silent.captions = {};
   const Error error = fixtures::error_of([&] { goes_on(std::move(silent), "silent"); });
   EXPECT_NE(std::string(error.what()).find("captions"), std::string::npos) << error.what();
@@ -161,18 +124,7 @@ TEST(Words, ARunMayStartFromAModelAndKeepsItsVocabulary) {
 
 class WordsModel : public ::testing::Test {
  protected:
-  static Model model() {
-    WordsConfig words = tiny_network();
-    const std::vector<std::string> captions{"a dark square", "a bright square"};
-    Tokenizer tokenizer =
-        train_tokenizer(captions, {.vocabulary = kSmallestVocabulary + 20, .max_length = 8});
-    words.text_encoder.vocab_size = int(tokenizer.size());
-    const Preconditioner cosine(Objective::v, make_schedule(ScheduleKind::cosine, 100));
-    Model model{words, cosine, {}, {}, sampling_of_new_model(cosine, true), ParamStore(layout_of(words))};
-    model.tokenizer = std::move(tokenizer);
-    model.params.initialize(3);
-    return model;
-  }
+  static Model model() { return fixtures::small_words_model(kSide); }
   static std::vector<Image> draw(std::vector<std::string> prompts, const std::string& negative = "",
                                  double guidance = 3) {
     GenerateOptions options;
@@ -268,109 +220,6 @@ TEST_F(WordsModel, LongPromptsAreCut) {
   EXPECT_GT(tokens_beyond(model(), "a dark square and a bright square and a dark square"), 0);
   const std::vector<std::string> prompts{"a", "a dark square and a bright square and a dark square"};
   EXPECT_EQ(prompt_tokens(model(), prompts).at("tokens").size(), 16u);
-}
-
-class CliWords : public WordsModel {
- protected:
-  void SetUp() override {
-    const Model m = model();
-    cli::write_model(folder_ / "words", m);
-    cli::write_model(folder_ / "labels", cli::tiny_model());
-  }
-  cli::Arguments sample(const std::string& model, const cli::Arguments& more) const {
-    cli::Arguments all{"sample", (folder_ / model).string(),    "--steps", "2", "--quiet",
-                       "-o",     (folder_ / "out.png").string()};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-};
-
-TEST_F(CliWords, APictureForEachPromptWithItsWords) {
-  write_file(folder_ / "prompts.txt", "a dark square\n\na bright square\r\n");
-  const cli::Outcome outcome = cli::run(
-      sample("words", {"--prompt", "square", "--prompts", (folder_ / "prompts.txt").string(), "--json"}));
-  EXPECT_EQ(to_int(member(cli::json_of(outcome), "count", "json"), "count"), 3);
-  EXPECT_TRUE(fs::exists(folder_ / "out.png"));
-}
-
-TEST_F(CliWords, SaysWhatTheModelCannotSee) {
-  EXPECT_NE(cli::run(sample("words", {"--prompt", "a dark walrus"})).err.find("walrus"), std::string::npos);
-  EXPECT_NE(cli::run(sample("words", {"--prompt", ""})).err.find("without words"), std::string::npos);
-  const std::string longer = "a dark square and a bright square and a dark square";
-  EXPECT_NE(cli::run(sample("words", {"--prompt", longer})).err.find("left out"), std::string::npos);
-}
-
-TEST_F(CliWords, BadInputIsNamed) {
-  cli::expect_error(2, sample("labels", {"--prompt", "a dark square"}), {"knows no words", "--prompt"});
-  cli::expect_error(2, sample("words", {"--label", "1"}), {"classes"});
-  cli::expect_error(2, sample("words", {"--prompt", "dark \xff square"}), {"UTF-8"});
-  cli::expect_error(4, sample("words", {"--prompts", (folder_ / "absent.txt").string()}), {"absent.txt"});
-  write_file(folder_ / "empty.txt", "\n\n");
-  cli::expect_error(3, sample("words", {"--prompts", (folder_ / "empty.txt").string()}),
-                    {"empty.txt", "line"});
-  EXPECT_FALSE(fs::exists(folder_ / "out.png"));
-}
-
-TEST_F(CliWords, TrainsOnAFolderWithCaptions) {
-  const Dataset squares = gray_squares(6);
-  for (int k = 0; k < 6; ++k) {
-    const auto bytes = squares.image(k);
-    const Image image{kSide, kSide, 1, {bytes.begin(), bytes.end()}};
-    fs::create_directories(folder_ / "pictures");
-    write_png(folder_ / "pictures" / (std::to_string(k) + ".png"), image);
-    write_file(folder_ / "pictures" / (std::to_string(k) + ".txt"), std::string(squares.captions.text(k, 0)));
-  }
-  const cli::Arguments train{"train",
-                             "--preset",
-                             "words-64",
-                             "--data",
-                             (folder_ / "pictures").string(),
-                             "--size",
-                             "16",
-                             "--steps",
-                             "1",
-                             "--batch",
-                             "2",
-                             "--quiet",
-                             "--out",
-                             (folder_ / "run").string()};
-  const cli::Outcome outcome = cli::run(train);
-  ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(cli::run({"sample", (folder_ / "run").string(), "--prompt", "a dark square", "--steps", "1",
-                      "--quiet", "-o", (folder_ / "drawn.png").string()})
-                .code,
-            0);
-  // The encoder of that run for another one, which has its tokenizer.
-  cli::Arguments given = train;
-  given.back() = (folder_ / "given").string();
-  given.insert(given.end(), {"--text-encoder", (folder_ / "run").string()});
-  const cli::Outcome second = cli::run(given);
-  ASSERT_EQ(second.code, 0) << second.err;
-  EXPECT_TRUE(fs::exists(folder_ / "given/hidden-states.safetensors"));
-  for (const char* file : {"tokenizer/vocab.json", "text_encoder/model.safetensors"})
-    EXPECT_EQ(read_text_file(folder_ / "given/latest" / file, 64 << 20),
-              read_text_file(folder_ / "run/latest" / file, 64 << 20))
-        << file;
-
-  cli::Arguments without = train;
-  without.insert(without.end(), {"--captions", "none"});
-  cli::expect_error(2, without, {"--captions", "words"});
-}
-
-TEST_F(CliWords, ATextEncoderThatDoesNotFitIsNamed) {
-  const auto train = [&](const cli::Arguments& more) {
-    cli::Arguments all{"train", "--data", (folder_ / "absent").string(), "--steps",
-                       "1",     "--out",  (folder_ / "run").string()};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  };
-  const std::string words = (folder_ / "words").string(), labels = (folder_ / "labels").string();
-  cli::expect_error(2, train({"--preset", "words-64", "--text-encoder", words, "--vocabulary", "600"}),
-                    {"--vocabulary", "--text-encoder"});
-  cli::expect_error(2, train({"--preset", "tiny", "--text-encoder", words}), {"--text-encoder", "words-64"});
-  cli::expect_error(2, train({"--from", words, "--text-encoder", words}), {"--text-encoder", "--from"});
-  cli::expect_error(3, train({"--preset", "words-64", "--text-encoder", labels}),
-                    {"labels", "no text encoder"});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "nn/network.h"
 #include "plan/plan.h"
 #include "support/guarded_device.h"
+#include "support/small_words.h"
 
 namespace diffusion {
 namespace {
@@ -34,23 +35,12 @@ UNetConfig unet_with_dropout() {
 }
 
 WordsConfig words_with_dropout() {
-  WordsConfig words;
-  words.text_encoder = {.vocab_size = 30,
-                        .hidden_size = 16,
-                        .intermediate_size = 32,
-                        .num_hidden_layers = 2,
-                        .num_attention_heads = 2,
-                        .max_position_embeddings = 5};
+  WordsConfig words = fixtures::small_words(kPictureSide, 16, 5);
+  words.text_encoder.vocab_size = 30;
+  words.text_encoder.num_hidden_layers = 2;
   ConditionalUNetConfig& unet = words.unet;
-  unet.in_channels = unet.out_channels = 1;
-  unet.block_out_channels = {16, 16};
   unet.down_block_attention = unet.up_block_attention = {true, true};
-  unet.only_cross_attention = {false, false};
-  unet.layers_per_block = {1, 1};
   unet.transformer_layers_per_block = {1, 2};
-  unet.heads = {2, 2};
-  unet.cross_attention_dim = {16, 16};
-  unet.norm_num_groups = 4;
   unet.dropout = 0.3;
   return words;
 }

@@ -22,6 +22,7 @@
 #include "files/fs.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
+#include "support/small_words.h"
 #include "train/presets.h"
 #include "train/run.h"
 #include "train/starting_model.h"
@@ -36,24 +37,8 @@ constexpr int kGivenSide = 8, kGivenWidth = 24, kGivenLength = 7;
 
 // The encoder is 24 wide, and the U-Net of the preset that is trained 16.
 WordsConfig given_network(int width) {
-  WordsConfig words;
-  words.text_encoder = {.hidden_size = width,
-                        .intermediate_size = 32,
-                        .num_hidden_layers = 2,
-                        .num_attention_heads = 2,
-                        .max_position_embeddings = kGivenLength};
-  ConditionalUNetConfig& unet = words.unet;
-  unet.sample_size = {kGivenSide, kGivenSide};
-  unet.in_channels = unet.out_channels = 1;
-  unet.block_out_channels = {16, 16};
-  unet.down_block_attention = {false, true};
-  unet.up_block_attention = {true, false};
-  unet.only_cross_attention = {false, false};
-  unet.layers_per_block = {1, 1};
-  unet.transformer_layers_per_block = {1, 1};
-  unet.heads = {2, 2};
-  unet.cross_attention_dim = {width, width};
-  unet.norm_num_groups = 4;
+  WordsConfig words = fixtures::small_words(kGivenSide, width, kGivenLength);
+  words.text_encoder.num_hidden_layers = 2;
   return words;
 }
 
@@ -101,10 +86,13 @@ class GivenTextEncoder : public testing::Test {
   }
   // Returns what it was told.
   std::vector<std::string> train(const std::string& run, std::int64_t steps, int stop_after = 0) const {
+    return train(run, config(steps), stop_after);
+  }
+  std::vector<std::string> train(const std::string& run, const TrainConfig& c, int stop_after = 0) const {
     std::vector<std::string> told;
     TrainingRun training(
-        config(steps), captioned_squares(), folder_ / run,
-        [&](const std::string& line) { told.push_back(line); }, {}, {}, encoder());
+        c, captioned_squares(), folder_ / run, [&](const std::string& line) { told.push_back(line); }, {}, {},
+        encoder());
     std::atomic<bool> stop = false;
     training.train([&](const StepReport& report) { stop = report.step == stop_after; }, stop);
     return told;
@@ -159,6 +147,36 @@ double relative_error(const std::vector<float>& values, const std::vector<float>
   return std::sqrt(difference / length);
 }
 
+// Each run encodes the captions anew, by its own number of threads.
+TEST_F(GivenTextEncoder, InSlicesTheBytesAreThoseOfAnyNumberOfThreads) {
+  TrainConfig c = config(4);
+  c.slices = 4;
+  c.threads = 1;
+  train("1", c);
+  const Model one = trained("1");
+  for (const int threads : {2, 3})
+    for (const bool less_memory : {false, true}) {
+      c.threads = threads;
+      c.gradient_checkpointing = less_memory;
+      const std::string run = std::to_string(threads) + (less_memory ? "-less" : "");
+      EXPECT_TRUE(told_of_encoding(train(run, c)));
+      EXPECT_TRUE(std::ranges::equal(one.params.values(), trained(run).params.values())) << run;
+    }
+}
+
+TEST_F(GivenTextEncoder, SlicesComputeTheSameGradient) {
+  TrainConfig c = config(3);
+  c.precision = Precision::f32;
+  const auto weights = [&](int slices) {
+    c.slices = slices;
+    const std::string run = std::to_string(slices);
+    train(run, c);
+    const Model model = trained(run);
+    return std::vector<float>(model.params.values().begin(), model.params.values().end());
+  };
+  EXPECT_LT(relative_error(weights(4), weights(1)), 1e-3);  // another order of summation, nothing else
+}
+
 // The whole network, which encodes its tokens, and the U-Net alone, which is told the states: the same
 // output and the same gradients.
 TEST_F(GivenTextEncoder, GivesTheGradientsOfTheWholeNetwork) {
@@ -211,8 +229,11 @@ TEST_F(GivenTextEncoder, ARunOfAnotherEncoderIsRefused) {
   Model other = read_pipeline(folder_ / "given");
   other.params.initialize(78);
   write_pipeline(folder_ / "given", other, other.params.values());
+  const fs::path states = folder_ / "run/hidden-states.safetensors";
+  const std::string before = read_text_file(states, 1 << 20);
   const Error error = fixtures::error_of([&] { train("run", 1); });
   EXPECT_NE(std::string(error.what()).find("text_encoder"), std::string::npos) << error.what();
+  EXPECT_TRUE(read_text_file(states, 1 << 20) == before) << "the run's own file is written over";
 }
 
 TEST_F(GivenTextEncoder, MayLieInADirectoryOfItsOwn) {

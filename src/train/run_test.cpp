@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <limits>
 #include <sstream>
 
 #include "data/shapes.h"
@@ -13,6 +12,7 @@
 #include "files/sha256.h"
 #include "formats/safetensors.h"
 #include "support/scratch.h"
+#include "support/tiny_run.h"
 #include "train/config_checks.h"
 #include "train/presets.h"
 
@@ -21,50 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TrainConfig tiny_config(std::int64_t steps) {
-  TrainConfig c = preset_config("tiny");
-  c.data = "shapes";
-  c.batch = 8;
-  c.seed = 3;
-  std::get<UNetConfig>(c.network).dropout = 0.1;  // its masks must survive a resume as well
-  c.budget.steps = steps;
-  c.preview_every = 0;
-  return c;
-}
-
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-struct Session {
-  std::vector<std::string> messages;
-  std::vector<double> losses;
-  bool complete = false;
-};
-
-// Trains in `folder`, stopping after `stop_after` steps of this session if that is not 0.
-Session train(const TrainConfig& config, const fs::path& folder, int stop_after = 0) {
-  Session session;
-  TrainingRun run(config, make_shapes(200, 0), folder,
-                  [&](const std::string& m) { session.messages.push_back(m); });
-  std::atomic<bool> stop = false;
-  session.complete = run.train(
-      [&](const StepReport& r) {
-        session.losses.push_back(r.loss);
-        if (int(session.losses.size()) == stop_after) stop = true;
-      },
-      stop);
-  return session;
-}
-
-void expect_same_model(const fs::path& a, const fs::path& b) {
-  for (const char* file :
-       {"unet/diffusion_pytorch_model.safetensors", "training/state.safetensors", "unet/config.json"})
-    EXPECT_TRUE(text_of(a / "latest" / file) == text_of(b / "latest" / file)) << file << " differs";
-}
+using fixtures::expect_same_model, fixtures::Session, fixtures::text_of, fixtures::tiny_config,
+    fixtures::train;
 
 TEST(TrainingRun, LossFalls) {
   const scratch::Folder folder;
@@ -112,57 +70,6 @@ TEST(TrainingRun, FinishedRunDoesNothingMore) {
   const Session again = train(tiny_config(2), folder.path() / "run");
   EXPECT_TRUE(again.complete);
   EXPECT_TRUE(again.losses.empty());
-}
-
-TEST(TrainingRun, AccumulationComputesTheSameGradient) {
-  const scratch::Folder folder;
-  TrainConfig config = tiny_config(3);
-  config.precision = Precision::f32;
-  const Session whole = train(config, folder.path() / "whole");
-  config.accumulate = 4;
-  const Session parts = train(config, folder.path() / "parts");
-  for (std::size_t i = 0; i < whole.losses.size(); ++i)  // another order of summation, nothing else
-    EXPECT_NEAR(parts.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
-}
-
-TEST(TrainingRun, SlicesComputeTheSameGradient) {
-  const scratch::Folder folder;
-  TrainConfig config = tiny_config(3);
-  config.precision = Precision::f32;
-  const Session whole = train(config, folder.path() / "whole");
-  config.slices = 4;
-  const Session sliced = train(config, folder.path() / "sliced");
-  config.accumulate = 2;
-  const Session both = train(config, folder.path() / "both");
-  for (std::size_t i = 0; i < whole.losses.size(); ++i) {  // another order of summation, nothing else
-    EXPECT_NEAR(sliced.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
-    EXPECT_NEAR(both.losses[i], whole.losses[i], 1e-5 * whole.losses[i]) << "step " << i + 1;
-  }
-}
-
-TEST(TrainingRun, SlicesGiveTheSameBytesForAnyNumberOfThreads) {
-  for (const int slices : {4, 8}) {
-    const scratch::Folder folder;
-    TrainConfig config = tiny_config(4);
-    config.slices = slices;
-    config.optimizer = OptimizerKind::muon;
-    config.threads = 1;
-    const Session one = train(config, folder.path() / "1");
-    for (const int threads : {2, 3}) {
-      config.threads = threads;
-      const fs::path run = folder.path() / std::to_string(threads);
-      EXPECT_EQ(train(config, run).losses, one.losses) << threads;
-      for (const char* file : {"unet/diffusion_pytorch_model.safetensors", "training/state.safetensors"})
-        EXPECT_TRUE(text_of(run / "latest" / file) == text_of(folder.path() / "1/latest" / file)) << threads;
-    }
-    config.threads = 2;  // begun by one number of threads, ended by another
-    std::vector<double> losses = train(config, folder.path() / "parts", 2).losses;
-    config.threads = 3;
-    const Session rest = train(config, folder.path() / "parts");
-    losses.insert(losses.end(), rest.losses.begin(), rest.losses.end());
-    EXPECT_EQ(losses, one.losses);
-    expect_same_model(folder.path() / "1", folder.path() / "parts");
-  }
 }
 
 TEST(TrainingRun, EveryObjectiveTrains) {

@@ -8,6 +8,7 @@
 #include "data/shapes.h"
 #include "diffusion/model.h"
 #include "support/scratch.h"
+#include "support/small_words.h"
 #include "train/presets.h"
 #include "train/run.h"
 #include "train/set_field.h"
@@ -101,6 +102,18 @@ TEST_F(TrainingTest, StopsWhenAskedAndGoesOn) {
   EXPECT_EQ(again.step(), 2);
   EXPECT_TRUE(again.run());
   EXPECT_EQ(weights("whole"), weights("parts"));
+}
+
+TEST_F(TrainingTest, SlicesOfAPresetGiveWayToTheBatch) {
+  TrainOptions words = quick(1);
+  words.preset = "words-64";  // 4 slices
+  words.fields["batch"] = 6;
+  const Dataset squares = fixtures::gray_squares(6, 16);
+  EXPECT_EQ(Training(squares, folder_ / "words", words).step(), 0);
+  words.fields["slices"] = 4;
+  const std::string message =
+      scratch::error_of(ErrorKind::usage, [&] { Training(squares, folder_ / "4", words); });
+  EXPECT_NE(message.find("slices is 4"), std::string::npos) << message;
 }
 
 TEST_F(TrainingTest, StartsFromAModelWhichDecidesWhatItIs) {
