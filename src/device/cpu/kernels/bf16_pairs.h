@@ -44,11 +44,11 @@ struct PairProduct {
   bool accumulate;
 };
 
+// acc[row][vector] += the products of kRows rows from number `row` and kVecs vectors of columns.
 template <int kRows, int kVecs>
-inline void multiply_tile(const PairProduct& p, std::int64_t row) {
-  Vec acc[kRows * kVecs];
-  unroll<kRows * kVecs>([&](auto i) { acc[i] = Vec{}; });
-  const std::int64_t a_row = p.a_row, a_k = p.a_k, b_k = p.b_k, c_row = p.c_row;
+[[gnu::always_inline]] inline void add_tile(const PairProduct& p, std::int64_t row,
+                                            Vec (&acc)[kRows * kVecs]) {
+  const std::int64_t a_row = p.a_row, a_k = p.a_k, b_k = p.b_k;
   const Pair* a = p.a + row * a_row;
   const Pair* b = p.b;
   for (std::int64_t k = p.pairs; k > 0; --k) {
@@ -61,6 +61,14 @@ inline void multiply_tile(const PairProduct& p, std::int64_t row) {
     a += a_k;
     b += b_k;
   }
+}
+
+template <int kRows, int kVecs>
+inline void multiply_tile(const PairProduct& p, std::int64_t row) {
+  Vec acc[kRows * kVecs];
+  unroll<kRows * kVecs>([&](auto i) { acc[i] = Vec{}; });
+  add_tile<kRows, kVecs>(p, row, acc);
+  const std::int64_t c_row = p.c_row;
   float* c = p.c + row * c_row;
   const bool accumulate = p.accumulate;
   unroll<kRows>([&](auto r) {

@@ -28,7 +28,6 @@ inline Vec load(const f16* p) {
 #endif
 }
 
-// A type as files have it. Without alignment, because a file promises none that a vector could use.
 inline float load_one(const f16* p) {
   f16 lanes[kLanes] = {};
   lanes[0] = *p;

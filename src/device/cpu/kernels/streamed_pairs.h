@@ -14,10 +14,8 @@ namespace diffusion::DIFFUSION_ISA {
 inline __m512i load_pairs(const bf16* p) {
   return _mm512_loadu_si512(p);
 }
-inline __m512i load_pairs(const float* p) {
-  return bits_of<__m512i>(_mm512_cvtne2ps_pbh(as_m512(load(p + kLanes)), as_m512(load(p))));
-}
-inline __m512i load_pairs(const f16* p) {
+template <class T>
+inline __m512i load_pairs(const T* p) {
   return bits_of<__m512i>(_mm512_cvtne2ps_pbh(as_m512(load(p + kLanes)), as_m512(load(p))));
 }
 // The same of the first `count`, and zeros.
@@ -34,24 +32,13 @@ inline __m512i load_pairs(const T* p, std::int64_t count) {
 template <int kRows, int kVecs>
 inline void continue_tile(const PairProduct& p, std::int64_t row) {
   Vec acc[kRows * kVecs];
-  const std::int64_t a_row = p.a_row, a_k = p.a_k, b_k = p.b_k, c_row = p.c_row;
-  const Pair* a = p.a + row * a_row;
-  const Pair* b = p.b;
+  const std::int64_t c_row = p.c_row;
   float* c = p.c + row * c_row;
   if (p.accumulate)
     unroll<kRows * kVecs>([&](auto i) { acc[i] = load(c + i / kVecs * c_row + i % kVecs * kLanes); });
   else
     unroll<kRows * kVecs>([&](auto i) { acc[i] = Vec{}; });
-  for (std::int64_t k = p.pairs; k > 0; --k) {
-    __m512i bk[kVecs];
-    unroll<kVecs>([&](auto v) { bk[v] = _mm512_loadu_si512(b + v * kLanes); });
-    unroll<kRows>([&](auto r) {
-      const __m512i ak = broadcast(a + r * a_row);
-      unroll<kVecs>([&](auto v) { acc[r * kVecs + v] = add_products(acc[r * kVecs + v], bk[v], ak); });
-    });
-    a += a_k;
-    b += b_k;
-  }
+  add_tile<kRows, kVecs>(p, row, acc);
   unroll<kRows * kVecs>([&](auto i) { store(c + i / kVecs * c_row + i % kVecs * kLanes, acc[i]); });
 }
 

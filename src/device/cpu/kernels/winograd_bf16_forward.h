@@ -59,10 +59,66 @@ inline void transform_kernels(const Vec* g, Vec* u) {
   }
 }
 
+// V of a run of tiles for a strip of channels from number `c`. Distances of products and tiles in `v` are
+// given.
+template <WinogradForm kForm>
+inline void transform_inputs(const WinogradSpec& s, const bf16* x, const Run& run, std::int64_t c,
+                             std::int64_t product_distance, std::int64_t tile_distance, bf16* v) {
+  const bf16* image = x + run.image * s.x.sample_elements();
+  InputProducts<kForm> products(image + channel_offset(s.x, c), s, run);
+  for (std::int64_t k = 0; k < run.count; ++k) {
+    Vec values[kProducts<kForm>];
+    products.next(values);
+    bf16* to = v + k * tile_distance;
+    for (int p = 0; p < kProducts<kForm>; ++p, to += product_distance) store(to, values[p]);
+  }
+}
+
+// Products of a panel of output channels, whose first is number `panel`: [product][tile][channel].
+struct PanelProducts {
+  const float* m;
+  std::int64_t product_distance, tile_distance;
+  std::int64_t panel;
+};
+
+// The outputs of a run of tiles, whose first is number `at` of the products.
+template <WinogradForm kForm>
+inline void store_outputs(const WinogradSpec& s, const PanelProducts& products, const float* bias,
+                          const Run& run, std::int64_t at, bool accumulate, bf16* y) {
+  constexpr int kCount = kProducts<kForm>;
+  constexpr bool kShrinking = kForm == WinogradForm::shrinking;
+  constexpr std::int64_t kTileSide = kShrinking ? 1 : 2;
+  const std::int64_t row = (kShrinking ? s.width / 2 : s.width) * s.y.block,
+                     left = kTileSide * run.column * s.y.block, panel = products.panel;
+  bf16* image = y + run.image * s.y.sample_elements() + kTileSide * run.row * row;
+  const bool below = 2 * run.row + 1 < s.height;
+  for (std::int64_t c = panel; c < smaller(s.y.stored_channels(), panel + kPanel); c += kLanes) {
+    const Vec offset = bias ? load(bias + c) : Vec{};
+    bf16* to = image + channel_offset(s.y, c) + left;
+    const bf16* end = to - left + row;
+    const auto put = [&](bf16* pixel, Vec value) {
+      value += offset;
+      store(pixel, accumulate ? load(pixel) + value : value);
+    };
+    for (std::int64_t k = 0; k < run.count; ++k, to += kTileSide * s.y.block) {
+      Vec values[kCount], pixels[4];
+      const float* from = products.m + (at + k) * products.tile_distance + c - panel;
+      for (int p = 0; p < kCount; ++p, from += products.product_distance) values[p] = load(from);
+      transform_output<kForm>(values, pixels);
+      put(to, pixels[0]);
+      if constexpr (!kShrinking) {
+        const bool right = to + s.y.block < end;
+        if (right) put(to + s.y.block, pixels[1]);
+        if (below) put(to + row, pixels[2]);
+        if (below && right) put(to + row + s.y.block, pixels[3]);
+      }
+    }
+  }
+}
+
 template <WinogradForm kForm>
 struct Forward {
   static constexpr int kCount = kProducts<kForm>;
-  static constexpr bool kShrinking = kForm == WinogradForm::shrinking;
   const WinogradSpec& s;
   Tiles tiles;
   std::int64_t in, out, pairs, count;  // stored channels; pairs of input channels; tiles of all images
@@ -87,17 +143,8 @@ struct Forward {
 
   // V: [position][tile][input channel], of a run whose first tile is number `at` of those in flight.
   void fill_v(const bf16* x, const Run& run, std::int64_t at, bf16* v) const {
-    const std::int64_t distance = v_position();
-    const bf16* image = x + run.image * s.x.sample_elements();
-    for (std::int64_t c = 0; c < in; c += kLanes) {
-      InputProducts<kForm> products(image + channel_offset(s.x, c), s, run);
-      for (std::int64_t k = 0; k < run.count; ++k) {
-        Vec values[kCount];
-        products.next(values);
-        bf16* to = v + (at + k) * in + c;
-        for (int p = 0; p < kCount; ++p, to += distance) store(to, values[p]);
-      }
-    }
+    for (std::int64_t c = 0; c < in; c += kLanes)
+      transform_inputs<kForm>(s, x, run, c, v_position(), in, v + at * in + c);
   }
 
   // The last panel can be narrower than panel_width.
@@ -136,33 +183,7 @@ struct Forward {
 
   void store_y(const float* m, const float* bias, std::int64_t panel, const Run& run, std::int64_t at,
                bool accumulate, bf16* y) const {
-    constexpr std::int64_t kTileSide = kShrinking ? 1 : 2;
-    const std::int64_t row = (kShrinking ? s.width / 2 : s.width) * s.y.block,
-                       left = kTileSide * run.column * s.y.block;
-    bf16* image = y + run.image * s.y.sample_elements() + kTileSide * run.row * row;
-    const bool below = 2 * run.row + 1 < s.height;
-    for (std::int64_t c = panel; c < smaller(out, panel + kPanel); c += kLanes) {
-      const Vec offset = bias ? load(bias + c) : Vec{};
-      bf16* to = image + channel_offset(s.y, c) + left;
-      const bf16* end = to - left + row;
-      const auto put = [&](bf16* pixel, Vec value) {
-        value += offset;
-        store(pixel, accumulate ? load(pixel) + value : value);
-      };
-      for (std::int64_t k = 0; k < run.count; ++k, to += kTileSide * s.y.block) {
-        Vec values[kCount], pixels[4];
-        const float* from = m + (at + k) * panel_width + c - panel;
-        for (int p = 0; p < kCount; ++p, from += kMPosition) values[p] = load(from);
-        transform_output<kForm>(values, pixels);
-        put(to, pixels[0]);
-        if constexpr (!kShrinking) {
-          const bool right = to + s.y.block < end;
-          if (right) put(to + s.y.block, pixels[1]);
-          if (below) put(to + row, pixels[2]);
-          if (below && right) put(to + row + s.y.block, pixels[3]);
-        }
-      }
-    }
+    store_outputs<kForm>(s, {m, kMPosition, panel_width, panel}, bias, run, at, accumulate, y);
   }
 };
 

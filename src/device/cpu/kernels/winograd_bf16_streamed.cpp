@@ -99,14 +99,7 @@ struct FewTiles {
   void fill_v(const bf16* x, std::int64_t c, bf16* v) const {
     bf16* slice = v + c / kSlice * kCount * v_position() + c % kSlice;
     for_runs(tiles, 0, count, [&](const Run& run, std::int64_t at) {
-      const bf16* image = x + run.image * s.x.sample_elements();
-      InputProducts<kForm> products(image + channel_offset(s.x, c), s, run);
-      for (std::int64_t k = 0; k < run.count; ++k) {
-        Vec values[kCount];
-        products.next(values);
-        bf16* to = slice + (at + k) * kSlice;
-        for (int p = 0; p < kCount; ++p, to += v_position()) store(to, values[p]);
-      }
+      transform_inputs<kForm>(s, x, run, c, v_position(), kSlice, slice + at * kSlice);
     });
   }
 
@@ -132,29 +125,6 @@ struct FewTiles {
                                 depth / 2,
                                 accumulate};
       for (std::int64_t row = 0; row < rows; row += kTileRows) continue_tile<kTileRows, kVecs>(product, row);
-    }
-  }
-
-  void store_y(const float* m, const float* bias, std::int64_t panel, const Run& run, std::int64_t at,
-               bf16* y) const {
-    const std::int64_t row = s.width * s.y.block, left = kSide * run.column * s.y.block;
-    bf16* image = y + run.image * s.y.sample_elements() + kSide * run.row * row;
-    const bool below = kSide * run.row + 1 < s.height;
-    for (std::int64_t c = panel; c < smaller(out, panel + kPanel); c += kLanes) {
-      const Vec offset = bias ? load(bias + c) : Vec{};
-      bf16* to = image + channel_offset(s.y, c) + left;
-      const bf16* end = to - left + row;
-      for (std::int64_t k = 0; k < run.count; ++k, to += kSide * s.y.block) {
-        Vec values[kCount], pixels[4];
-        const float* from = m + (at + k) * kPanel + c - panel;
-        for (int p = 0; p < kCount; ++p, from += m_position()) values[p] = load(from);
-        transform_output<kForm>(values, pixels);
-        const bool right = to + s.y.block < end;
-        store(to, pixels[0] + offset);
-        if (right) store(to + s.y.block, pixels[1] + offset);
-        if (below) store(to + row, pixels[2] + offset);
-        if (below && right) store(to + row + s.y.block, pixels[3] + offset);
-      }
     }
   }
 
@@ -184,8 +154,10 @@ struct FewTiles {
           if (vecs == 2) multiply<2>(slice, u, depth, known, i > 0, m);
           if (vecs == 1) multiply<1>(slice, u, depth, known, i > 0, m);
         }
-        for_runs(tiles, first, known,
-                 [&](const Run& run, std::int64_t at) { store_y(m, bias, panel, run, at, y); });
+        const PanelProducts products{m, m_position(), kPanel, panel};
+        for_runs(tiles, first, known, [&](const Run& run, std::int64_t at) {
+          store_outputs<kForm>(s, products, bias, run, at, false, y);
+        });
       }
     }
   }
