@@ -61,7 +61,8 @@ def make_models(folder):
     from transformers import CLIPTextConfig, CLIPTextModel
     if (folder / "f16" / "model_index.json").exists():
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("bf16", "f16"):  # an earlier run may have been interrupted
+        shutil.rmtree(folder / name, ignore_errors=True)
     torch.manual_seed(0)
     unet = UNet2DConditionModel(**unet_config(64))
     text = CLIPTextModel(CLIPTextConfig(
@@ -239,6 +240,7 @@ def main():
     parser.add_argument("--only", choices=("numbers", "times"))
     parser.add_argument("--time", choices=("bf16", "f32"), help=argparse.SUPPRESS)
     o = parser.parse_args()
+    o.folder = o.folder.resolve()  # links within it point to it
     if o.time:
         return time_in_diffusers(o.folder / "bf16", o.time, int(o.batches), o.steps)
     make_models(o.folder)
