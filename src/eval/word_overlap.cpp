@@ -26,11 +26,12 @@ std::vector<int> most_words_in_common(std::span<const std::string> captions,
   for (const std::string& caption : among) words.push_back(distinct_words(caption));
   std::vector<int> result;
   for (std::size_t i = 0; i < captions.size(); ++i) {
+    const std::set<std::string> wanted = distinct_words(captions[i]);
     std::vector<int> best;
     std::ptrdiff_t most = -1;
     for (std::size_t k = 0; k < words.size(); ++k) {
-      const auto common = std::ranges::count_if(
-          distinct_words(captions[i]), [&](const std::string& word) { return words[k].contains(word); });
+      const auto common =
+          std::ranges::count_if(wanted, [&](const std::string& word) { return words[k].contains(word); });
       if (common > most) best.clear();
       most = std::max(most, common);
       if (common == most) best.push_back(int(k));
