@@ -26,28 +26,36 @@ std::string name_of(archive_entry* entry) {
 
 }  // namespace
 
-void TarReader::Free::operator()(archive* a) const {
+void FreeArchive::operator()(archive* a) const {
   archive_read_free(a);
 }
 
-TarReader::TarReader(const std::filesystem::path& path) : path_(path), archive_(archive_read_new()) {
-  if (!archive_) throw Error(ErrorKind::memory, fmt::format("Not enough memory to read {}.", path_.string()));
+ArchiveHandle new_archive(const std::filesystem::path& path) {
+  ArchiveHandle handle(archive_read_new());
+  if (!handle) throw Error(ErrorKind::memory, fmt::format("Not enough memory to read {}.", path.string()));
+  return handle;
+}
+
+bool open_packed(archive* a, const std::filesystem::path& path) {
   std::error_code failure;
-  const auto status = std::filesystem::status(path_, failure);
+  const auto status = std::filesystem::status(path, failure);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-    throw Error(ErrorKind::bad_input, fmt::format("{} is not a regular file.", path_.string()));
-  archive* const a = archive_.get();
+    throw Error(ErrorKind::bad_input, fmt::format("{} is not a regular file.", path.string()));
   // Not "all" filters: some of them start other programs.
   archive_read_support_filter_gzip(a);
   archive_read_support_filter_bzip2(a);
   archive_read_support_filter_xz(a);
   archive_read_support_filter_zstd(a);
-  archive_read_support_format_tar(a);
-  if (archive_read_open_filename(a, path_.c_str(), kBlockBytes) == ARCHIVE_OK) return;
+  if (archive_read_open_filename(a, path.c_str(), kBlockBytes) == ARCHIVE_OK) return true;
   const int reason = archive_errno(a);
   if (reason == ENOENT || reason == EACCES)
-    throw Error(ErrorKind::io, fmt::format("Cannot open {}: {}.", path_.string(), std::strerror(reason)));
-  fail();
+    throw Error(ErrorKind::io, fmt::format("Cannot open {}: {}.", path.string(), std::strerror(reason)));
+  return false;
+}
+
+TarReader::TarReader(const std::filesystem::path& path) : path_(path), archive_(new_archive(path)) {
+  archive_read_support_format_tar(archive_.get());
+  if (!open_packed(archive_.get(), path_)) fail();
 }
 
 TarReader::~TarReader() = default;

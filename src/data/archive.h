@@ -12,6 +12,17 @@ struct archive_entry;
 
 namespace diffusion {
 
+struct FreeArchive {
+  void operator()(archive* a) const;
+};
+using ArchiveHandle = std::unique_ptr<archive, FreeArchive>;
+
+// A reader for the file at `path`, to which formats are added before it is opened. Error(memory).
+ArchiveHandle new_archive(const std::filesystem::path& path);
+// Opens it, packed with gzip, bzip2, xz or zstd or not. Error(io) if that cannot be done, Error(bad_input)
+// for what is no regular file; false where libarchive refuses, and archive_error_string() says why.
+bool open_packed(archive* a, const std::filesystem::path& path);
+
 // A tar file read once, from front to back: plain, or packed with gzip, bzip2, xz or zstd. Nothing is ever
 // written to disk, and names are only names. Throws Error(io) if the file cannot be opened, Error(bad_input)
 // naming it for anything that is no tar, or damaged.
@@ -36,11 +47,8 @@ class TarReader {
  private:
   [[noreturn]] void fail() const;
 
-  struct Free {
-    void operator()(archive* a) const;
-  };
   std::filesystem::path path_;
-  std::unique_ptr<archive, Free> archive_;
+  ArchiveHandle archive_;
   std::string name_;
   std::uint64_t size_ = 0;
 };
