@@ -27,8 +27,7 @@ std::span<const DatasetEntry> dataset_table() {
                    .files = {{"train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
                              {"train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"},
                              {"t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"},
-                             {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}},
-                   .licence = "MIT"},
+                             {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}}},
       DatasetEntry{.name = "mnist",
                    .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
                    .form = DatasetForm::idx,
@@ -53,8 +52,7 @@ const DatasetEntry* find_dataset(std::string_view name) {
 }
 
 std::span<const DatasetEntry> series_table() {
-  static const std::string ett = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/",
-                           ett_licence = "CC BY-ND 4.0: no changed copies";
+  static const std::string ett = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/";
   static const std::array<DatasetEntry, 3> table{
       DatasetEntry{.name = "m4-hourly",
                    .class_names = {},
@@ -66,14 +64,12 @@ std::span<const DatasetEntry> series_table() {
                    .class_names = {},
                    .form = DatasetForm::series,
                    .url = ett,
-                   .files = {{"ETTh1.csv", "8381763947c85f4be6ac456c508460d6"}},
-                   .licence = ett_licence},
+                   .files = {{"ETTh1.csv", "8381763947c85f4be6ac456c508460d6"}}},
       DatasetEntry{.name = "etth2",
                    .class_names = {},
                    .form = DatasetForm::series,
                    .url = ett,
-                   .files = {{"ETTh2.csv", "51a229a3fc13579dd939364fefe9c7ab"}},
-                   .licence = ett_licence}};
+                   .files = {{"ETTh2.csv", "51a229a3fc13579dd939364fefe9c7ab"}}}};
   return table;
 }
 

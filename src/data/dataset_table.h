@@ -25,7 +25,6 @@ struct DatasetEntry {
   std::string url = {};  // the folder of the published files, with the final slash
   // MD5 sums hold for the published files only, so only downloads are compared.
   std::vector<PublishedFile> files = {};
-  std::string licence = {};  // as published; empty: nothing was published
 };
 
 // fashion-mnist, mnist, cifar10, shapes.

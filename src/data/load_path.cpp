@@ -121,6 +121,10 @@ FoundData find_at(const std::string& path, Split split) {
         fmt::format("{} is no data set: accepted are folders and tar files (.tar, .tar.gz, .tgz, .tar.bz2, "
                     ".tar.xz, .tar.zst).",
                     path));
+  if (find_series_set(path))
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is a set of series, and has no images; it is given as series", path),
+                {"series"});
   std::vector<std::string> names;
   for (const DatasetEntry& entry : dataset_table()) names.push_back(entry.name);
   throw Error(ErrorKind::usage,
