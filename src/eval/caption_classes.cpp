@@ -15,7 +15,7 @@ namespace diffusion {
 
 namespace {
 
-// Those of data whose images all have words.
+// Of an image that has words.
 std::string_view first_caption(const Dataset& data, int i) {
   return data.captions.text(i, 0);
 }
