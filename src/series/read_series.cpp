@@ -52,13 +52,18 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::ranges::find(names, lower(trimmed(name))) != names.end();
 }
 
+bool names_times(std::string_view column) {
+  return is_one_of(column, {"time", "date", "datetime", "timestamp", "ds"});
+}
+
 double value_of(const Cell& cell) {
   const std::string_view text = trimmed(cell.text);
   if (text.empty() || is_one_of(text, {"nan", "na"})) return kGap;
   double value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    cell.refuse("a finite number, or for a gap nothing, NaN or NA");
+  if (failure != std::errc() || end != text.data() + text.size() || !(std::abs(value) <= kMostValue))
+    cell.refuse(
+        fmt::format("a finite number of at most {:g} in size, or for a gap nothing, NaN or NA", kMostValue));
   return value;
 }
 
@@ -108,9 +113,10 @@ std::vector<double> on_steps(std::span<const double> values, const Times& times,
   if (double(steps) * (1 - kMostTimesLeftOut) > double(values.size()))
     throw Error(
         ErrorKind::bad_input,
-        fmt::format("{}: in steps of {}, the smallest between two lines, {} times would be {}; accepted are "
-                    "files that leave out at most {}% of the times",
-                    source, step, values.size(), steps, 100 * kMostTimesLeftOut));
+        fmt::format("{}, lines {} to {}: in steps of {}, the smallest between two lines, {} times would be "
+                    "{}; accepted are series that leave out at most {}% of the times",
+                    source, times.lines.front(), times.lines.back(), step, values.size(), steps,
+                    100 * kMostTimesLeftOut));
   std::vector<double> placed(std::size_t(steps), kGap);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::int64_t after = times.values[i] - times.values.front();
@@ -129,6 +135,9 @@ class SeriesReader {
   SeriesReader(std::string_view csv, const std::string& source)
       : reader_(csv.starts_with("\xEF\xBB\xBF") ? csv.substr(3) : csv, Delimited::csv, source),
         source_(source) {
+    if (csv.find('\0') != std::string_view::npos)
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{} holds bytes that are 0; accepted is text in UTF-8", source));
     table_.name = source;
   }
 
@@ -170,7 +179,7 @@ class SeriesReader {
     std::array<std::size_t, 3> places{3, 3, 3};
     for (std::size_t i = 0; i < 3; ++i) {
       if (is_one_of(header_[i], {"id", "unique_id", "item_id"})) places[0] = i;
-      if (is_one_of(header_[i], {"time", "ds", "timestamp"})) places[1] = i;
+      if (names_times(header_[i])) places[1] = i;
       if (is_one_of(header_[i], {"value", "y", "target"})) places[2] = i;
     }
     if (std::ranges::find(places, std::size_t(3)) != places.end()) return std::nullopt;
@@ -190,15 +199,21 @@ class SeriesReader {
   }
 
   void read_columns() {
-    const bool timed = is_one_of(header_[0], {"time", "date", "datetime", "timestamp", "ds"});
+    const bool timed = names_times(header_[0]);
     std::set<std::string> ids;
     for (std::size_t i = timed; i < header_.size(); ++i) {
       check_new(ids, header_[i]);
       table_.series.push_back({header_[i], {}});
     }
     Times times;
-    while (reader_.next()) {
+    for (std::int64_t last = 0; reader_.next(); last = reader_.line()) {
       if (timed) times.add(cell(0));
+      // A record that is an empty line is passed over; here it may have been meant as a gap.
+      if (header_.size() == 1 && last > 0 && reader_.line() > last + 1)
+        throw Error(ErrorKind::bad_input,
+                    fmt::format("{}, line {}, column {} is empty; accepted for a gap in a file of one column "
+                                "is NaN or NA",
+                                source_, last + 1, header_[0]));
       for (std::size_t i = timed; i < header_.size(); ++i)
         table_.series[i - timed].values.push_back(value_of(cell(i)));
     }

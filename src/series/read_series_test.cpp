@@ -62,7 +62,8 @@ TEST(ReadSeries, LongFilesMayMixSeriesAndOrderColumnsAsTheyLike) {
   EXPECT_EQ(table.series[0].values[3], 40);
   EXPECT_EQ(table.gaps(), 1);
   EXPECT_EQ(table.series[1].start, 5);
-  EXPECT_EQ(parse_csv("unique_id,ds,y\na,2020-01-01,1\na,2020-01-02,2\n").interval, 86400);
+  for (const char* header : {"unique_id,ds,y", "id,date,value", "item_id,timestamp,target"})
+    EXPECT_EQ(parse_csv(std::string(header) + "\na,2020-01-01,1\na,2020-01-02,2\n").interval, 86400);
 }
 
 TEST(ReadSeries, RowsOfTheM4CompetitionEndWhereTheRestIsEmpty) {
@@ -77,9 +78,17 @@ TEST(ReadSeries, ErrorsNameLineAndColumn) {
   expect_refused("a,b\n1,2\n3,four\n", {"sales.csv, line 3, column 2 (b): \"four\"", "a finite number"});
   expect_refused("a\n1\ninf\n", {"line 3", "\"inf\""});
   expect_refused("a\n1e999\n", {"line 2", "1e999"});
+  expect_refused("a\n-1e100\n1.1e100\n", {"line 3", "1.1e100", "at most 1e+100"});
+  expect_refused(std::string("a\0b\n1\n", 6), {"bytes that are 0"});
   expect_refused("a\n1 2\n", {"line 2", "1 2"});
   expect_refused("date,a\n2024-01-01,1\nyesterday,2\n", {"line 3", "\"yesterday\"", "a time"});
   expect_refused("date,a\n2024-02-30,1\n", {"line 2", "2024-02-30"});
+}
+
+TEST(ReadSeries, EmptyLinesAreNoGapsInAFileOfOneColumn) {
+  expect_refused("a\n1\n\n3\n", {"sales.csv, line 3, column a", "NaN"});
+  EXPECT_EQ(parse_csv("a\n\n1\n2\n\n\n").series[0].values, (std::vector<double>{1, 2}));
+  EXPECT_EQ(parse_csv("a,b\n1,2\n\n3,4\n").series[0].values, (std::vector<double>{1, 3}));
 }
 
 TEST(ReadSeries, TimesMustRise) {
@@ -90,7 +99,7 @@ TEST(ReadSeries, TimesMustRise) {
 }
 
 TEST(ReadSeries, AFewLinesDoNotBecomeABillionGaps) {
-  expect_refused("time,a\n0,1\n1,1\n1000000000000,2\n", {"leave out at most 95%"});
+  expect_refused("time,a\n0,1\n1,1\n1000000000000,2\n", {"lines 2 to 4", "leave out at most 95%"});
 }
 
 TEST(ReadSeries, FilesWithoutSeriesAreRefused) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include <diffusion/error.h>
 #include "formats/json_fields.h"
 
@@ -28,7 +30,7 @@ void validate(const SeriesForm& form) {
           fmt::format("1 to {}, less than context and horizon together", form.cells() - 1));
   require(form.lags >= 0 && form.lags <= kMostLags, "lags", form.lags, fmt::format("0 to {}", kMostLags));
   require(form.lags == 0 || (form.long_season >= form.horizon && form.long_season <= kMostCells),
-          "long_season", form.long_season, fmt::format("at least the horizon, {}", form.horizon));
+          "long_season", form.long_season, fmt::format("{} (the horizon) to {}", form.horizon, kMostCells));
 }
 
 SeriesForm series_form(int season, int horizon, int context, int multiple) {
@@ -41,6 +43,12 @@ SeriesForm series_form(int season, int horizon, int context, int multiple) {
     throw Error(ErrorKind::usage, fmt::format("context is {}; accepted is 1 to {}", context, kMostCells),
                 {"context"});
   }
+  if (season % multiple != 0)
+    throw Error(ErrorKind::usage,
+                fmt::format("season is {}; accepted for this network, which halves rows of one season, are "
+                            "multiples of {}: two or more seasons can be one, as {}",
+                            season, multiple, std::lcm(season, multiple)),
+                {"season"});
   const int least = (context + horizon + season - 1) / season;
   form.rows = (least + multiple - 1) / multiple * multiple;
   form.long_season = 7 * season;

@@ -30,8 +30,8 @@ struct SeriesForm {
 // Error(usage) naming the field if a number is out of range, or nothing is left of the context.
 void validate(const SeriesForm& form);
 
-// The form for `horizon` values after at least `context` ones, with as many rows as a network can halve
-// `multiple` / 2 times: rows are a multiple of `multiple`.
+// The form for `horizon` values after at least `context` ones, for a network whose sides are multiples of
+// `multiple`: rows are made one; Error(usage) naming the field if the season is none.
 SeriesForm series_form(int season, int horizon, int context, int multiple);
 
 Json to_json(const SeriesForm& form);

@@ -110,6 +110,7 @@ TEST(SeriesForm, SurvivesJsonAndRefusesWhatCannotBe) {
   EXPECT_EQ(series_form(24, 49, 240, 4).rows, 16);
   EXPECT_THROW(series_form(1, 48, 240, 2), Error);
   EXPECT_THROW(series_form(24, 0, 240, 2), Error);
+  EXPECT_THROW(series_form(7, 4, 70, 2), Error);
   form.horizon = 12;
   EXPECT_THROW(validate(form), Error);
   Json json = to_json(kSmallForm);
