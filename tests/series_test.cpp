@@ -227,6 +227,71 @@ TEST_F(CliSeries, WhatCannotBeIsRefused) {
   cli::expect_error(2, {"sample", file("run"), "-o", file("o.png")}, {"forecasts series"});
   cli::expect_error(2, {"eval", file("run"), "--series", series, "--horizon", "5"},
                     {"the model forecasts 4"});
+  cli::expect_error(2, {"eval", file("run"), "--series", series, "--season", "5"}, {"of the model 4"});
+  cli::expect_error(2, {"data", "m4-hourly"}, {"set of series"});
+  cli::expect_error(4, {"forecast", file("run"), "--series", series, "-o", file("nowhere/o.csv")},
+                    {"nowhere"});
+}
+
+TEST_F(CliSeries, NoOptionIsPassedOver) {
+  const std::string series = write("waves.csv", waves(1, 60));
+  const cli::Arguments eval{"eval", "--series", series, "--horizon", "4", "--season", "4"};
+  for (const cli::Arguments& more : std::vector<cli::Arguments>{{"--sampler", "euler"},
+                                                                {"--split", "train"},
+                                                                {"-n", "10"},
+                                                                {"--captions", "own"},
+                                                                {"--batch", "3"}}) {
+    cli::Arguments command = eval;
+    command.insert(command.end(), more.begin(), more.end());
+    cli::expect_error(2, command, {"is for images"});
+  }
+  cli::Arguments command = eval;
+  command.insert(command.end(), {"--steps", "3"});
+  cli::expect_error(2, command, {"--steps is for a MODEL"});
+  command = train("r", series, "1");
+  command.insert(command.end(), {"--text-encoder", "x"});
+  cli::expect_error(2, command, {"--text-encoder is for images"});
+  command = train("r", series, "1");
+  command.insert(command.end(), {"--dropout", "0.25"});
+  ASSERT_EQ(cli::run(command).code, 0);
+  EXPECT_NE(text_of(file("r/latest/unet/config.json")).find("\"dropout\": 0.25"), std::string::npos);
+  for (const char* option : {"--paths", "--spread"})
+    EXPECT_NE(cli::run({"forecast", "--help"}).out.find(option), std::string::npos) << option;
+}
+
+TEST_F(CliSeries, OfWhatHasNoScaleThereIsNoScore) {
+  SeriesTable table = waves(2, 60);
+  for (double& value : table.series[0].values) value = 0;
+  const std::string mixed = write("mixed.csv", table);
+  table.series.pop_back();
+  const std::string zeros = write("zeros.csv", table);
+  const auto score = [](const Json& report, const char* name, const char* which) {
+    const Json::Array& rows = to_array(member(report, "forecasts", "json"), "forecasts");
+    return member(member(rows[0], name, "row"), which, name);
+  };
+  const Json of_zeros =
+      cli::json_of(cli::run({"eval", "--series", zeros, "--horizon", "4", "--season", "4", "--json"}));
+  EXPECT_EQ(score(of_zeros, "wql", "value"), Json(nullptr));
+  EXPECT_EQ(score(of_zeros, "better_than_naive", "high"), Json(nullptr));
+  const Json of_both =
+      cli::json_of(cli::run({"eval", "--series", mixed, "--horizon", "4", "--season", "4", "--json"}));
+  EXPECT_EQ(score(of_both, "scaled_loss", "high"), score(of_both, "scaled_loss", "value"));
+  const cli::Outcome text = cli::run({"eval", "--series", zeros, "--horizon", "4", "--season", "4"});
+  EXPECT_EQ(text.out.find("nan"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("1 series have no scale"), std::string::npos) << text.out;
+}
+
+TEST_F(CliSeries, SeriesThatBeginLateAreForecastWithoutCalibration) {
+  SeriesTable table = waves(1, 60);
+  const std::string series = write("waves.csv", table);
+  ASSERT_EQ(cli::run(train("run", series, "1")).code, 0);
+  for (std::size_t i = 0; i < 57; ++i) table.series[0].values[i] = std::nan("");
+  const std::string late = write("late.csv", table);
+  const cli::Outcome forecast = cli::run({"forecast", file("run"), "--series", late, "--paths", "2",
+                                          "--quiet", "-o", file("out.csv"), "--json"});
+  EXPECT_EQ(member(cli::json_of(forecast), "spread", "json"), Json(1.0));
+  cli::expect_error(2, {"eval", "--series", late, "--horizon", "4", "--season", "4"},
+                    {"series w0 of late", "nothing to forecast from"});
 }
 
 TEST_F(CliSeries, BaselinesNeedNoModel) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -22,12 +24,25 @@ void check_task(const ForecastTask& task) {
   if (known.size() != came.size())
     throw Error(ErrorKind::usage, fmt::format("{} series are known and {} came; these must be the same",
                                               known.size(), came.size()));
-  for (std::size_t k = 0; k < known.size(); ++k)
+  for (std::size_t k = 0; k < known.size(); ++k) {
+    if (std::ranges::all_of(known[k].values, [](double value) { return std::isnan(value); }))
+      throw Error(ErrorKind::usage,
+                  fmt::format("series {} of {}: none of its values before the last {} is known, so there is "
+                              "nothing to forecast from",
+                              known[k].id, task.history.name, task.horizon));
     if (int(came[k].values.size()) != task.horizon)
       throw Error(ErrorKind::usage,
                   fmt::format("of series {} {} values came; accepted is the horizon, {}", known[k].id,
                               came[k].values.size(), task.horizon),
                   {"horizon"});
+  }
+}
+
+// Resamples may have no score: of constant series only, none is scaled.
+Interval interval_of(std::vector<double>& values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  if (values.empty()) return {std::nan(""), std::nan("")};
+  return {quantile(values, 0.05), quantile(values, 0.95)};
 }
 
 std::vector<SeriesScore> scores_of(const ForecastTask& task, const std::vector<QuantileForecast>& forecasts) {
@@ -49,12 +64,9 @@ ForecastRow row_of(const std::string& name, const std::vector<SeriesScore>& scor
     scaled.push_back(s.scaled_loss);
     better.push_back(s.better_than_naive);
   }
-  const auto interval = [](std::vector<double>& values) {
-    return Interval{quantile(values, 0.05), quantile(values, 0.95)};
-  };
-  row.wql = interval(wql);
-  row.scaled_loss = interval(scaled);
-  row.better_than_naive = interval(better);
+  row.wql = interval_of(wql);
+  row.scaled_loss = interval_of(scaled);
+  row.better_than_naive = interval_of(better);
   return row;
 }
 

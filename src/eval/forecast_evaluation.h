@@ -13,7 +13,8 @@
 
 namespace diffusion {
 
-// One way to forecast, and its scores. Intervals are from 5% to 95% of resamples of the series.
+// One way to forecast, and its scores. Intervals are from 5% to 95% of those resamples of the series that
+// have a score; NaN if none has.
 struct ForecastRow {
   std::string name;
   ForecastScores scores;
@@ -32,7 +33,8 @@ struct NamedForecasts {
   std::vector<QuantileForecast> forecasts;  // of each series
 };
 
-// `own`, then the baselines (series/baselines.h). Error(usage) if the future is not that of the history.
+// `own`, then the baselines (series/baselines.h). Error(usage) naming the series if the future is not that of
+// the history, or nothing of this is known.
 std::vector<ForecastRow> evaluate_forecasts(const ForecastTask& task, const std::vector<NamedForecasts>& own,
                                             std::uint64_t seed = 0);
 

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,14 +21,19 @@ namespace {
 
 constexpr const char* kGroup = "Series";
 
+// Of all that `diffusion eval` has; the others are for images.
+constexpr std::array<std::string_view, 13> kSeriesOptions{
+    "--series",  "--horizon", "--season", "--paths", "--spread",  "--steps",    "--data-dir",
+    "--offline", "--seed",    "--json",   "--quiet", "--threads", "--precision"};
+
 void check_series_options(const CLI::App& app, const EvalSeriesArguments& a, bool has_model) {
-  for (const char* option :
-       {"--samples", "--data", "--features", "--count", "--classification-score", "--neighbors",
-        "--save-samples", "--bits-per-dimension", "--label", "--guidance"})
-    if (app.count(option) > 0)
-      throw Error(ErrorKind::usage, fmt::format("{} is for images, and --series are none", option));
+  for (const CLI::Option* option : app.get_options())
+    if (const std::string name = option->get_name();
+        option->count() > 0 && name.starts_with("--") &&
+        std::ranges::find(kSeriesOptions, name) == kSeriesOptions.end())
+      throw Error(ErrorKind::usage, fmt::format("{} is for images, and --series are none", name));
   if (has_model) return;
-  for (const char* option : {"--paths", "--spread"})
+  for (const char* option : {"--paths", "--spread", "--steps"})
     if (app.count(option) > 0)
       throw Error(ErrorKind::usage, fmt::format("{} is for a MODEL, and there is none", option));
   if (a.series.horizon < 1)
@@ -47,8 +56,14 @@ std::vector<NamedForecasts> forecasts_of(const Model& model, const EvalSeriesArg
   return named;
 }
 
+// Of nothing there is no score.
+Json score_json(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
 Json interval_json(double value, const Interval& interval) {
-  return Json::Object{{"value", value}, {"low", interval.low}, {"high", interval.high}};
+  return Json::Object{
+      {"value", score_json(value)}, {"low", score_json(interval.low)}, {"high", score_json(interval.high)}};
 }
 
 Json row_json(const ForecastRow& row) {
@@ -57,13 +72,22 @@ Json row_json(const ForecastRow& row) {
                       {"series", s.series},
                       {"series_without_scale", s.without_scale},
                       {"wql", interval_json(s.wql, row.wql)},
-                      {"crps", s.crps},
-                      {"mase", s.mase},
+                      {"crps", score_json(s.crps)},
+                      {"mase", score_json(s.mase)},
                       {"scaled_loss", interval_json(s.scaled_loss, row.scaled_loss)},
                       {"better_than_naive", interval_json(s.better_than_naive, row.better_than_naive)},
-                      {"coverage50", s.coverage50},
-                      {"coverage80", s.coverage80},
-                      {"coverage90", s.coverage90}};
+                      {"coverage50", score_json(s.coverage50)},
+                      {"coverage80", score_json(s.coverage80)},
+                      {"coverage90", score_json(s.coverage90)}};
+}
+
+std::string score_text(double value, int width, int digits) {
+  return std::isfinite(value) ? fmt::format("{:>{}.{}f}", value, width, digits)
+                              : fmt::format("{:>{}}", "-", width);
+}
+
+std::string percent_text(double share, int width, int digits) {
+  return score_text(100 * share, width, digits) + (std::isfinite(share) ? '%' : ' ');
 }
 
 void print_rows(const std::vector<ForecastRow>& rows) {
@@ -71,16 +95,19 @@ void print_rows(const std::vector<ForecastRow>& rows) {
                          "5% to 95%", "CRPS", "MASE", "scaled", "5% to 95%", "better", "50%", "80%", "90%"));
   for (const ForecastRow& row : rows) {
     const ForecastScores& s = row.scores;
-    print_line(
-        fmt::format("{:<24} {:>8.5f} {:>9.5f} {:.5f}  {:>8.5f} {:>7.4f} {:>7.4f} {:>7.4f} {:.4f}  {:>6.1f}% "
-                    "{:>4.0f}% {:>4.0f}% {:>4.0f}%",
-                    row.name, s.wql, row.wql.low, row.wql.high, s.crps, s.mase, s.scaled_loss,
-                    row.scaled_loss.low, row.scaled_loss.high, 100 * s.better_than_naive, 100 * s.coverage50,
-                    100 * s.coverage80, 100 * s.coverage90));
+    print_line(fmt::format("{:<24} {} {} {}  {} {} {} {} {}  {} {} {} {}", row.name, score_text(s.wql, 8, 5),
+                           score_text(row.wql.low, 9, 5), score_text(row.wql.high, 7, 5),
+                           score_text(s.crps, 8, 5), score_text(s.mase, 7, 4),
+                           score_text(s.scaled_loss, 7, 4), score_text(row.scaled_loss.low, 7, 4),
+                           score_text(row.scaled_loss.high, 6, 4), percent_text(s.better_than_naive, 6, 1),
+                           percent_text(s.coverage50, 4, 0), percent_text(s.coverage80, 4, 0),
+                           percent_text(s.coverage90, 4, 0)));
   }
   if (const int without = rows.front().scores.without_scale; without > 0)
     print_line(
-        fmt::format("{} constant series have no scale, and are not in MASE, scaled and better", without));
+        fmt::format("{} series have no scale (constant), or no value to compare with, and are not in MASE, "
+                    "scaled and better",
+                    without));
 }
 
 }  // namespace
@@ -102,6 +129,9 @@ int eval_series(const CLI::App& app, const EvalSeriesArguments& a, const EvalSer
                 fmt::format("--horizon is {}, and the model forecasts {}", a.series.horizon, horizon));
   const SeriesData data = load_series_for(a.series, run.source, horizon, true);
   const int season = model ? model->series->season : season_of(a.series, data.history);
+  if (a.series.season > 0 && a.series.season != season)
+    throw Error(ErrorKind::usage,
+                fmt::format("--season is {}, and that of the model {}", a.series.season, season));
   double spread = 1;
   std::vector<NamedForecasts> own;
   if (model) own = forecasts_of(*model, a, run, data.history, spread);

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include <diffusion/error.h>
+#include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/options/forecast_options.h"
 #include "cli/options/model_path.h"
 #include "cli/options/options.h"
 #include "cli/options/series_options.h"
 #include "cli/output/forecast_plot.h"
+#include "cli/output/picture_output.h"
 #include "cli/output/show.h"
 #include "diffusers/pipeline.h"
 #include "files/fs.h"
@@ -41,13 +43,11 @@ std::string csv_field(const std::string& text) {
   return quoted + '"';
 }
 
-// "id,time": of value h of the forecast of series k. Without times, how many steps after the end, from 1.
-std::string place_of(const SeriesTable& table, const TimeSeries& series, int h) {
+// Of value h of the forecast of a series. Without times, how many steps after the end, from 1.
+std::string time_text(const SeriesTable& table, const TimeSeries& series, int h) {
+  if (!table.interval) return fmt::format("{}", h + 1);
   const std::int64_t time = time_of(table, series, std::int64_t(series.values.size()) + h);
-  const std::string text = !table.interval   ? fmt::format("{}", h + 1)
-                           : table.has_dates ? date_text(time)
-                                             : fmt::format("{}", time);
-  return csv_field(series.id) + ',' + text;
+  return table.has_dates ? date_text(time) : fmt::format("{}", time);
 }
 
 std::string quantiles_csv(const SeriesTable& table, const std::vector<QuantileForecast>& forecasts) {
@@ -56,7 +56,7 @@ std::string quantiles_csv(const SeriesTable& table, const std::vector<QuantileFo
   csv += '\n';
   for (std::size_t k = 0; k < forecasts.size(); ++k)
     for (int h = 0; h < forecasts[k].horizon(); ++h) {
-      csv += place_of(table, table.series[k], h);
+      csv += csv_field(table.series[k].id) + ',' + time_text(table, table.series[k], h);
       for (const int percent : kWrittenPercents) csv += fmt::format(",{:.7g}", forecasts[k].at(percent, h));
       csv += '\n';
     }
@@ -72,16 +72,16 @@ std::string paths_csv(const SeriesTable& table, const std::vector<std::vector<do
     for (std::size_t i = 0; i < paths[k].size(); ++i) {
       const int h = int(i % std::size_t(horizon));
       const double median = quantiles[k].at(50, h);
-      const std::string place = place_of(table, table.series[k], h);
-      const std::size_t comma = place.rfind(',');
-      csv += fmt::format("{},{},{},{:.7g}\n", place.substr(0, comma), i / std::size_t(horizon) + 1,
-                         place.substr(comma + 1), median + spread * (paths[k][i] - median));
+      csv += fmt::format("{},{},{},{:.7g}\n", csv_field(table.series[k].id), i / std::size_t(horizon) + 1,
+                         time_text(table, table.series[k], h), median + spread * (paths[k][i] - median));
     }
   return csv;
 }
 
 int run(const ForecastCommand& o) {
   if (!o.plot.empty()) check_drawing_path(o.plot);
+  for (const std::string& file : {o.out, o.save_paths, o.plot})
+    if (!file.empty()) check_writable_file(file);
   const Model model = read_pipeline(chosen_pipeline(o.model));
   const DataOptions source{.data_dir = o.data_dir, .allow_download = !o.offline};
   const SeriesTable history = load_series(o.series, source).history;
@@ -97,11 +97,10 @@ int run(const ForecastCommand& o) {
   std::vector<QuantileForecast> forecasts = quantiles_of(paths, horizon);
   for (QuantileForecast& forecast : forecasts) forecast.spread_by(spread);
   write_file_atomically(o.out, quantiles_csv(history, forecasts));
+  if (!o.save_paths.empty()) write_file_atomically(o.save_paths, paths_csv(history, paths, horizon, spread));
   if (!o.plot.empty()) write_drawing(o.plot, draw_forecasts(history, forecasts));
   if (o.show && !show_picture(render(draw_forecasts(history, forecasts)), true))
-    throw Error(ErrorKind::usage,
-                "stdout is no terminal that can show pictures with writing; give --plot FILE.svg");
-  if (!o.save_paths.empty()) write_file_atomically(o.save_paths, paths_csv(history, paths, horizon, spread));
+    stderr_log().line("--show: stdout is no terminal that can show pictures with writing; see --plot");
   if (o.json) {
     print_json(Json::Object{{"model", path_to_json(o.model)},
                             {"series", std::int64_t(history.series.size())},
@@ -138,7 +137,7 @@ std::function<int()> add_forecast(CLI::App& app) {
          "and 90%")
       ->type_name("FILE");
   app.add_flag("--show", o->show, "Show that picture in the terminal");
-  add_forecast_options(app, o->forecast, "");
+  add_forecast_options(app, o->forecast, "Forecast");
   app.add_option("--steps", o->steps, "Steps of the sampler (default: 10)")
       ->check(in_range(1, 1000))
       ->type_name("N");

@@ -32,13 +32,6 @@ struct TrainArguments {
   double dropout = 0;
 };
 
-void set_dropout(TrainConfig& c, double probability) {
-  if (!traits_of(c.network).takes_dropout)
-    throw Error(ErrorKind::usage,
-                fmt::format("--dropout is not for the preset {}, whose network has none", c.preset));
-  c.network = with_dropout(std::move(c.network), probability);
-}
-
 void refuse_what_the_model_decides(const FieldOptions& options) {
   for (const auto& [field, option] : options.given())
     if (field->use == FieldUse::new_model)

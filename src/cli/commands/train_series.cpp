@@ -20,7 +20,8 @@ constexpr int kContextSeasons = 10;
 
 void refuse_image_options(const CLI::App& app) {
   for (const char* option : {"--data", "--from", "--size", "--channels", "--background", "--random-crop",
-                             "--shards", "--held-out-list", "--captions", "--flip"})
+                             "--shards", "--held-out-list", "--captions", "--caption-column",
+                             "--max-uncaptioned", "--max-broken", "--text-encoder", "--flip"})
     if (app.count(option) > 0)
       throw Error(ErrorKind::usage, fmt::format("{} is for images, and --series are none", option));
 }
@@ -52,6 +53,7 @@ int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesAr
     throw Error(ErrorKind::usage, "--series needs --horizon, how many values are to be forecast");
   TrainConfig config = preset_config(preset.empty() ? "series" : preset);
   apply_run_options(app, run, config);
+  if (app.count("--dropout") > 0) set_dropout(config, app.get_option("--dropout")->as<double>());
   config.data = a.series.series;
   config.conditional = config.clip_samples = false;
   const DataOptions source{.data_dir = run.source.data_dir, .allow_download = !run.source.offline};
@@ -67,6 +69,7 @@ int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesAr
   if (!windows->left_out().empty())
     talk(fmt::format("{} series are too short and left out, {} among them", windows->left_out().size(),
                      windows->left_out().front()));
+  if (!run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   const std::string summary =
       fmt::format("{}; {} windows of {} and {} values; preset {}", describe_series(table), windows->count(),
                   config.series->context(), config.series->horizon, config.preset);

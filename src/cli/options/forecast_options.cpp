@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdint>
 
 #include <diffusion/error.h>
 #include "base/progress.h"
@@ -27,13 +29,21 @@ double parse_spread(const std::string& text) {
   return spread;
 }
 
-// Evenly from all, if they are many, and long enough to be split.
-SeriesTable some_series(const SeriesTable& table, int needed) {
+// Whether anything is known of the context before the last horizon, from which that can be forecast.
+bool can_be_split(const TimeSeries& series, const SeriesForm& form) {
+  const auto room = std::int64_t(series.values.size()) - form.context() - form.horizon;
+  if (room < 0) return false;
+  const auto first = series.values.begin() + room;
+  return std::any_of(first, first + form.context(), [](double value) { return !std::isnan(value); });
+}
+
+// Of the series that can be split some, evenly from all if these are many.
+SeriesTable some_series(const SeriesTable& table, const SeriesForm& form) {
   SeriesTable some = table;
   some.series.clear();
   const std::size_t count = table.series.size(), most = std::min(count, kMostCalibrationSeries);
   for (std::size_t k = 0; k < most; ++k)
-    if (const TimeSeries& series = table.series[k * count / most]; int(series.values.size()) >= needed)
+    if (const TimeSeries& series = table.series[k * count / most]; can_be_split(series, form))
       some.series.push_back(series);
   return some;
 }
@@ -74,7 +84,7 @@ double spread_for(const ForecastArguments& a, const Model& model, const Device& 
   if (a.spread != "auto") return parse_spread(a.spread);
   check_forecast(model, history);
   const SeriesForm& form = *model.series;
-  const SeriesTable some = some_series(history, form.context() + form.horizon);
+  const SeriesTable some = some_series(history, form);
   if (some.series.empty()) return 1;
   const SplitSeries split = split_at_end(some, form.horizon);
   PathOptions fewer = options;

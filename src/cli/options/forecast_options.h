@@ -21,7 +21,7 @@ struct ForecastArguments {
 void add_forecast_options(CLI::App& app, ForecastArguments& arguments, const char* group);
 
 // The number of --spread; for auto the one that suits the last horizon of the history, which is forecast for
-// that from what was before it: of at most 100 series, with at most 50 paths.
+// that from what was before it: of at most 100 series, with at most 50 paths. 1 if no series is long enough.
 double spread_for(const ForecastArguments& arguments, const Model& model, const Device& device,
                   const SeriesTable& history, const PathOptions& options, bool quiet);
 

@@ -94,6 +94,13 @@ void apply_run_options(const CLI::App& app, const RunOptions& o, TrainConfig& c)
   if (!c.budget.minutes && !c.budget.steps && !c.budget.epochs) c.budget.minutes = 15;
 }
 
+void set_dropout(TrainConfig& c, double probability) {
+  if (!traits_of(c.network).takes_dropout)
+    throw Error(ErrorKind::usage,
+                fmt::format("--dropout is not for the preset {}, whose network has none", c.preset));
+  c.network = with_dropout(std::move(c.network), probability);
+}
+
 void talk(const std::string& message) {
   stderr_log().line(message);
 }

@@ -30,6 +30,9 @@ void add_run_options(CLI::App& app, RunOptions& options, RunKind kind, const std
 // Puts what was given into the configuration. Without any budget it is 15 minutes.
 void apply_run_options(const CLI::App& app, const RunOptions& options, TrainConfig& config);
 
+// --dropout. Error(usage) for a network that has none.
+void set_dropout(TrainConfig& config, double probability);
+
 // The words for a run: those that were asked for, or, for a network that is told words, those that lie with
 // the images. Error(usage) for words that the network is not told, and for none if it is.
 CaptionOptions captions_for(const CLI::App& app, const RunOptions& options, const TrainConfig& config);
