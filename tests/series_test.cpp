@@ -213,9 +213,6 @@ TEST_F(CliSeries, WhatCannotBeIsRefused) {
   cli::expect_error(2, {"train", "--series", series, "--horizon", "4", "--out", file("r")}, {"--season"});
   cli::expect_error(2, {"train", "--series", "nowhere", "--horizon", "4", "--out", file("r")}, {"m4-hourly"});
   cli::expect_error(2, {"train", "--horizon", "4", "--out", file("r")}, {"--horizon is for --series"});
-  cli::expect_error(2,
-                    {"train", "--series", series, "--horizon", "4", "--dropout", "0.1", "--out", file("r")},
-                    {"--dropout", "--series"});
   cli::expect_error(2, train("r", write("short.csv", waves(1, 19)), "1"),
                     {"no series of short is long enough"});
   std::ofstream(file("bad.csv")) << "a,b\n1,x\n";

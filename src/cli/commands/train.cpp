@@ -142,11 +142,9 @@ std::function<int()> add_train(CLI::App& app) {
          "directory that transformers' CLIPTextModel and CLIPTokenizer were saved in. What it makes of\n"
          "the captions is computed once")
       ->type_name("MODEL")
-      ->excludes("--from")
-      ->excludes("--series");
+      ->excludes("--from");
   app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")
-      ->group("Optimization")
-      ->excludes("--series");
+      ->group("Optimization");
   return [&app, o] { return run(app, *o); };
 }
 
