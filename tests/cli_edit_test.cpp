@@ -127,6 +127,15 @@ TEST_F(CliEdit, RefusesBadStrengthsAndMasks) {
 TEST_F(CliEdit, RefusesPicturesForModelsOfOtherChannels) {
   cli::write_model(file("two"), cli::tiny_model({.channels = 2}));
   refused(2, {"edit", file("two"), file("picture.png")}, {"2 channels", "1, 3 or 4"});
+  refused(2, {"restore", file("two"), file("picture.png"), "--task", "blur"}, {"2 channels", "1, 3 or 4"});
+}
+
+TEST_F(CliEdit, RefusesModelsThatDoNotTellTheSizeOfTheirImages) {
+  Model model = cli::tiny_model();
+  std::get<UNetConfig>(model.network).sample_size = {0, 0};
+  cli::write_model(file("sizeless"), model);
+  for (const Arguments& command : {Arguments{"edit"}, Arguments{"restore", "--task", "blur"}})
+    refused(2, with(command, {file("sizeless"), file("picture.png")}), {"sample_size"});
 }
 
 TEST_F(CliEdit, InversionIsNoiseForSample) {
@@ -166,6 +175,18 @@ TEST_F(CliEdit, InterpolationEndsInItsEnds) {
                  file("film.gif"), "--quiet"})
                 .code,
             0);
+  ASSERT_EQ(run({"interpolate", file("model"), "none", "beta", "--frames", "2", "--steps", "3", "-o",
+                 file("ends.npy"), "--quiet"})
+                .code,
+            0);
+  ASSERT_EQ(run({"sample", file("model"), "-n", "1", "--label", "none", "--steps", "3", "-o", file("end.npy"),
+                 "--quiet"})
+                .code,
+            0);
+  const std::vector<std::uint8_t> ends = bytes_of("ends.npy");
+  EXPECT_TRUE(std::ranges::equal(bytes_of("end.npy"), std::span(ends).first(64)));
+  expect_error(2, {"interpolate", file("model"), "1", "2", "--columns", "2", "-o", file("film.gif")},
+               {"--columns"});
   EXPECT_EQ(run({"interpolate", file("model"), file("picture.png"), file("large.png"), "--frames", "3",
                  "--steps", "3", "-o", file("row.png"), "--quiet"})
                 .code,

@@ -119,8 +119,6 @@ TEST_F(CliWords, ATextEncoderThatDoesNotFitIsNamed) {
                     {"--vocabulary", "--text-encoder"});
   cli::expect_error(2, train({"--preset", "tiny", "--text-encoder", words}), {"--text-encoder", "words-64"});
   cli::expect_error(2, train({"--from", words, "--text-encoder", words}), {"--text-encoder", "--from"});
-  cli::expect_error(2, train({"--series", "m4-hourly", "--text-encoder", words}),
-                    {"--text-encoder", "--series"});
   cli::expect_error(3, train({"--preset", "words-64", "--text-encoder", labels}),
                     {"labels", "no text encoder"});
 }

@@ -217,9 +217,8 @@ TEST(Interpolate, EndsAreWhatSamplingMakesOfThem) {
   sampling.label = 2;
   EXPECT_EQ(generate(model, f32_device(), sampling)[0], frames.back());
   sampling.batch = 2;
-  EXPECT_EQ(
-      interpolate(model, f32_device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling_of(1)),
-      frames);
+  EXPECT_EQ(interpolate(model, f32_device(), {.seed = 7, .label = 1}, {.seed = 8, .label = 2}, 5, sampling),
+            frames);
   EXPECT_THROW(interpolate(model, f32_device(), {}, {}, 1, sampling_of(1)), Error);
 }
 

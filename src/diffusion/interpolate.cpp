@@ -28,16 +28,13 @@ GenerateOptions options_of(const InterpolationEnd& end, const GenerateOptions& a
   return options;
 }
 
-// The noise of an end, as often as there are frames.
-NoiseSource repeated(const GenerateOptions& end, std::size_t size) {
+// The noise of an end, one image of that size.
+NoiseSource noise_of_end(const GenerateOptions& end, std::size_t size) {
   return [=, drawn = image_noise(end.seed, std::uint32_t(end.first), size)](int draw, std::span<double> out) {
-    const std::span<double> image = out.first(size);
     if (draw == 0)
-      start_noise(end, 0, image, size);
+      start_noise(end, 0, out, size);
     else
-      drawn(draw, image);
-    for (std::size_t first = size; first < out.size(); first += size)
-      std::ranges::copy(image, out.begin() + std::ptrdiff_t(first));
+      drawn(draw, out);
   };
 }
 
@@ -92,8 +89,8 @@ std::vector<Image> interpolate(const Model& model, const Device& device, const I
       for (std::size_t k = 0; k < x.size(); ++k)
         denoised[k] = std::lerp(denoised[k], other[k], shares[k / size.elements()]);
     };
-    const NoiseSource noise =
-        turned(repeated(from, size.elements()), repeated(to, size.elements()), shares, size.elements());
+    const NoiseSource noise = turned(noise_of_end(from, size.elements()), noise_of_end(to, size.elements()),
+                                     shares, size.elements());
     std::vector<double> x(std::size_t(count) * size.elements());
     noise(0, x);
     for (double& value : x) value *= prepared.levels.initial_std;

@@ -57,7 +57,13 @@ std::size_t product(const std::array<int, 3>& form) {
 }  // namespace
 
 LinearOperator::LinearOperator(std::array<int, 3> from, std::array<Matrix, 3> axes, std::vector<bool> seen)
-    : from_(from), to_(from), seen_(std::move(seen)), singular_(product(from), 1) {
+    : from_(from), to_(from), seen_(std::move(seen)) {
+  if (std::ranges::any_of(from, [](int size) { return size < 1; }))
+    throw Error(ErrorKind::usage, fmt::format("an operator is for images [{}, {}, {}]; accepted is 1 or more",
+                                              from[0], from[1], from[2]));
+  singular_.assign(product(from), 1);
+  if (!seen_.empty() && std::ranges::any_of(axes, [](const Matrix& a) { return !a.values.empty(); }))
+    throw Error(ErrorKind::usage, "an operator leaves out numbers and has matrices; accepted is one of both");
   if (!seen_.empty() && seen_.size() != product(from))
     throw Error(ErrorKind::usage,
                 fmt::format("a mask has {} numbers; accepted are {}", seen_.size(), product(from)));

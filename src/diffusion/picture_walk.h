@@ -33,10 +33,11 @@ struct PictureWalk {
   NoiseSource noise_of(int done) const;
 };
 
-// Image k is picture (first + k) mod their number, in [-1, 1]: [count, C, H, W]. Error(usage) for no
-// pictures, and if they have another form than the model's.
+// Image k is picture (first + k) mod their number, in [-1, 1]: [count, C, H, W].
 std::vector<double> picture_numbers(std::span<const Image> pictures, const PictureSize& size, int first,
                                     int count);
+
+// Error(usage) for no pictures, and if they have another form than the model's.
 void check_pictures(std::span<const Image> pictures, const PictureSize& size);
 
 // [images, C, H, W] to pixels.

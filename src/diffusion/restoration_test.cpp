@@ -85,6 +85,8 @@ TEST(LinearOperator, RefusesWhatMeasuresNothingOrSomethingTwice) {
   EXPECT_THROW(mask_operator(form, std::vector<bool>(4, false)), Error);
   EXPECT_THROW(shrink_operator({1, 7, 8}, 2), Error);
   EXPECT_THROW(gray_operator(form), Error);
+  EXPECT_THROW(identity_operator({1, 0, 0}), Error);
+  EXPECT_THROW(LinearOperator(form, {{{}, {1, 2, {1, 1}}, {}}}, std::vector<bool>(4, true)), Error);
 }
 
 // Data that are N(m, C), C = L L^T of two numbers: D, its Jacobian and the posterior of a measurement are

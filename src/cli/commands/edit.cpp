@@ -82,10 +82,7 @@ int run(const CLI::App& app, const EditCommand& o) {
   const std::vector<Image> images = edit(setup.model(), *device, given.images, options, progress.on_step());
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::vector<std::string> names;
-  for (std::size_t k = 0; k < images.size(); ++k)
-    names.push_back(numbered_name(std::size_t(sampling.first) + k));
-  write_result(output, o.result, images, names);
+  write_result(output, o.result, images, sampling.first);
   report(o, options, setup.model(), seconds);
   return 0;
 }
@@ -96,12 +93,7 @@ std::function<int()> add_edit(CLI::App& app) {
   const auto o = std::make_shared<EditCommand>();
   const int most = std::numeric_limits<int>::max();
   add_edit_model_option(app, o->sampling);
-  app.add_option(
-         "IMAGE", o->image,
-         "PNG, JPEG, TIFF or WebP of any size, which becomes of the model's;\nor a .npy of many, uint8 "
-         "[N, H, W, C]")
-      ->required()
-      ->type_name("");
+  add_pictures_option(app, o->image);
   app.add_option(
          "--strength", o->strength,
          "Share of the steps to take, from the picture with so much noise:\n0 is the picture, 1 anything "

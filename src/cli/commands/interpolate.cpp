@@ -65,7 +65,9 @@ std::vector<InterpolationEnd> ends_of(const InterpolateCommand& o, EndKind kind,
     if (!sampling.prompts.empty()) end.prompt = sampling.prompts.front();
     if (kind == EndKind::picture) {
       const GivenPictures given = read_pictures(text, model);
-      end.noise = invert(model, device, std::span(given.images).first(1), sampling);
+      StepProgress progress("invert", 1, o.result.quiet);
+      end.noise = invert(model, device, std::span(given.images).first(1), sampling, progress.on_step());
+      progress.finish();
     }
     if (kind != EndKind::words) continue;
     if (model.tokenizer) {
@@ -79,17 +81,24 @@ std::vector<InterpolationEnd> ends_of(const InterpolateCommand& o, EndKind kind,
   return ends;
 }
 
+// A frame of an animation.
+Grid frame_of(const InterpolateCommand& o, int width, int height) {
+  constexpr int kVisibleSide = 128;
+  return {1, o.result.scale > 0 ? o.result.scale : std::max(kVisibleSide / std::max(width, height), 1)};
+}
+
+void check_frames_fit(const PictureOutput& output, const InterpolateCommand& o, const PictureSize& size) {
+  check_result_fits(output, o.result, o.frames, size.channels, size.width, size.height);
+  if (output.form == PictureForm::gif)
+    check_grid_fits(output, frame_of(o, size.width, size.height), 1, size.width, size.height);
+}
+
 void write_frames(const PictureOutput& output, const InterpolateCommand& o, std::span<const Image> images) {
-  if (output.form == PictureForm::gif) {
-    std::vector<Image> frames;
-    const int scale =
-        o.result.scale > 0 ? o.result.scale : std::max(128 / std::max(images[0].width, images[0].height), 1);
-    for (const Image& image : images) frames.push_back(draw({1, scale}, std::span(&image, 1)));
-    return write_animation(output.path, frames, o.delay);
-  }
-  std::vector<std::string> names;
-  for (std::size_t k = 0; k < images.size(); ++k) names.push_back(numbered_name(k));
-  write_result(output, o.result, images, names);
+  if (output.form != PictureForm::gif) return write_result(output, o.result, images, 0);
+  std::vector<Image> frames;
+  for (const Image& image : images)
+    frames.push_back(draw(frame_of(o, image.width, image.height), std::span(&image, 1)));
+  write_animation(output.path, frames, o.delay);
 }
 
 int run(const CLI::App& app, const InterpolateCommand& o) {
@@ -100,13 +109,15 @@ int run(const CLI::App& app, const InterpolateCommand& o) {
   EditSetup setup(app, o.sampling,
                   kind == EndKind::picture ? std::optional<std::string>("heun") : std::nullopt);
   GenerateOptions sampling = setup.sampling(kind == EndKind::picture ? 1 : o.frames);
-  if (kind == EndKind::words) sampling.without_class = false;
-  const PictureSize size = size_of(setup.model(), sampling);
-  check_result_fits(output, o.result, o.frames, size.channels, size.width, size.height);
+  if (kind == EndKind::words && !setup.model().tokenizer) {  // an end without a label is "none"
+    sampling.label.reset();
+    sampling.without_class = setup.model().null_class.has_value();
+  }
+  check_frames_fit(output, o, size_of(setup.model(), sampling));
   const auto device = make_device(o.sampling.machine);
-  StepProgress progress("interpolate", o.frames, o.result.quiet);
   const std::vector<InterpolationEnd> ends = ends_of(o, kind, setup.model(), *device, sampling);
   sampling.batch = o.sampling.generate.batch;
+  StepProgress progress("interpolate", o.frames, o.result.quiet);
   const std::vector<Image> images =
       interpolate(setup.model(), *device, ends[0], ends[1], o.frames, sampling, progress.on_step());
   progress.finish();
@@ -143,7 +154,7 @@ std::function<int()> add_interpolate(CLI::App& app) {
   add_delay_option(app, o->delay);
   app.footer(
       "The noise is turned from that of A to that of B (slerp). Pictures are inverted first, with the "
-      "sampler ddim "
+      "sampler heun "
       "unless\nanother is given. From class to class, or prompt to prompt, the noise is one, that of "
       "--seed.\n"
       "Examples:\n"

@@ -52,9 +52,10 @@ int run(const CLI::App& app, const InvertCommand& o) {
   }
   print_line(fmt::format("the noise of {} picture{} in {:.1f} s: {}", sampling.count,
                          sampling.count == 1 ? "" : "s", seconds, o.out));
+  std::string label = sampling.without_class ? " --label none" : "";
+  if (sampling.label) label = fmt::format(" --label {}", *sampling.label);
   print_line(fmt::format("back: diffusion sample {} --noise {} --sampler {} --steps {}{}", o.sampling.model,
-                         o.out, sampler, sampling.recipe->steps,
-                         sampling.without_class ? " --label none" : ""));
+                         o.out, sampler, sampling.recipe->steps, label));
   return 0;
 }
 
@@ -63,12 +64,7 @@ int run(const CLI::App& app, const InvertCommand& o) {
 std::function<int()> add_invert(CLI::App& app) {
   const auto o = std::make_shared<InvertCommand>();
   add_edit_model_option(app, o->sampling);
-  app.add_option(
-         "IMAGE", o->image,
-         "PNG, JPEG, TIFF or WebP of any size, which becomes of the model's;\nor a .npy of many, uint8 "
-         "[N, H, W, C]")
-      ->required()
-      ->type_name("");
+  add_pictures_option(app, o->image);
   app.add_option("-o,--out", o->out, "What to write: float32 [N, C, H, W], for diffusion sample --noise")
       ->type_name("FILE")
       ->capture_default_str();
@@ -81,7 +77,7 @@ std::function<int()> add_invert(CLI::App& app) {
       "and guidance.\n"
       "Example:\n"
       "  diffusion invert fashion-mnist boot.png --steps 20 -o noise.npy\n"
-      "  diffusion sample fashion-mnist --noise noise.npy --sampler ddim --steps 50 --label none -o "
+      "  diffusion sample fashion-mnist --noise noise.npy --sampler heun --steps 20 --label none -o "
       "boot-again.png");
   return [&app, o] { return run_stoppable([&] { return run(app, *o); }); };
 }

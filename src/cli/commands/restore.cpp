@@ -63,10 +63,7 @@ int run(const CLI::App& app, const RestoreCommand& o) {
       restore(setup.model(), *device, given.a, given.numbers, options, progress.on_step());
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::vector<std::string> names;
-  for (std::size_t k = 0; k < images.size(); ++k)
-    names.push_back(numbered_name(std::size_t(options.sampling.first) + k));
-  write_result(output, o.result, images, names);
+  write_result(output, o.result, images, options.sampling.first);
   if (o.result.json)
     print_json(Json::Object{{"model", path_to_json(o.sampling.model)},
                             {"image", path_to_json(o.task.image)},

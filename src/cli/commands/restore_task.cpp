@@ -25,11 +25,6 @@ bool is_file(const std::string& task) {
   return std::filesystem::path(task).extension() == ".npy";
 }
 
-std::array<int, 3> form_of_images(const Model& model) {
-  const NetworkTraits traits = model.traits();
-  return {traits.in_channels, traits.sample_size[0], traits.sample_size[1]};
-}
-
 LinearOperator read_operator(const std::string& file, std::array<int, 3> form) {
   NpyArray<float> array = read_npy_float32(file);
   const std::int64_t numbers = std::int64_t(form[0]) * form[1] * form[2];
@@ -120,12 +115,9 @@ void add_task_options(CLI::App& app, RestoreTaskOptions& o) {
 }
 
 void check_task(const RestoreTaskOptions& o) {
-  if (!is_file(o.task)) {
-    if (std::ranges::find(kTasks, o.task) == kTasks.end())
-      throw Error(ErrorKind::usage,
-                  fmt::format("--task is \"{}\"; accepted are {}, and files that end in .npy", o.task,
-                              fmt::join(kTasks, ", ")));
-  }
+  if (!is_file(o.task) && std::ranges::find(kTasks, o.task) == kTasks.end())
+    throw Error(ErrorKind::usage, fmt::format("--task is \"{}\"; accepted are {}, and files that end in .npy",
+                                              o.task, fmt::join(kTasks, ", ")));
   if ((o.task == "mask") != !o.mask.empty())
     throw Error(ErrorKind::usage,
                 o.mask.empty() ? "--task mask needs --mask FILE" : "--mask is for --task mask");
@@ -136,7 +128,7 @@ void check_task(const RestoreTaskOptions& o) {
 }
 
 Measurement read_measurement(const RestoreTaskOptions& o, const Model& model, const GenerateOptions& seed) {
-  const std::array<int, 3> form = form_of_images(model);
+  const std::array<int, 3> form = picture_form(model);
   std::vector<bool> seen;
   GivenPictures given;
   if (o.measure || o.task == "mask") given = read_pictures(o.image, model);

@@ -143,8 +143,7 @@ std::function<int()> add_train(CLI::App& app) {
          "the captions is computed once")
       ->type_name("MODEL")
       ->excludes("--from");
-  app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")
-      ->group("Optimization");
+  app.add_option("--dropout", o->dropout, "Dropout inside the residual blocks")->group("Optimization");
   return [&app, o] { return run(app, *o); };
 }
 

@@ -22,6 +22,15 @@ void add_edit_model_option(CLI::App& app, EditSampling& o) {
   add_model_option(app, o.model)->required();
 }
 
+void add_pictures_option(CLI::App& app, std::string& pictures) {
+  app.add_option(
+         "IMAGE", pictures,
+         "PNG, JPEG, TIFF or WebP of any size, which becomes of the model's;\nor a .npy of many, uint8 "
+         "[N, H, W, C]")
+      ->required()
+      ->type_name("");
+}
+
 void add_edit_sampling_options(CLI::App& app, EditSampling& o) {
   app.add_option("--first", o.generate.first, "Index k of the first image of the seed")
       ->check(in_range(0, std::numeric_limits<int>::max()))

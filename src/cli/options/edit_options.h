@@ -26,7 +26,9 @@ struct EditSampling {
 };
 
 void add_edit_model_option(CLI::App& app, EditSampling& options);
-// --seed, --label, words, sampler, spacing, guidance, --batch and those of the machine.
+// IMAGE, for read_pictures().
+void add_pictures_option(CLI::App& app, std::string& pictures);
+// --first, --seed, --label, words, sampler, spacing, guidance, --batch and those of the machine.
 void add_edit_sampling_options(CLI::App& app, EditSampling& options);
 
 // The models of the options, read, and what is to be sampled.

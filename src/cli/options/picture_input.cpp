@@ -16,18 +16,6 @@ namespace diffusion {
 
 namespace {
 
-ImageForm form_of(const Model& model) {
-  const NetworkTraits traits = model.traits();
-  if (traits.sample_size[0] == 0)
-    throw Error(ErrorKind::usage,
-                "the model does not tell the size of its images (sample_size in its config.json)");
-  if (traits.in_channels != 1 && traits.in_channels != 3 && traits.in_channels != 4)
-    throw Error(ErrorKind::usage,
-                fmt::format("the model makes images of {} channels; pictures can be brought to 1, 3 or 4",
-                            traits.in_channels));
-  return {.height = traits.sample_size[0], .width = traits.sample_size[1], .channels = traits.in_channels};
-}
-
 std::vector<Image> read_images(const std::string& path) {
   if (std::filesystem::path(path).extension() != ".npy") return {read_image(path)};
   const Dataset data = read_image_array(path);
@@ -41,12 +29,23 @@ std::vector<Image> read_images(const std::string& path) {
 
 }  // namespace
 
+std::array<int, 3> picture_form(const Model& model) {
+  const NetworkTraits traits = model.traits();
+  if (traits.sample_size[0] == 0)
+    throw Error(ErrorKind::usage,
+                "the model does not tell the size of its images (sample_size in its config.json)");
+  return {traits.in_channels, traits.sample_size[0], traits.sample_size[1]};
+}
+
 GivenPictures read_pictures(const std::string& path, const Model& model) {
-  const ImageForm form = form_of(model);
-  return read_pictures(path, {form.channels, form.height, form.width});
+  return read_pictures(path, picture_form(model));
 }
 
 GivenPictures read_pictures(const std::string& path, std::array<int, 3> form) {
+  if (form[0] != 1 && form[0] != 3 && form[0] != 4)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("the model makes images of {} channels; pictures can be brought to 1, 3 or 4", form[0]));
   GivenPictures given{read_images(path), {}};
   given.size = {given.images.front().height, given.images.front().width};
   for (Image& image : given.images)
@@ -55,8 +54,8 @@ GivenPictures read_pictures(const std::string& path, std::array<int, 3> form) {
 }
 
 Image read_mask(const std::string& path, const GivenPictures& pictures, const Model& model) {
-  ImageForm form = form_of(model);
-  form.channels = 1;
+  const auto [channels, height, width] = picture_form(model);
+  const ImageForm form{.height = height, .width = width, .channels = 1};
   const Image mask = to_channels(read_image(path), 1, form.background);
   const std::array<int, 2> size{mask.height, mask.width};
   if (size != pictures.size && size != std::array{form.height, form.width})

@@ -16,6 +16,9 @@ struct GivenPictures {
   std::array<int, 2> size{};  // height, width that they had
 };
 
+// Channels, height and width of the model's images. Error(usage) if it does not tell their size.
+std::array<int, 3> picture_form(const Model& model);
+
 // One picture (PNG, JPEG, TIFF, WebP), or those of a .npy file, uint8 [N, H, W, C] or [N, H, W], brought to
 // the model's form as data sets are (data/image_form.h). Error(usage) if the model has no size, or makes
 // images that are no pictures; Error(bad_input) or Error(io) naming the file.

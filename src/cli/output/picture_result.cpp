@@ -54,10 +54,11 @@ PictureOutput check_result(const CLI::App& app, const ResultOptions& o) {
                 fmt::format("--out is {}; accepted are names that end in .png, .jpg or .npy, and "
                             "directories",
                             o.out));
-  const bool gridded = o.show || output.is_one_picture() || output.form == PictureForm::gif;
-  for (const char* option : {"--columns", "--scale"})
-    if (app.count(option) > 0 && !gridded)
-      throw Error(ErrorKind::usage, fmt::format("{} is for --show and outputs that are one picture", option));
+  const bool gridded = o.show || output.is_one_picture(), animated = output.form == PictureForm::gif;
+  if (app.count("--columns") > 0 && !gridded)
+    throw Error(ErrorKind::usage, "--columns is for --show and outputs that are one picture");
+  if (app.count("--scale") > 0 && !gridded && !animated)
+    throw Error(ErrorKind::usage, "--scale is for --show, animations and outputs that are one picture");
   if (o.show && o.json) throw Error(ErrorKind::usage, "--show and --json both want stdout; give one of them");
   return output;
 }
@@ -65,21 +66,23 @@ PictureOutput check_result(const CLI::App& app, const ResultOptions& o) {
 void check_result_fits(const PictureOutput& output, const ResultOptions& o, int count, int channels,
                        int width, int height) {
   check_channels(output, channels);
-  check_grid_fits(output, grid_of(o, count, width, height), count, width, height);
+  const Grid grid = grid_of(o, count, width, height);
+  if (output.is_one_picture()) check_grid_fits(output, grid, count, width, height);
+  if (o.show) check_grid_fits({"the picture of --show", PictureForm::png}, grid, count, width, height);
 }
 
 void write_result(const PictureOutput& output, const ResultOptions& o, std::span<const Image> pictures,
-                  std::span<const std::string> names) {
+                  int first) {
   const Grid grid = grid_of(o, int(pictures.size()), pictures.front().width, pictures.front().height);
-  if (output.is_one_picture())
+  if (output.is_one_picture()) {
     write_picture(output, draw(grid, pictures));
-  else
+  } else {
+    std::vector<std::string> names;
+    for (std::size_t k = 0; k < pictures.size(); ++k)
+      names.push_back(fmt::format("{:06}", std::size_t(first) + k));
     write_pictures(output, pictures, names);
+  }
   if (o.show) show_or_tell(draw(grid, pictures));
-}
-
-std::string numbered_name(std::size_t number) {
-  return fmt::format("{:06}", number);
 }
 
 }  // namespace diffusion

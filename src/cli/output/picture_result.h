@@ -22,19 +22,16 @@ struct ResultOptions {
 void add_result_options(CLI::App& app, ResultOptions& options, const std::string& default_out);
 
 // What can be known to be wrong with them before the work. Error(usage), Error(io). Animations are for
-// commands that have --delay.
+// commands that have --delay, and have no --columns.
 PictureOutput check_result(const CLI::App& app, const ResultOptions& options);
 
-// Error(usage) if `count` pictures of that size do not fit the output.
+// Error(usage) if `count` pictures of that size do not fit the output, or a grid of them --show.
 void check_result_fits(const PictureOutput& output, const ResultOptions& options, int count, int channels,
                        int width, int height);
 
-// One picture is as large as it is, several are a grid as `sample` makes it. names[k] is that of the file of
-// picture k in a directory.
+// One picture is as large as it is, several are a grid as `sample` makes it. In a directory files are named
+// by number, from `first` on: 000007.png for 7.
 void write_result(const PictureOutput& output, const ResultOptions& options, std::span<const Image> pictures,
-                  std::span<const std::string> names);
-
-// "000007" for 7.
-std::string numbered_name(std::size_t number);
+                  int first);
 
 }  // namespace diffusion

@@ -32,7 +32,7 @@ SamplerCoroutine walk_up(bool heun, SamplerState& state) {
 OwnSampler ddim_inversion() {
   return {.name = "ddim_inversion",
           .walk = [](SamplerState& state) { return walk_up(false, state); },
-          .known = {.order = 1, .ascends = true, .usual_steps = 50}};
+          .known = {.order = 1, .ascends = true}};
 }
 
 OwnSampler heun_inversion() {

@@ -26,7 +26,7 @@ std::vector<std::size_t> repaint_path(std::size_t steps, int jump, int resample)
 
 // A sampler that does it; its draws of noise are 2 m + 1 (of the step's sampler) and 2 m + 2 (of the known
 // part, or of the way up) in move m of the path, and on_step is told moves. Error(usage) unless `known` makes
-// whole images of the picture, jump and resample are at least 1, and the sampler goes down only.
+// whole images of the picture, and jump and resample are at least 1. It takes descending levels only.
 OwnSampler repaint_sampler(Repaint repaint);
 
 }  // namespace diffusion
