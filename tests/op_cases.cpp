@@ -116,6 +116,10 @@ OpCase pool(const Shape& x, const Pool& op) {
           .inputs = {activation(x)}};
 }
 
+OpCase mean_of_pixels(const Shape& x) {
+  return {.name = fmt::format("mean_of_pixels_{}", dims(x)), .op = MeanOfPixels{}, .inputs = {activation(x)}};
+}
+
 OpCase timestep_embedding(std::int64_t n, int dim, double freq_shift, bool cos_first,
                           double max_period = 10000) {
   return {.name = fmt::format("timestep_embedding_{}x{}_shift{:.0f}_{}_period{:.0f}", n, dim, freq_shift,
@@ -234,6 +238,9 @@ void add_shape_cases(Cases& cases) {
            pool({2, 32, 1, 2}, AvgPool{3, 1, 1}),
            pool({1, 16, 8, 9}, AvgPool{4, 3, 2}),
            pool({2, 40, 8, 8}, AvgPool{8, 1, 0}),
+           mean_of_pixels({2, 18, 7, 1}),
+           mean_of_pixels({3, 32, 1, 1}),
+           mean_of_pixels({1, 3, 5, 4}),
            pool({2, 18, 7, 5}, MaxPool{3, 1, 1}),
            pool({2, 16, 9, 8}, MaxPool{3, 2, 0}),
            pool({1, 3, 5, 9}, MaxPool{3, 2, 1}),

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -94,6 +96,43 @@ TEST(TextEncoding, LeavesTheNetworkAsItIs) {
         x, times, {{"encoder_hidden_states", {states.begin(), states.end()}}, {"class", classes}}, parts);
     EXPECT_EQ(parts, whole);
   }
+}
+
+// The same numbers whether the network takes the mean by itself or is told it as its class.
+TEST(TextEncoding, ItsMeanIsTheClassWhereTheConfigSaysSo) {
+  WordsConfig told = small_words();
+  told.unet.class_embed_type = ConditionalUNetConfig::ClassEmbedding::projection;
+  told.unet.num_class_embeds = 0;
+  told.unet.projection_class_embeddings_input_dim = told.text_encoder.hidden_size;
+  WordsConfig words = told;
+  words.unet.class_is_mean_of_words = true;
+  EXPECT_EQ(traits_of(words).conditions.size(), 1u);
+  const ParamStore params = params_of(words);
+  const std::vector<float> tokens = tokens_of({0, 1, 2}), times{3, 80, 999};
+  std::vector<float> x(3 * 2 * kTextSide * kTextSide), expected(x.size()), found(x.size());
+  fill_normal({1, Stream::init, 1, 0}, x);
+  const auto device = make_cpu_device(Precision::f32);
+
+  TextEncoding encoding(words, params, *device);
+  const auto states = encoding.hidden_states(tokens);
+  std::vector<float> means;
+  for (std::size_t k = 0; k < states.size(); k += kTextLength)
+    means.push_back(std::accumulate(states.begin() + std::ptrdiff_t(k),
+                                    states.begin() + std::ptrdiff_t(k + kTextLength), 0.f) /
+                    kTextLength);
+  NetworkEvaluator(told, params, *device, 3, kTextSide, kTextSide)
+      .evaluate(x, times, {{"tokens", tokens}, {"class", means}}, expected);
+  NetworkEvaluator evaluator(words, params, *device, 3, kTextSide, kTextSide);
+  evaluator.evaluate(x, times, {{"tokens", tokens}}, found);
+  double largest = 0;
+  for (std::size_t k = 0; k < x.size(); ++k)
+    largest = std::max(largest, std::abs(double(found[k] - expected[k])));
+  EXPECT_LT(largest, 1e-5);  // the means are rounded in another order
+
+  std::vector<float> without(x.size());
+  NetworkEvaluator(told, params, *device, 3, kTextSide, kTextSide)
+      .evaluate(x, times, {{"tokens", tokens}, {"class", std::vector<float>(means.size())}}, without);
+  EXPECT_NE(without, expected);
 }
 
 TEST(TextEncoding, ComputesEachTextOnce) {

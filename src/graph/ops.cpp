@@ -199,6 +199,11 @@ Shape MaxPool::infer(std::span<const Shape> in) const {
   return pooled(kind, in, kernel, stride, pad);
 }
 
+Shape MeanOfPixels::infer(std::span<const Shape> in) const {
+  require(in.size() == 1, kind, in, "takes x");
+  return {in[0].n, in[0].c, 1, 1};
+}
+
 Shape TimestepEmbedding::infer(std::span<const Shape> in) const {
   require(in.size() == 1 && in[0] == Shape{in[0].n, 1, 1, 1}, kind, in, "takes t [N, 1, 1, 1]");
   if (dim < 2) throw Error(ErrorKind::usage, fmt::format("timestep_embedding: dim {} is below 2", dim));

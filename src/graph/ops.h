@@ -174,8 +174,7 @@ struct UpsampleConv2d {
 
 // The mean of each window, as PyTorch's avg_pool2d with count_include_pad=False: of the pixels that are
 // there, without padding. What no window reaches at the lower and right end is dropped. pad <= kernel / 2.
-// in: x; out: [N,C,(H + 2 pad - kernel) / stride
-// + 1, ...].
+// in: x; out: [N,C,(H + 2 pad - kernel) / stride + 1, ...].
 struct AvgPool {
   int kernel = 2, stride = 2, pad = 0;
 
@@ -191,6 +190,14 @@ struct MaxPool {
 
   static constexpr std::string_view kind = "max_pool";
   static constexpr BackwardReads backward_reads{.inputs = true};
+  Shape infer(std::span<const Shape> in) const;
+};
+
+// The mean of all pixels, of words: of all tokens.
+// in: x; out: [N,C,1,1].
+struct MeanOfPixels {
+  static constexpr std::string_view kind = "mean_of_pixels";
+  static constexpr BackwardReads backward_reads{};
   Shape infer(std::span<const Shape> in) const;
 };
 
@@ -248,10 +255,10 @@ struct Dropout {
 // parts).
 RandomKey dropout_key(const Dropout& op, std::uint64_t seed, std::uint32_t step, std::uint32_t sample);
 
-using Op =
-    std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, CrossAttention,
-                 LinearAttention, Activate, Gate, Add, Affine, DivideBy, Concat, Upsample, UpsampleConv2d,
-                 AvgPool, MaxPool, TimestepEmbedding, FourierEmbedding, Embedding, AddPosition, Dropout>;
+using Op = std::variant<Conv2d, ConvTranspose2d, Linear, GroupNorm, ChannelNorm, Attention, CrossAttention,
+                        LinearAttention, Activate, Gate, Add, Affine, DivideBy, Concat, Upsample,
+                        UpsampleConv2d, AvgPool, MaxPool, MeanOfPixels, TimestepEmbedding, FourierEmbedding,
+                        Embedding, AddPosition, Dropout>;
 
 std::string_view kind(const Op& op);
 BackwardReads backward_reads(const Op& op);

@@ -103,6 +103,7 @@ class ConditionalUNetBuilder {
 
 std::optional<ConditionTraits> class_condition(const ConditionalUNetConfig& c) {
   using Kind = ConditionTraits::Kind;
+  if (c.class_is_mean_of_words) return std::nullopt;
   switch (c.class_embed_type) {
     case ClassInput::none:
       break;
@@ -123,7 +124,8 @@ std::optional<ConditionTraits> class_condition(const ConditionalUNetConfig& c) {
 Value conditional_unet(Graph& g, const ConditionalUNetConfig& c, const ConditionalUNetInputs& in) {
   ConditionalUNetBuilder build(c, g, in.words);
   const std::size_t levels = c.levels();
-  build.embed(in.timestep, in.class_label);
+  build.embed(in.timestep, c.class_is_mean_of_words ? g.add(MeanOfPixels{}, {in.words.states}, "class_labels")
+                                                    : in.class_label);
 
   Value x = in.sample;
   if (c.center_input_sample) x = g.add(Affine{2, -1}, {x}, "center_input_sample");

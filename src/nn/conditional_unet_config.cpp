@@ -19,6 +19,7 @@ using Middle = ConditionalUNetConfig::Middle;
 constexpr std::string_view kPlainDown = "DownBlock2D", kAttentionDown = "CrossAttnDownBlock2D",
                            kPlainUp = "UpBlock2D", kAttentionUp = "CrossAttnUpBlock2D";
 constexpr std::string_view kMiddles[] = {"UNetMidBlock2DCrossAttn", "UNetMidBlock2D"};
+constexpr std::string_view kMeanOfWords = "mean of encoder_hidden_states";
 constexpr std::string_view kClassEmbeddings[] = {"timestep", "identity", "projection", "simple_projection"};
 
 // One number for all levels, or one for each.
@@ -78,6 +79,10 @@ void read_class_embedding(const JsonFields& f, ConditionalUNetConfig& c) {
                                     int(f.choice("class_embed_type", kClassEmbeddings[0], kClassEmbeddings)));
   else if (c.num_class_embeds > 0)
     c.class_embed_type = ClassInput::table;
+  if (!is_null(f, "class_labels_from")) {
+    f.only_text("class_labels_from", kMeanOfWords);
+    c.class_is_mean_of_words = true;
+  }
 }
 
 Json numbers(const std::vector<int>& values) {
@@ -226,6 +231,7 @@ Json to_json(const ConditionalUNetConfig& c) {
                               : Json(kClassEmbeddings[int(c.class_embed_type) - int(ClassInput::timestep)]);
   o["num_class_embeds"] = positive_or_null(c.num_class_embeds);
   o["projection_class_embeddings_input_dim"] = positive_or_null(c.projection_class_embeddings_input_dim);
+  if (c.class_is_mean_of_words) o["class_labels_from"] = kMeanOfWords;
   o["class_embeddings_concat"] = c.class_embeddings_concat;
   o["resnet_time_scale_shift"] = c.scale_shift ? "scale_shift" : "default";
   o["time_embedding_dim"] = c.time_embedding_dim ? Json(*c.time_embedding_dim) : Json(nullptr);
@@ -260,6 +266,11 @@ void validate(const ConditionalUNetConfig& c) {
       c.class_embed_type == ClassInput::projection || c.class_embed_type == ClassInput::simple_projection;
   if (projects && c.projection_class_embeddings_input_dim < 1)
     impossible_field("projection_class_embeddings_input_dim", "this class_embed_type needs it");
+  if (c.class_is_mean_of_words && (!projects || c.projection_class_embeddings_input_dim != c.words_width()))
+    impossible_field("class_labels_from",
+                     fmt::format("it is \"{}\", which needs a class_embed_type of projection or "
+                                 "simple_projection and projection_class_embeddings_input_dim {}",
+                                 kMeanOfWords, c.words_width()));
   if (c.class_embeddings_concat && c.class_embed_type == ClassInput::none)
     impossible_field("class_embeddings_concat", "there is no class_embed_type");
   for (std::size_t level = 0; level < c.levels(); ++level) check_level(c, level);

@@ -13,6 +13,10 @@ namespace diffusion {
 
 // The configuration of Hugging Face diffusers' UNet2DConditionModel: unet/config.json. Names, defaults and
 // meaning are theirs, except where said; lists have an element for each level, the finest first.
+//
+// class_is_mean_of_words is ours: what the network is told as class_labels is the mean of the words' hidden
+// states, [N, words_width()]. The file says so by "class_labels_from", which diffusers passes over: there
+// class_labels = encoder_hidden_states.mean(1).
 struct ConditionalUNetConfig {
   enum class ClassEmbedding { none, table, timestep, identity, projection, simple_projection };
 
@@ -42,6 +46,7 @@ struct ConditionalUNetConfig {
   int num_class_embeds = 0;                       // rows of the class table
   int projection_class_embeddings_input_dim = 0;  // of (simple_)projection
   bool class_embeddings_concat = false;           // class beside time, not added to it
+  bool class_is_mean_of_words = false;            // see below
   bool scale_shift = false;                       // resnet_time_scale_shift
   std::optional<int> time_embedding_dim;          // not given: 4 block_out_channels[0]
   Activation time_embedding_act_fn = Activation::none, timestep_post_act = Activation::none;

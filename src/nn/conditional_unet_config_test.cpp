@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <diffusion/error.h>
+
 #include "golden_network.h"
 #include "support/scratch.h"
 
@@ -44,6 +46,19 @@ TEST(ConditionalUNetConfigFile, ReadsWhatDiffusersWrites) {
   EXPECT_GT(found, 0);
 }
 
+TEST(ConditionalUNetConfigFile, SaysWhereTheClassComesFrom) {
+  ConditionalUNetConfig config;
+  EXPECT_EQ(to_json(config).find("class_labels_from"), nullptr);
+  config.class_embed_type = ConditionalUNetConfig::ClassEmbedding::projection;
+  config.projection_class_embeddings_input_dim = config.words_width();
+  config.class_is_mean_of_words = true;
+  std::vector<std::string> ignored;
+  EXPECT_TRUE(parse_conditional_unet_config(to_json(config), "written", &ignored).class_is_mean_of_words);
+  EXPECT_TRUE(ignored.empty());
+  config.projection_class_embeddings_input_dim = 7;
+  EXPECT_THROW(validate(config), Error);
+}
+
 TEST(ConditionalUNetConfigFile, RefusesWhatItDoesNotHaveByName) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"addition_embed_type", "\"text\""},
@@ -78,6 +93,8 @@ TEST(ConditionalUNetConfigFile, RefusesWhatItDoesNotHaveByName) {
       {"freq_shift", "160"},
       {"projection_class_embeddings_input_dim", R"(null, "class_embed_type": "projection")"},
       {"class_embeddings_concat", "true"},
+      {"class_labels_from", "\"pooler_output\""},
+      {"class_labels_from", "\"mean of encoder_hidden_states\""},  // without a projection
       {"act_fn", "\"elu\""},
       {"_class_name", "\"UNet2DModel\""}};
   for (const auto& [field, value] : cases) {

@@ -149,6 +149,8 @@ NetworkConfig with_given_text_encoder(NetworkConfig config, const TextEncoderCon
   words.text_encoder = text_encoder;
   words.trains_text_encoder = false;
   std::ranges::fill(words.unet.cross_attention_dim, text_encoder.hidden_size);
+  if (words.unet.class_is_mean_of_words)
+    words.unet.projection_class_embeddings_input_dim = text_encoder.hidden_size;
   return config;
 }
 
@@ -174,6 +176,8 @@ NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, in
   if (auto* words = std::get_if<WordsConfig>(&config)) {
     words->unet.sample_size = sample_size;
     words->unet.in_channels = words->unet.out_channels = channels;
+    if (words->unet.class_is_mean_of_words && class_rows == 0) return config;
+    words->unet.class_is_mean_of_words = false;
     words->unet.class_embed_type = class_rows > 0 ? ConditionalUNetConfig::ClassEmbedding::table
                                                   : ConditionalUNetConfig::ClassEmbedding::none;
     words->unet.num_class_embeds = class_rows;

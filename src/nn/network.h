@@ -67,7 +67,7 @@ bool has_fixed_text_encoder(const NetworkConfig& config);
 
 // The config for other images, for `class_rows` rows of a class table, 0 for none, and for `known_channels`
 // of the condition "known". Error(usage) if it has no place for classes, or for what is known, and there are
-// some.
+// some. Classes take the place of the mean of words (ConditionalUNetConfig::class_is_mean_of_words).
 NetworkConfig fitted_to(NetworkConfig config, std::array<int, 2> sample_size, int channels, int class_rows,
                         int known_channels = 0);
 

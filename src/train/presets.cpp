@@ -93,6 +93,9 @@ void words_64(TrainConfig& c) {
   unet.heads = {1, 2, 4, 4};
   unet.cross_attention_dim.assign(4, words.text_encoder.hidden_size);
   unet.norm_num_groups = 8;
+  unet.class_embed_type = ConditionalUNetConfig::ClassEmbedding::projection;
+  unet.class_is_mean_of_words = true;
+  unet.projection_class_embeddings_input_dim = words.text_encoder.hidden_size;
   c.network = words;
   c.data.clear();
   c.form.size = {64, 64};

@@ -43,7 +43,7 @@ class CpuDevice final : public Device {
   Format output_format(const Op& op, std::span<const TensorDesc> in, const Shape& out) const override {
     return std::visit(
         Overloaded{[](const Linear&) { return kPlain; }, [](const TimestepEmbedding&) { return kPlain; },
-                   [](const FourierEmbedding&) { return kPlain; },
+                   [](const FourierEmbedding&) { return kPlain; }, [](const MeanOfPixels&) { return kPlain; },
                    [&](const Embedding&) { return out.pixels() == 1 ? kPlain : activation_; },
                    [&](const AddPosition&) { return in[0].format; },
                    [&](const Activate&) { return in[0].format; }, [&](const Add&) { return in[0].format; },
@@ -76,6 +76,7 @@ class CpuDevice final : public Device {
                    [&](const AvgPool& op) { return cpu::make_avg_pool(op, spec, env_); },
                    [&](const MaxPool& op) { return cpu::make_max_pool(op, spec, env_); },
                    // Rare: the plain form will do.
+                   [](const MeanOfPixels&) { return std::unique_ptr<Kernel>(); },
                    [](const Affine&) { return std::unique_ptr<Kernel>(); },
                    [](const DivideBy&) { return std::unique_ptr<Kernel>(); },
                    [&](const TimestepEmbedding& op) { return cpu::make_timestep_embedding(op, spec); },

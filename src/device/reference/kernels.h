@@ -63,6 +63,7 @@ std::unique_ptr<Kernel> make_kernel(const Upsample& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const UpsampleConv2d& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const AvgPool& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const MaxPool& op, Mode mode);
+std::unique_ptr<Kernel> make_kernel(const MeanOfPixels& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const TimestepEmbedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const FourierEmbedding& op, Mode mode);
 std::unique_ptr<Kernel> make_kernel(const Embedding& op, Mode mode);

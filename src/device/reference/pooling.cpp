@@ -82,6 +82,30 @@ class MaxPoolKernel final : public ReferenceKernel {
   MaxPool op_;
 };
 
+class MeanOfPixelsKernel final : public ReferenceKernel {
+ public:
+  void forward(const ForwardArgs& args) override {
+    const Array x(args.in[0]);
+    Array out(args.out.shape());
+    for (std::int64_t n = 0; n < x.shape().n; ++n)
+      for (std::int64_t c = 0; c < x.shape().c; ++c) {
+        for (std::int64_t p = 0; p < x.shape().pixels(); ++p) out(n, c, 0) += x(n, c, p);
+        out(n, c, 0) /= double(x.shape().pixels());
+      }
+    out.store_to(args.out);
+  }
+
+  void backward(const BackwardArgs& args) override {
+    const Array dout(args.dout);
+    Array dx(args.in[0].shape());
+    for (std::int64_t n = 0; n < dx.shape().n; ++n)
+      for (std::int64_t c = 0; c < dx.shape().c; ++c)
+        for (std::int64_t p = 0; p < dx.shape().pixels(); ++p)
+          dx(n, c, p) = dout(n, c, 0) / double(dx.shape().pixels());
+    dx.store_to(args.din[0], args.mode[0]);
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_kernel(const AvgPool& op, Mode) {
@@ -89,6 +113,9 @@ std::unique_ptr<Kernel> make_kernel(const AvgPool& op, Mode) {
 }
 std::unique_ptr<Kernel> make_kernel(const MaxPool& op, Mode) {
   return std::make_unique<MaxPoolKernel>(op);
+}
+std::unique_ptr<Kernel> make_kernel(const MeanOfPixels&, Mode) {
+  return std::make_unique<MeanOfPixelsKernel>();
 }
 
 }  // namespace diffusion::reference
