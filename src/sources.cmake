@@ -29,6 +29,7 @@ set(DIFFUSION_CORE_SOURCES
     base/float16.cpp
     base/log.cpp
     base/names.cpp
+    base/pair_sums.cpp
     base/progress.cpp
     base/rng.cpp
     base/tensor.cpp
@@ -312,9 +313,11 @@ set(DIFFUSION_DATA_SOURCES
     formats/manifest.cpp)
 
 set(DIFFUSION_TRAINING_SOURCES
+    exchange/processes.cpp
     train/caption_states.cpp
     train/caption_tokens.cpp
     train/checkpoint.cpp
+    train/communicator.cpp
     train/config.cpp
     train/config_checks.cpp
     train/config_fields.cpp
@@ -331,13 +334,18 @@ set(DIFFUSION_TRAINING_SOURCES
     train/outlook.cpp
     train/presets.cpp
     train/run.cpp
+    train/run_agreement.cpp
     train/run_log.cpp
     train/run_plot.cpp
     train/run_setup.cpp
     train/set_field.cpp
+    train/slice_sums.cpp
     train/starting_model.cpp
     train/training.cpp
     train/training_batch.cpp)
+
+# A module for each MPI that is there, loaded by exchange/processes.cpp.
+set(DIFFUSION_MPI_SOURCES exchange/mpi_wire.cpp)
 
 set(DIFFUSION_EVALUATION_SOURCES
     eval/bootstrap.cpp
@@ -441,7 +449,7 @@ set(DIFFUSION_CLI_SOURCES
 # A file that no list names would be missed only by the linker, and by nobody if nothing calls it.
 file(GLOB_RECURSE unlisted CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
 list(FILTER unlisted EXCLUDE REGEX "_test\\.cpp$")
-foreach(part CORE X86_64 PORTABLE KERNEL PICTURES TIFF DATA TRAINING EVALUATION CLI)
+foreach(part CORE X86_64 PORTABLE KERNEL PICTURES TIFF DATA TRAINING MPI EVALUATION CLI)
   list(REMOVE_ITEM unlisted ${DIFFUSION_${part}_SOURCES})
 endforeach()
 file(GLOB unlisted_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include/diffusion

@@ -65,7 +65,8 @@ const Names kOthers{"--data",
                     "--horizon",
                     "--season",
                     "--context",
-                    "--text-encoder"};
+                    "--text-encoder",
+                    "--comm-timeout"};
 
 void expect_fields(const std::string& command, auto is_option) {
   const std::string help = run({command, "--help"}).out;

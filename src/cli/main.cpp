@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <new>
 #include <sstream>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,14 +23,16 @@
 #include "cli/options/field_options.h"
 #include "cli/options/options.h"
 #include "cli/options/usage_hint.h"
+#include "exchange/processes.h"
 
 namespace diffusion {
 
 namespace {
 
 constexpr std::array kCommands{
-    Command{"train", "Train a model on a data set, or go on with a run", add_train},
-    Command{"distill", "Tune a trained model so that one to four steps make a good picture", add_distill},
+    Command{"train", "Train a model on a data set, or go on with a run", add_train, true},
+    Command{"distill", "Tune a trained model so that one to four steps make a good picture", add_distill,
+            true},
     Command{"sample", "Make pictures with a model", add_sample},
     Command{"edit", "Change a picture, or draw a part of it anew", add_edit},
     Command{"restore", "Make a picture from a part of it, a small, blurred, gray or noisy one", add_restore},
@@ -53,11 +57,26 @@ constexpr const char* kExitCodeHelp =
     "Exit codes: 0 done, 1 bug or other failure, 2 usage, 3 bad input file, 4 I/O, 5 NaN or infinity,\n"
     "6 out of memory, 75 stopped by a signal and saved. Results go to stdout, all other talk to stderr.";
 
-// "diffusion sample: <message>", in one place.
+// "diffusion sample: <message>", in one place. Of several processes it also tells which.
 int fail(const std::string& who, int code, const std::string& message) {
   stderr_log().status("");
-  stderr_log().line(fmt::format("{}: {}", who, message));
+  const auto together = started_together();
+  stderr_log().line(
+      together ? fmt::format("{}, process {} of {}: {}", who, together->rank, together->size, message)
+               : fmt::format("{}: {}", who, message));
   return code;
+}
+
+// What all of several processes have found, because their command or their loss is the same, only the first
+// tells. The others leave it the time for that: the first one that ends, ends all.
+int fail_together(const std::string& who, ErrorKind kind, const std::string& message) {
+  const auto together = started_together();
+  if (together && together->rank > 0 && (kind == ErrorKind::usage || kind == ErrorKind::non_finite))
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+  else
+    fail(who, exit_code(kind), message);
+  end_all_processes(exit_code(kind));
+  return exit_code(kind);
 }
 
 // For arguments that nobody knows, what was probably meant.
@@ -92,7 +111,7 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const bool only_unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   std::string message = unknown.empty() ? error.what() : unknown_arguments(speaker, !chosen.empty(), unknown);
   if (!unknown.empty() && !only_unknown) message += fmt::format("\nAlso: {}", error.what());
-  return fail(who, exit_code(ErrorKind::usage), fmt::format("{}\nSee '{} --help'.", message, who));
+  return fail_together(who, ErrorKind::usage, fmt::format("{}\nSee '{} --help'.", message, who));
 }
 
 // What was printed must have arrived, unless the reader has gone (diffusion info M | head -1).
@@ -105,12 +124,16 @@ int finish_output(const std::string& who, int code) {
       fmt::format("Cannot write to stdout: {}.", errno != 0 ? std::strerror(errno) : "unknown reason"));
 }
 
-int run_command(const CLI::App& app, const std::function<int()>& command) {
+int run_command(const CLI::App& app, bool joins, const std::function<int()>& command) {
   const std::string who = "diffusion " + app.get_name();
   try {
+    if (const auto together = started_together(); together && !joins)
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} processes were started together, and each would do the same; start one",
+                              together->size));
     return finish_output(who, command());
   } catch (const Error& error) {
-    return fail(who, exit_code(error.kind()), message_with_options(app, error));
+    return fail_together(who, error.kind(), message_with_options(app, error));
   } catch (const std::bad_alloc&) {
     return fail(who, exit_code(ErrorKind::memory), "not enough memory");
   } catch (const std::exception& error) {
@@ -128,11 +151,16 @@ int run(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(0, 1);
   app.footer(kExitCodeHelp);
-  std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
+  struct Described {
+    CLI::App* app;
+    bool joins;
+    std::function<int()> run;
+  };
+  std::vector<Described> commands;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     sub->set_help_flag("-h,--help", "Print this help and exit");
-    commands.emplace_back(sub, command.add(*sub));
+    commands.push_back({sub, command.joins, command.add(*sub)});
   }
 
   try {
@@ -145,8 +173,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error);
   }
-  for (const auto& [sub, command] : commands)
-    if (sub->parsed()) return run_command(*sub, command);
+  for (const Described& command : commands)
+    if (command.app->parsed()) return run_command(*command.app, command.joins, command.run);
   std::fputs(app.help().c_str(), stdout);
   return finish_output("diffusion", 0);
 }

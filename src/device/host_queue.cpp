@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "base/buffer.h"
+#include "base/pair_sums.h"
 
 namespace diffusion {
 
@@ -48,18 +50,15 @@ class HostQueue final : public Queue {
   void forward(Kernel& kernel, const ForwardArgs& args) override { kernel.forward(args); }
   void backward(Kernel& kernel, const BackwardArgs& args) override { kernel.backward(args); }
 
-  void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end, float factor,
-                    const Tensor& to) override {
-    const auto numbers = [&](const Tensor& block) { return static_cast<float*>(block.data); };
-    for (std::size_t distance = 1; distance < blocks.size(); distance *= 2)
-      for (std::size_t k = 0; k + distance < blocks.size(); k += 2 * distance) {
-        float* a = numbers(blocks[k]);
-        const float* b = numbers(blocks[k + distance]);
-        for (std::size_t i = begin; i < end; ++i) a[i] += b[i];
-      }
-    const float* sum = numbers(blocks[0]);
-    float* out = numbers(to);
-    for (std::size_t i = begin; i < end; ++i) out[i] += factor * sum[i];
+  void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end) override {
+    std::vector<float*> numbers;
+    for (const Tensor& block : blocks) numbers.push_back(static_cast<float*>(block.data));
+    diffusion::add_in_pairs(numbers, begin, end);
+  }
+  void add_scaled(const Tensor& from, float factor, const Tensor& to, std::size_t begin,
+                  std::size_t end) override {
+    diffusion::add_scaled(static_cast<const float*>(from.data), factor, static_cast<float*>(to.data), begin,
+                          end);
   }
 
   void sum_of_squares(UpdateKernel& kernel, const Tensor& gradients, double* result) override {

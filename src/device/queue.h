@@ -54,10 +54,10 @@ class Queue {
   virtual void forward(Kernel& kernel, const ForwardArgs& args) = 0;
   virtual void backward(Kernel& kernel, const BackwardArgs& args) = 0;
 
-  // Numbers begin to end - 1 of flat f32 blocks: to += factor times the sum of the blocks, in which first
-  // neighbors are added, then neighboring pairs, and so on. Overwrites the blocks.
-  virtual void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end, float factor,
-                            const Tensor& to) = 0;
+  // Numbers begin to end - 1 of flat f32 blocks, as in base/pair_sums.h.
+  virtual void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end) = 0;
+  virtual void add_scaled(const Tensor& from, float factor, const Tensor& to, std::size_t begin,
+                          std::size_t end) = 0;
 
   virtual void sum_of_squares(UpdateKernel& kernel, const Tensor& gradients, double* result) = 0;
   virtual void update(UpdateKernel& kernel, const UpdateArgs& args) = 0;

@@ -1,26 +1,64 @@
 #pragma once
 
-// Those who train one model together. Today this is one process; what several have to do is said here, and
-// the Learner and the TrainingRun call it where it has to happen.
+// Those who train one model together: one process, or several that MPI started. All compute the same bits,
+// whatever their number, because a batch is cut into slices by the configuration alone, and gradients are
+// added over slices as one binary tree (base/pair_sums.h), whoever computed which slice.
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "device/queue.h"
-#include "train/task.h"
+#include "exchange/wire.h"
+#include "train/slice_sums.h"
 
 namespace diffusion {
 
+// Every call but share_of() is made by all processes, in the same order. Error(io) naming the process and its
+// host if one does not answer in time.
 class Communicator {
  public:
-  // The samples of a step's batch that this process computes: all.
-  SampleRange share_of(int batch) const { return {0, batch}; }
+  Communicator() = default;                           // one process alone
+  explicit Communicator(std::shared_ptr<Wire> wire);  // nullptr: alone
 
-  // Gradients, on the device of the queue, become the sums over all processes.
-  void sum(Queue& /*queue*/, const Tensor& /*gradients*/) const {}
+  int rank() const { return wire_ ? wire_->rank() : 0; }
+  int size() const { return wire_ ? wire_->size() : 1; }
+  bool leads() const { return rank() == 0; }
+  // "process 2 of 4 (host)", for people.
+  std::string name(int rank) const;
 
-  // What all must answer alike: whether it holds for all of them (a loss is finite), or for any (a stop was
-  // asked for, saving is due), and the longest of their times, from which progress and rate follow.
-  bool all(bool mine) const { return mine; }
-  bool any(bool mine) const { return mine; }
-  double longest(double seconds) const { return seconds; }
+  // The slices that a process computes; 0 for some if there are more processes than slices.
+  SliceRange share_of(int slices, int rank) const;
+
+  // What each process gave, one after the other by rank; all give equally much.
+  std::vector<double> gather(std::span<const double> mine) const;
+  // The same of texts of any length.
+  std::vector<std::string> gather(const std::string& mine) const;
+
+  // The leader's bytes, for all.
+  void broadcast(std::span<std::byte> bytes) const;
+  void broadcast(std::span<float> numbers) const { broadcast(std::as_writable_bytes(numbers)); }
+  // The others wait until the leader comes here.
+  void follow_leader() const;
+
+  // `nodes` are flat blocks: the sums over tree_nodes(share_of(slices, rank()), slices). `gradients` becomes
+  // what it was plus `factor` times the sum over all slices; it must be the same in all processes. Each sends
+  // its nodes' numbers to those who add them, a range of numbers each, and then the sums of its own range.
+  // For several processes.
+  void add_over_slices(int slices, Queue& queue, std::span<const Tensor> nodes, float factor,
+                       const Tensor& gradients) const;
+
+  // All are done.
+  void close() const;
+
+ private:
+  void carry(std::span<const Wire::Send> sends, std::span<const Wire::Receive> receives) const;
+  std::vector<std::byte> gather_bytes(std::span<const std::byte> mine) const;
+
+  std::shared_ptr<Wire> wire_;
+  std::vector<std::string> hosts_;  // by rank
 };
 
 }  // namespace diffusion

@@ -12,24 +12,22 @@ Learner::Learner(LearnedParams& params, const Device& device, const LearnerOptio
     : options_(options), params_(params), optimizer_(params, device, options.optimizer) {}
 
 LearnedStep Learner::step(Task& task, std::int64_t step, double learning_rate, double progress) {
-  const SampleRange mine = communicator_.share_of(task.batch());
-  task.make(std::uint32_t(step), mine, progress);
+  task.make(std::uint32_t(step), {0, task.batch()}, progress);
   params_.zero_grads();
 
   LearnedStep result;
-  const int in_part = mine.count / options_.parts;
+  const int in_part = task.batch() / options_.parts;
   for (int part = 0; part < options_.parts; ++part) {
-    const SampleRange range{mine.first + part * in_part, in_part};
+    const SampleRange range{part * in_part, in_part};
     const RunContext context{options_.seed, std::uint32_t(step), std::uint32_t(range.first)};
     result.loss += task.loss(range, context) / options_.parts;
-    if (!communicator_.all(result.finite())) return result;
+    if (!result.finite()) return result;
     task.backward(context);
   }
-  communicator_.sum(params_.queue(), params_.grads());
 
   const double average = 1.0 / options_.parts;
   result.gradient_norm = optimizer_.gradient_norm() * average;
-  if (!communicator_.all(result.finite())) return result;
+  if (!result.finite()) return result;
   const bool clips = options_.clip > 0 && result.gradient_norm > options_.clip;
   const double clipped = clips ? options_.clip / result.gradient_norm : 1;
   const std::int64_t number = step + 1;  // of the update, from 1

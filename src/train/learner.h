@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "train/communicator.h"
 #include "train/optimizer.h"
 #include "train/task.h"
 
@@ -41,11 +40,8 @@ class Learner {
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
 
-  const Communicator& communicator() const { return communicator_; }
-
  private:
   LearnerOptions options_;
-  Communicator communicator_;
   LearnedParams& params_;
   Optimizer optimizer_;
 };

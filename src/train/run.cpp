@@ -12,6 +12,7 @@
 #include "diffusion/model.h"
 #include "files/folders.h"
 #include "train/denoising_task.h"
+#include "train/run_agreement.h"
 #include "train/run_setup.h"
 #include "train/sliced_task.h"
 
@@ -31,14 +32,15 @@ LearnerOptions learner_options(const TrainConfig& c) {
 }
 
 std::unique_ptr<Task> make_task(const TrainConfig& config, const Dataset& dataset, const Model& model,
-                                LearnedParams& params, const Device& device, const CaptionInputs& captions) {
+                                LearnedParams& params, const Device& device, const CaptionInputs& captions,
+                                const Communicator& communicator) {
   const auto make = [&](const LearnedParams& learned, const Device& on) -> std::unique_ptr<Task> {
     if (config.consistency)
       return std::make_unique<ConsistencyTask>(config, dataset, model, learned, on, captions);
     return std::make_unique<DenoisingTask>(config, dataset, model, learned, on, captions);
   };
   if (config.slices == 1) return make(params, device);
-  return std::make_unique<SlicedTask>(config, params, device, thread_count(), make);
+  return std::make_unique<SlicedTask>(config, params, device, thread_count(), communicator, make);
 }
 
 // The captions of images that are spread over all.
@@ -59,31 +61,37 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 
 TrainingRun::TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder,
                          Report report, std::optional<Dataset> held_out, std::optional<Model> start,
-                         std::optional<TextEncoder> text_encoder)
+                         std::optional<TextEncoder> text_encoder, const Communicator& communicator)
     : TrainingRun(set_up_run(config, dataset, std::move(start), std::move(text_encoder)), std::move(dataset),
-                  folder, std::move(report), std::move(held_out)) {}
+                  folder, std::move(report), std::move(held_out), communicator) {}
 
 // `dataset` is a reference, so that it is still there while the run is set up.
 TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesystem::path& folder,
-                         Report report, std::optional<Dataset> held_out)
+                         Report report, std::optional<Dataset> held_out, const Communicator& communicator)
     : config_(std::move(setup.config)),
       dataset_(std::move(dataset)),
       folder_(folder),
       report_(std::move(report)),
+      communicator_(communicator),
       model_(std::move(setup.model)),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       params_(model_.params, *device_),
       learner_(params_, *device_, learner_options(config_)),
       stream_(dataset_, config_.seed, {config_.batch, config_.flip, config_.drop_last}) {
-  open_folder();
+  state_ = initial_state(config_, dataset_);
+  check_same_everywhere(communicator_, config_.slices, state_);
+  if (communicator_.leads()) open_folder();
   if (config_.budget.steps) total_steps_ = *config_.budget.steps;
   if (config_.budget.epochs) total_steps_ = stream_.steps_of(*config_.budget.epochs);
-  state_ = initial_state(config_, dataset_);
   resume();  // or refuses, before the captions' states replace those of the run that is there
+  if (!communicator_.leads()) communicator_.follow_leader();  // who makes the file of the captions' states
   prepare_captions();
+  if (communicator_.leads()) communicator_.follow_leader();
   task_ = make_task(
       config_, dataset_, model_, params_, *device_,
-      {caption_tokens_ ? &*caption_tokens_ : nullptr, caption_states_ ? &*caption_states_ : nullptr});
+      {caption_tokens_ ? &*caption_tokens_ : nullptr, caption_states_ ? &*caption_states_ : nullptr},
+      communicator_);
+  if (!communicator_.leads()) return;
   if (held_out) held_out_.emplace(std::move(*held_out), config_, model_.preconditioner);
   log_.emplace(folder_, state_.step, config_.tensorboard);
 }
@@ -106,8 +114,14 @@ void TrainingRun::prepare_captions() {
 }
 
 void TrainingRun::resume() {
+  const bool resumed = communicator_.leads() && read_newest();
+  share_resumed(communicator_, resumed, state_, model_, learner_.optimizer());
+  params_.upload();
+}
+
+bool TrainingRun::read_newest() {
   const auto checkpoint = find_checkpoint(folder_, report_);
-  if (!checkpoint) return;
+  if (!checkpoint) return false;
   const TrainingState found = read_training_state(*checkpoint);
   check_same_run(folder_, config_, found, state_);
   if (const std::string changed = differences(found.environment, state_.environment); !changed.empty())
@@ -117,9 +131,9 @@ void TrainingRun::resume() {
   state_.seconds = found.seconds;
   state_.loss_average = found.loss_average;
   read_arrays(*checkpoint, model_, learner_.optimizer());
-  params_.upload();
   point_latest(folder_, *checkpoint);  // in case that the session before ended in between
   report_(fmt::format("resuming {} after step {}", folder_.string(), state_.step));
+  return true;
 }
 
 double TrainingRun::progress() const {
@@ -164,8 +178,9 @@ StepReport TrainingRun::train_step() {
   ++state_.step;
   state_.loss_average += (learned.loss - state_.loss_average) * std::max(0.02, 1.0 / double(state_.step));
   const auto began = std::exchange(clock_, std::chrono::steady_clock::now());
-  const double seconds = learner_.communicator().longest(seconds_between(began, clock_));
+  const auto [seconds, saves] = agree(communicator_, {seconds_between(began, clock_), save_due()});
   state_.seconds += seconds;
+  saves_ = saves;
   return {state_.step,
           progress(),
           learned.loss,
@@ -183,6 +198,7 @@ bool TrainingRun::save_due() const {
 }
 
 void TrainingRun::save() {
+  if (!communicator_.leads()) return;
   params_.download();
   write_checkpoint(folder_, model_, learner_.optimizer(), state_, config_.keep, report_);
 }
@@ -244,20 +260,27 @@ void TrainingRun::report_loss(const StepReport& report) {
     report_(fmt::format("epoch {}: {:.1f} s", epoch, report.seconds - *epoch_began_));
 }
 
+void TrainingRun::record(StepReport& report) {
+  measure_held_out(report);
+  log_->append(report);
+}
+
+void TrainingRun::show(const StepReport& report, double progress_before) {
+  if (config_.report_every > 0) report_loss(report);
+  if (preview_due(report, progress_before)) write_preview();
+}
+
 bool TrainingRun::train(const std::function<void(const StepReport&)>& on_step,
                         const std::atomic<bool>& stop) {
   saved_at_ = clock_ = std::chrono::steady_clock::now();
-  const Communicator& communicator = learner_.communicator();
   std::int64_t saved_step = state_.step > 0 ? state_.step : -1;
-  while (progress() < 1 && !communicator.any(stop)) {
+  while (progress() < 1 && !any(communicator_, stop)) {
     const double before = progress();
     StepReport report = train_step();
-    measure_held_out(report);
-    log_->append(report);
+    if (communicator_.leads()) record(report);
     on_step(report);
-    if (config_.report_every > 0) report_loss(report);
-    if (preview_due(report, before)) write_preview();
-    if (!communicator.any(save_due())) continue;
+    if (communicator_.leads()) show(report, before);
+    if (!saves_) continue;
     save();
     saved_step = state_.step;
     saved_at_ = clock_;

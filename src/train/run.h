@@ -16,6 +16,7 @@
 #include "train/caption_states.h"
 #include "train/caption_tokens.h"
 #include "train/checkpoint.h"
+#include "train/communicator.h"
 #include "train/config.h"
 #include "train/held_out.h"
 #include "train/learner.h"
@@ -33,6 +34,9 @@ namespace diffusion {
 // is set. The same configuration in the same directory goes on where the newest whole checkpoint stopped, and
 // ends with the same bytes as a run that was never interrupted (steps or epochs; same threads, CPU and
 // build).
+//
+// Several processes may train one run together, each with the whole configuration and all data, and end with
+// the bytes of one. The leader alone has the directory, the log, previews and the held-out loss.
 class TrainingRun {
  public:
   // Called with what a person should know.
@@ -43,10 +47,10 @@ class TrainingRun {
   // accept it. `start` is the model to start from, and `config` then from starting_from() or tuning_config();
   // Error(usage) if it makes images of another size, other channels or classes than the data set's.
   // `text_encoder` is one that is given to a new model and not trained, and `config` then from
-  // with_text_encoder().
+  // with_text_encoder(). `communicator` joins the processes that train together.
   TrainingRun(const TrainConfig& config, Dataset dataset, const std::filesystem::path& folder, Report report,
               std::optional<Dataset> held_out = {}, std::optional<Model> start = {},
-              std::optional<TextEncoder> text_encoder = {});
+              std::optional<TextEncoder> text_encoder = {}, const Communicator& communicator = {});
   ~TrainingRun();
 
   // Trains until the budget is spent or `stop` turns true; saves either way. Returns whether the run is
@@ -61,12 +65,15 @@ class TrainingRun {
 
  private:
   TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesystem::path& folder, Report report,
-              std::optional<Dataset> held_out);
+              std::optional<Dataset> held_out, const Communicator& communicator);
 
   void open_folder();
   void prepare_captions();
   void resume();
+  bool read_newest();
   StepReport train_step();
+  void record(StepReport& report);
+  void show(const StepReport& report, double progress_before);
   bool save_due() const;
   double progress() const;
   double learning_rate() const;
@@ -83,6 +90,7 @@ class TrainingRun {
   Dataset dataset_;
   std::filesystem::path folder_;
   Report report_;
+  Communicator communicator_;
   std::unique_ptr<FileLock> lock_;
   Model model_;
   std::shared_ptr<const Device> device_;
@@ -94,6 +102,7 @@ class TrainingRun {
   BatchStream stream_;  // which images a step shows, and in which epoch
   TrainingState state_;
   std::int64_t total_steps_ = 0;
+  bool saves_ = false;                 // agreed after the last step
   std::optional<double> epoch_began_;  // seconds of the run; unknown after a resume in the middle of an epoch
   std::optional<HeldOut> held_out_;
   std::optional<RunLogWriter> log_;

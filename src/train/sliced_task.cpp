@@ -8,10 +8,12 @@
 namespace diffusion {
 
 SlicedTask::SlicedTask(const TrainConfig& config, LearnedParams& params, const Device& device, int threads,
-                       const MakeTask& make_task)
+                       const Communicator& communicator, const MakeTask& make_task)
     : config_(config),
       params_(params),
-      lanes_(std::size_t(std::min(threads, config.slices))),
+      communicator_(communicator),
+      mine_(communicator.share_of(config.slices, communicator.rank())),
+      lanes_(std::size_t(std::min(threads, mine_.count))),
       workers_(int(lanes_.size()), [&](int worker) {
         set_threads(1);
         Lane& lane = lanes_[std::size_t(worker)];
@@ -20,7 +22,7 @@ SlicedTask::SlicedTask(const TrainConfig& config, LearnedParams& params, const D
         lane.task = make_task(*lane.params, *lane.device);
       }) {
   const std::size_t size = params.layout().block_size();
-  for (int slice = 0; slice < config.slices; ++slice) {
+  for (int k = 0; k < mine_.count; ++k) {
     memory_.push_back(device.allocate(size * sizeof(float)));
     gradients_.push_back(flat_block(memory_.back()->address(), size));
   }
@@ -31,12 +33,12 @@ void SlicedTask::make(std::uint32_t step, const SampleRange& /*range*/, double p
   progress_ = progress;
 }
 
-// The loss of the slice and, if it is finite, its gradients.
-double SlicedTask::learn_slice(Lane& lane, int slice, const SampleRange& part, RunContext context) {
+// The loss of my slice k and, if it is finite, its gradients.
+double SlicedTask::learn_slice(Lane& lane, int k, const SampleRange& part, RunContext context) {
   const int count = part.count / config_.slices;
-  const SampleRange samples{part.first + slice * count, count};
+  const SampleRange samples{part.first + (mine_.first + k) * count, count};
   context.first_sample = std::uint32_t(samples.first);
-  lane.params->add_grads_to(gradients_[std::size_t(slice)]);
+  lane.params->add_grads_to(gradients_[std::size_t(k)]);
   lane.params->zero_grads();
   lane.task->make(step_, samples, progress_);
   const double loss = lane.task->loss(samples, context);
@@ -45,22 +47,45 @@ double SlicedTask::learn_slice(Lane& lane, int slice, const SampleRange& part, R
 }
 
 double SlicedTask::loss(const SampleRange& part, const RunContext& context) {
-  std::vector<double> losses(gradients_.size());
-  workers_.run(config_.slices, [&](int worker, int slice) {
-    losses[std::size_t(slice)] = learn_slice(lanes_[std::size_t(worker)], slice, part, context);
+  std::vector<double> losses(std::size_t(config_.slices));  // those of others stay 0
+  workers_.run(mine_.count, [&](int worker, int k) {
+    losses[std::size_t(mine_.first + k)] = learn_slice(lanes_[std::size_t(worker)], k, part, context);
   });
+  const std::vector<double> all = communicator_.gather(losses);
   double sum = 0;
-  for (const double loss : losses) sum += loss;
+  for (int slice = 0, rank = 0; slice < config_.slices; ++slice) {
+    while (slice >= communicator_.share_of(config_.slices, rank).end()) ++rank;
+    sum += all[std::size_t(rank * config_.slices + slice)];
+  }
   return sum / double(config_.slices);
 }
 
-void SlicedTask::backward(const RunContext& /*context*/) {
+// Calls add(begin, end) for ranges of the numbers of the parameters, by all threads.
+template <class Add>
+void SlicedTask::in_pieces(const Add& add) {
   constexpr std::size_t kPiece = 16'384;  // numbers that are added at a time, in the cache
   const std::size_t size = params_.layout().block_size();
   workers_.run(int((size + kPiece - 1) / kPiece), [&](int, int piece) {
-    const std::size_t begin = std::size_t(piece) * kPiece, end = std::min(size, begin + kPiece);
-    params_.queue().add_in_pairs(gradients_, begin, end, 1.f / float(config_.slices), params_.grads());
+    const std::size_t begin = std::size_t(piece) * kPiece;
+    add(begin, std::min(size, begin + kPiece));
   });
+}
+
+void SlicedTask::backward(const RunContext& /*context*/) {
+  std::vector<std::span<const Tensor>> nodes;  // the slices that they are sums over; the sum is the first's
+  for (const SliceRange& node : tree_nodes(mine_, config_.slices))
+    nodes.push_back(
+        std::span(gradients_).subspan(std::size_t(node.first - mine_.first), std::size_t(node.count)));
+  Queue& queue = params_.queue();
+  const float average = 1.f / float(config_.slices);
+  in_pieces([&](std::size_t begin, std::size_t end) {
+    for (const std::span<const Tensor> node : nodes) queue.add_in_pairs(node, begin, end);
+    if (communicator_.size() == 1) queue.add_scaled(gradients_[0], average, params_.grads(), begin, end);
+  });
+  if (communicator_.size() == 1) return;
+  std::vector<Tensor> sums;
+  for (const std::span<const Tensor> node : nodes) sums.push_back(node.front());
+  communicator_.add_over_slices(config_.slices, queue, sums, average, params_.grads());
 }
 
 }  // namespace diffusion

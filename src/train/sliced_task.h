@@ -7,6 +7,7 @@
 #include "base/workers.h"
 #include "device/device.h"
 #include "plan/learned_params.h"
+#include "train/communicator.h"
 #include "train/config.h"
 #include "train/task.h"
 
@@ -14,16 +15,17 @@ namespace diffusion {
 
 // A task whose batches are computed in slices, each by one thread alone, from its images to its gradients:
 // whoever is free takes the next slice. Threads meet once a step instead of in every operation, so one that
-// is put aside, or runs on a slow core, holds up its slice only. Gradients are added over slices in an order
-// that the number of slices alone decides, so the result does not depend on the number of threads.
+// is put aside, or runs on a slow core, holds up its slice only. Several processes share the slices.
+// Gradients are added over slices in an order that the number of slices alone decides, so the result does not
+// depend on the number of threads, nor of processes.
 class SlicedTask final : public Task {
  public:
   // The task of a thread, on a device of its own whose operations use this thread alone.
   using MakeTask = std::function<std::unique_ptr<Task>(const LearnedParams& params, const Device& device)>;
 
-  // `params` of `device` are what is learned; both must outlive this. At most `threads` threads.
+  // `params` of `device` are what is learned. At most `threads` threads. References must outlive this.
   SlicedTask(const TrainConfig& config, LearnedParams& params, const Device& device, int threads,
-             const MakeTask& make_task);
+             const Communicator& communicator, const MakeTask& make_task);
 
   int batch() const override { return config_.batch; }
   void make(std::uint32_t step, const SampleRange& range, double progress) override;
@@ -37,12 +39,16 @@ class SlicedTask final : public Task {
     std::unique_ptr<Task> task;
   };
 
-  double learn_slice(Lane& lane, int slice, const SampleRange& part, RunContext context);
+  double learn_slice(Lane& lane, int k, const SampleRange& part, RunContext context);
+  template <class Add>
+  void in_pieces(const Add& add);
 
   const TrainConfig& config_;
   LearnedParams& params_;
+  const Communicator& communicator_;
+  SliceRange mine_;  // the slices of this process
   std::vector<std::unique_ptr<DeviceMemory>> memory_;
-  std::vector<Tensor> gradients_;  // of the slices; flat blocks in the layout of the parameters
+  std::vector<Tensor> gradients_;  // of my slices; flat blocks in the layout of the parameters
   std::vector<Lane> lanes_;        // by worker
   std::uint32_t step_ = 0;
   double progress_ = 0;

@@ -49,9 +49,12 @@ class GuardedQueue final : public Queue {
   void backward(Kernel& kernel, const BackwardArgs& args) override {
     later([=, this, &kernel] { inner_->backward(kernel, args); });
   }
-  void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end, float factor,
-                    const Tensor& to) override {
-    later([=, this] { inner_->add_in_pairs(blocks, begin, end, factor, to); });
+  void add_in_pairs(std::span<const Tensor> blocks, std::size_t begin, std::size_t end) override {
+    later([=, this] { inner_->add_in_pairs(blocks, begin, end); });
+  }
+  void add_scaled(const Tensor& from, float factor, const Tensor& to, std::size_t begin,
+                  std::size_t end) override {
+    later([=, this] { inner_->add_scaled(from, factor, to, begin, end); });
   }
   void sum_of_squares(UpdateKernel& kernel, const Tensor& gradients, double* result) override {
     later([=, this, &kernel] { inner_->sum_of_squares(kernel, gradients, result); });

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "train/communicator.h"
 #include "train/config.h"
 
 namespace diffusion::fixtures {
@@ -20,7 +21,8 @@ struct Session {
   bool complete = false;
 };
 // Trains in `folder`, stopping after `stop_after` steps of this session if that is not 0.
-Session train(const TrainConfig& config, const std::filesystem::path& folder, int stop_after = 0);
+Session train(const TrainConfig& config, const std::filesystem::path& folder, int stop_after = 0,
+              const Communicator& communicator = {});
 
 // Expects the same bytes in the newest checkpoints of two runs: weights, state and configuration.
 void expect_same_model(const std::filesystem::path& a, const std::filesystem::path& b);

@@ -32,10 +32,12 @@ std::string text_of(const fs::path& path) {
   return text.str();
 }
 
-Session train(const TrainConfig& config, const fs::path& folder, int stop_after) {
+Session train(const TrainConfig& config, const fs::path& folder, int stop_after,
+              const Communicator& communicator) {
   Session session;
-  TrainingRun run(config, make_shapes(200, 0), folder,
-                  [&](const std::string& m) { session.messages.push_back(m); });
+  TrainingRun run(
+      config, make_shapes(200, 0), folder, [&](const std::string& m) { session.messages.push_back(m); }, {},
+      {}, {}, communicator);
   std::atomic<bool> stop = false;
   session.complete = run.train(
       [&](const StepReport& r) {

@@ -16,6 +16,7 @@ namespace diffusion {
 struct Command {
   std::string_view name, summary;
   std::function<int()> (*add)(CLI::App& app);
+  bool joins = false;  // several processes that MPI started do it together; else they may not be several
 };
 
 std::function<int()> add_train(CLI::App& app);

@@ -21,21 +21,24 @@ struct DistillOptions {
   int stages = 0;
 };
 
-int run(const CLI::App& app, const DistillOptions& o) {
+int run(const CLI::App& app, DistillOptions& o) {
   Model teacher = read_pipeline(chosen_pipeline(o.model));
   TrainConfig config = tuning_config(teacher);
   apply_run_options(app, o.run, config);
   if (app.count("--stages") > 0) config.consistency->stages = o.stages;
   validate(config);  // before data are fetched
 
-  const CaptionOptions captions = captions_for(app, o.run, config);
-  DataLoader loader(app, o.run.source, o.run.quiet);
+  RunOptions& run = o.run;
+  const Communicator communicator = join(run);
+  const CaptionOptions captions = captions_for(app, run, config);
+  DataLoader loader(app, run.source, run.quiet);
   loader.take(captions);
-  Dataset dataset = loader.load(config.data).dataset;
+  Dataset dataset = load_after_leader(communicator, [&] { return loader.load(config.data).dataset; });
   const std::string summary = summary_of(dataset);
-  TrainingRun training(config, std::move(dataset), o.run.out, talk, {}, std::move(teacher));
-  if (!o.run.quiet) describe_run(training, summary, config);
-  return train_to_end(training, o.run);
+  TrainingRun training(config, std::move(dataset), run.out, talk_of(communicator), {}, std::move(teacher), {},
+                       communicator);
+  if (!run.quiet) describe_run(training, summary, config);
+  return train_to_end(training, run, communicator);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::opt
   return c;
 }
 
-int run(const CLI::App& app, const TrainArguments& o) {
+int run(const CLI::App& app, TrainArguments& o) {
   if (!o.series.series.series.empty()) return train_series(app, o.run, o.series, o.preset);
   for (const char* option : {"--horizon", "--season", "--context"})
     if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} is for --series", option));
@@ -98,18 +98,20 @@ int run(const CLI::App& app, const TrainArguments& o) {
   const Preconditioner preconditioner = make_preconditioner(config);
   if (const auto warning = preconditioner.text().warning) stderr_log().warning(*warning);
 
-  const CaptionOptions captions = captions_for(app, o.run, config);
-  DataLoader loader(app, o.run.source, o.run.quiet, config.form);
+  RunOptions& run = o.run;
+  const Communicator communicator = join(run);
+  const CaptionOptions captions = captions_for(app, run, config);
+  DataLoader loader(app, run.source, run.quiet, config.form);
   loader.take(captions);
-  Dataset dataset = loader.load(config.data).dataset;
+  Dataset dataset = load_after_leader(communicator, [&] { return loader.load(config.data).dataset; });
   HeldOutImages held_out =
       load_held_out(config, dataset, [&] { return loader.load(config.data, Split::test).dataset; });
   const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
-  TrainingRun training(config, std::move(dataset), o.run.out, talk, std::move(held_out.images),
-                       std::move(start), std::move(text_encoder));
-  if (!o.run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
-  if (!o.run.quiet) describe_run(training, summary, config);
-  return train_to_end(training, o.run);
+  TrainingRun training(config, std::move(dataset), run.out, talk_of(communicator), std::move(held_out.images),
+                       std::move(start), std::move(text_encoder), communicator);
+  if (!run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
+  if (!run.quiet) describe_run(training, summary, config);
+  return train_to_end(training, run, communicator);
 }
 
 }  // namespace

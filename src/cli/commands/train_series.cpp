@@ -46,7 +46,7 @@ void add_train_series_options(CLI::App& app, TrainSeriesArguments& a) {
       ->group("Series");
 }
 
-int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesArguments& a,
+int train_series(const CLI::App& app, RunOptions& run, const TrainSeriesArguments& a,
                  const std::string& preset) {
   refuse_image_options(app);
   if (a.series.horizon < 1)
@@ -56,8 +56,11 @@ int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesAr
   if (app.count("--dropout") > 0) set_dropout(config, app.get_option("--dropout")->as<double>());
   config.data = a.series.series;
   config.conditional = config.clip_samples = false;
+  const Communicator communicator = join(run);
+  const TrainingRun::Report tell = talk_of(communicator);
   const DataOptions source{.data_dir = run.source.data_dir, .allow_download = !run.source.offline};
-  const SeriesTable table = load_series_for(a.series, source, a.series.horizon, false).history;
+  const SeriesTable table = load_after_leader(
+      communicator, [&] { return load_series_for(a.series, source, a.series.horizon, false).history; });
   config.series = form_for(a, table, config.network);
   validate(config);
   const auto windows = std::make_shared<const SeriesWindows>(table, *config.series, Split::train);
@@ -67,15 +70,16 @@ int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesAr
                           *config.series);
   });
   if (!windows->left_out().empty())
-    talk(fmt::format("{} series are too short and left out, {} among them", windows->left_out().size(),
+    tell(fmt::format("{} series are too short and left out, {} among them", windows->left_out().size(),
                      windows->left_out().front()));
   if (!run.quiet && !held_out.why_not.empty()) talk(held_out.why_not);
   const std::string summary =
       fmt::format("{}; {} windows of {} and {} values; preset {}", describe_series(table), windows->count(),
                   config.series->context(), config.series->horizon, config.preset);
-  TrainingRun training(config, std::move(dataset), run.out, talk, std::move(held_out.images), {});
+  TrainingRun training(config, std::move(dataset), run.out, tell, std::move(held_out.images), {}, {},
+                       communicator);
   if (!run.quiet) describe_run(training, summary, config);
-  return train_to_end(training, run);
+  return train_to_end(training, run, communicator);
 }
 
 }  // namespace diffusion

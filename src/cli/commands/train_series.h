@@ -19,7 +19,7 @@ struct TrainSeriesArguments {
 void add_train_series_options(CLI::App& app, TrainSeriesArguments& arguments);
 
 // Trains a model of series. Error(usage) for options that are for images.
-int train_series(const CLI::App& app, const RunOptions& run, const TrainSeriesArguments& arguments,
+int train_series(const CLI::App& app, RunOptions& run, const TrainSeriesArguments& arguments,
                  const std::string& preset);
 
 }  // namespace diffusion

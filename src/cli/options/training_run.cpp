@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "cli/options/options.h"
 #include "cli/options/stop_signal.h"
+#include "exchange/processes.h"
 #include "train/outlook.h"
 #include "train/presets.h"
 #include "train/run_log.h"
@@ -78,6 +79,11 @@ void add_run_options(CLI::App& app, RunOptions& o, RunKind kind, const std::stri
   add_data_options(app, o.source);
   add_caption_options(app, o.captions);
   for (const char* group : {"Data", "Machine", "Output"}) o.fields.add(app, group, kind);
+  app.add_option("--comm-timeout", o.comm_timeout,
+                 "Seconds that processes which train together (mpirun) wait for one that does not answer")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str()
+      ->group("Machine");
   app.add_flag("--json", o.json, "Print the result as JSON")->group("Output");
   app.add_flag("--quiet", o.quiet, "No progress line")->group("Output");
 }
@@ -105,6 +111,10 @@ void talk(const std::string& message) {
   stderr_log().line(message);
 }
 
+TrainingRun::Report talk_of(const Communicator& communicator) {
+  return communicator.leads() ? talk : [](const std::string&) {};
+}
+
 CaptionOptions captions_for(const CLI::App& app, const RunOptions& o, const TrainConfig& config) {
   CaptionOptions captions = parse_captions(app, o.captions);
   const bool words = traits_of(config.network).text_length() > 0;
@@ -130,7 +140,16 @@ void describe_run(const TrainingRun& training, const std::string& data_summary, 
       thread_count(), cpu_description()));
 }
 
-int train_to_end(TrainingRun& training, const RunOptions& o) {
+Communicator join(RunOptions& o) {
+  Communicator communicator(join_processes(o.comm_timeout));
+  if (!communicator.leads()) {
+    o.quiet = true;
+    o.json = false;
+  }
+  return communicator;
+}
+
+int train_to_end(TrainingRun& training, const RunOptions& o, const Communicator& communicator) {
   const std::atomic<bool>& stop = stop_on_signal();
   Progress progress("training", training.total_steps(), o.quiet);
   StepReport last{};
@@ -143,9 +162,10 @@ int train_to_end(TrainingRun& training, const RunOptions& o) {
       },
       stop);
   progress.finish();
-  report(o, training, complete, last.loss_average);
+  communicator.close();
+  if (communicator.leads()) report(o, training, complete, last.loss_average);
   if (complete) return 0;
-  talk("stopped by a signal and saved; the same command goes on from here");
+  if (communicator.leads()) talk("stopped by a signal and saved; the same command goes on from here");
   return kExitInterrupted;
 }
 

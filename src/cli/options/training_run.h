@@ -8,6 +8,7 @@
 
 #include "cli/options/data_options.h"
 #include "cli/options/field_options.h"
+#include "train/communicator.h"
 #include "train/config.h"
 #include "train/run.h"
 
@@ -20,6 +21,7 @@ struct RunOptions {
   CaptionArguments captions;
   FieldOptions fields;
   bool json = false, quiet = false;
+  double comm_timeout = 600;  // seconds that processes wait for each other
 };
 
 // Adds --data and --out, all options of data_options.h, those of fields, and of output. `default_...` as the
@@ -40,11 +42,27 @@ CaptionOptions captions_for(const CLI::App& app, const RunOptions& options, cons
 // Talks to stderr.
 void talk(const std::string& message);
 
+// What a run tells: the first process of several alone does.
+TrainingRun::Report talk_of(const Communicator& communicator);
+
 std::string summary_of(const Dataset& dataset);
 // One line about data and network.
 void describe_run(const TrainingRun& training, const std::string& data_summary, const TrainConfig& config);
 
+// The processes that were started together. All but the first say nothing from then on: `options` becomes
+// quiet.
+Communicator join(RunOptions& options);
+
+// Loads data by `load` in one process after the first, so that the others find the cache that it made.
+template <class Load>
+auto load_after_leader(const Communicator& communicator, const Load& load) {
+  if (!communicator.leads()) communicator.follow_leader();
+  auto loaded = load();
+  if (communicator.leads()) communicator.follow_leader();
+  return loaded;
+}
+
 // Trains until it is complete or a signal comes, and tells the result. Returns the exit code.
-int train_to_end(TrainingRun& training, const RunOptions& options);
+int train_to_end(TrainingRun& training, const RunOptions& options, const Communicator& communicator);
 
 }  // namespace diffusion

@@ -1,0 +1,155 @@
+#include "train/communicator.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+
+#include <diffusion/error.h>
+#include "base/pair_sums.h"
+#include "device/host_numbers.h"
+
+namespace diffusion {
+
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
+}
+
+}  // namespace
+
+Communicator::Communicator(std::shared_ptr<Wire> wire) : wire_(std::move(wire)) {
+  if (wire_) hosts_ = gather(host_name());
+}
+
+std::string Communicator::name(int rank) const {
+  const std::string host = hosts_.empty() ? "" : fmt::format(" ({})", hosts_[std::size_t(rank)]);
+  return fmt::format("process {} of {}{}", rank, size(), host);
+}
+
+SliceRange Communicator::share_of(int slices, int rank) const {
+  const auto begin = [&](int r) { return int(std::int64_t(r) * slices / size()); };
+  return {begin(rank), begin(rank + 1) - begin(rank)};
+}
+
+void Communicator::carry(std::span<const Wire::Send> sends, std::span<const Wire::Receive> receives) const {
+  const std::optional<int> silent = wire_->carry(sends, receives);
+  if (!silent) return;
+  throw Error(ErrorKind::io, fmt::format("{} does not answer, {} gives up; the last checkpoint is kept",
+                                         name(*silent), name(rank())));
+}
+
+// Bruck et al. 1997: what a process knows of doubles in every round.
+std::vector<std::byte> Communicator::gather_bytes(std::span<const std::byte> mine) const {
+  const std::size_t block = mine.size(), count = std::size_t(size()), me = std::size_t(rank());
+  std::vector<std::byte> known(mine.begin(), mine.end());  // of me, me + 1, ... around the circle
+  while (known.size() < block * count) {
+    const std::size_t distance = known.size() / std::max<std::size_t>(block, 1);
+    const std::size_t more = std::min(known.size(), block * count - known.size());
+    std::vector<std::byte> next(more);
+    const Wire::Send send{int((me + count - distance) % count), std::span(known).first(more)};
+    const Wire::Receive receive{int((me + distance) % count), next};
+    carry(std::span(&send, 1), std::span(&receive, 1));
+    known.insert(known.end(), next.begin(), next.end());
+  }
+  std::ranges::rotate(known, known.end() - std::ptrdiff_t(block * me));
+  return known;
+}
+
+std::vector<double> Communicator::gather(std::span<const double> mine) const {
+  if (!wire_) return {mine.begin(), mine.end()};
+  const std::vector<std::byte> bytes = gather_bytes(std::as_bytes(mine));
+  std::vector<double> all(bytes.size() / sizeof(double));
+  if (!all.empty()) std::memcpy(all.data(), bytes.data(), bytes.size());
+  return all;
+}
+
+std::vector<std::string> Communicator::gather(const std::string& mine) const {
+  if (!wire_) return {mine};
+  const double length = double(mine.size());
+  const std::vector<double> lengths = gather(std::span(&length, 1));
+  std::string padded = mine;
+  padded.resize(std::size_t(*std::ranges::max_element(lengths)));
+  const std::vector<std::byte> bytes = gather_bytes(std::as_bytes(std::span(padded)));
+  std::vector<std::string> all;
+  for (std::size_t r = 0; r < lengths.size(); ++r)
+    all.emplace_back(reinterpret_cast<const char*>(bytes.data()) + r * padded.size(),
+                     std::size_t(lengths[r]));
+  return all;
+}
+
+// A binomial tree: in each round, those who have the bytes send them on.
+void Communicator::broadcast(std::span<std::byte> bytes) const {
+  if (!wire_) return;
+  const unsigned me = unsigned(rank()), count = unsigned(size());
+  if (me > 0) {
+    const Wire::Receive receive{int(me - std::bit_floor(me)), bytes};
+    carry({}, std::span(&receive, 1));
+  }
+  std::vector<Wire::Send> sends;
+  for (unsigned bit = me > 0 ? std::bit_floor(me) * 2 : 1; me + bit < count; bit *= 2)
+    sends.push_back({int(me + bit), bytes});
+  carry(sends, {});
+}
+
+void Communicator::follow_leader() const {
+  std::array<std::byte, 1> nothing{};
+  broadcast(nothing);
+}
+
+void Communicator::add_over_slices(int slices, Queue& queue, std::span<const Tensor> nodes, float factor,
+                                   const Tensor& gradients) const {
+  const std::size_t size = std::size_t(gradients.shape().elements());
+  const std::size_t me = std::size_t(rank()), count = std::size_t(this->size());
+  const auto begin = [&](std::size_t r) { return r * size / count; };
+  const auto length = [&](std::size_t r) { return begin(r + 1) - begin(r); };
+
+  std::vector<HostNumbers> mine;
+  for (const Tensor& node : nodes) mine.emplace_back(queue, node);
+  SliceSums sums(slices, length(me));
+  std::vector<Wire::Send> sends;
+  std::vector<Wire::Receive> receives;
+  for (std::size_t r = 0; r < count; ++r) {
+    const std::vector<SliceRange> theirs = tree_nodes(share_of(slices, int(r)), slices);
+    for (std::size_t k = 0; k < theirs.size(); ++k) {
+      const std::span<float> place = sums.place_of(theirs[k]);
+      if (r == me)
+        std::ranges::copy(mine[k].span().subspan(begin(me), length(me)), place.begin());
+      else
+        receives.push_back({int(r), std::as_writable_bytes(place)});
+    }
+    if (r == me) continue;
+    for (const HostNumbers& node : mine)
+      sends.push_back({int(r), std::as_bytes(node.span().subspan(begin(r), length(r)))});
+  }
+  carry(sends, receives);
+
+  std::vector<float> all(size);
+  queue.read(gradients, all);
+  const std::span<float> own = std::span(all).subspan(begin(me), length(me));
+  add_scaled(sums.total().data(), factor, own.data(), 0, own.size());
+  sends.clear();
+  receives.clear();
+  for (std::size_t r = 0; r < count; ++r) {
+    if (r == me) continue;
+    sends.push_back({int(r), std::as_bytes(own)});
+    receives.push_back({int(r), std::as_writable_bytes(std::span(all).subspan(begin(r), length(r)))});
+  }
+  carry(sends, receives);
+  queue.write(gradients, all);
+}
+
+void Communicator::close() const {
+  if (!wire_) return;
+  static_cast<void>(gather(std::string("done")));
+  wire_->close();
+}
+
+}  // namespace diffusion
