@@ -331,6 +331,7 @@ set(DIFFUSION_TRAINING_SOURCES
     train/muon.cpp
     train/newest_pipeline.cpp
     train/optimizer.cpp
+    train/param_shares.cpp
     train/outlook.cpp
     train/presets.cpp
     train/run.cpp

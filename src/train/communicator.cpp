@@ -23,6 +23,30 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
 }
 
+// Ranges of a block that come from others.
+class Arrivals {
+ public:
+  Arrivals(Queue& queue, const Tensor& block) : queue_(queue), block_(block) {}
+
+  void expect(int from, const ParamRange& range) {
+    ranges_.push_back(range);
+    numbers_.emplace_back(range.size());
+    receives_.push_back({from, std::as_writable_bytes(std::span(numbers_.back()))});
+  }
+  std::span<const Wire::Receive> receives() const { return receives_; }
+  void store() const {
+    for (std::size_t k = 0; k < ranges_.size(); ++k)
+      if (ranges_[k].size() > 0) queue_.write(part_of(block_, ranges_[k]), numbers_[k]);
+  }
+
+ private:
+  Queue& queue_;
+  const Tensor& block_;
+  std::vector<ParamRange> ranges_;
+  std::vector<std::vector<float>> numbers_;
+  std::vector<Wire::Receive> receives_;
+};
+
 }  // namespace
 
 Communicator::Communicator(std::shared_ptr<Wire> wire) : wire_(std::move(wire)) {
@@ -105,45 +129,76 @@ void Communicator::follow_leader() const {
 }
 
 void Communicator::add_over_slices(int slices, Queue& queue, std::span<const Tensor> nodes, float factor,
-                                   const Tensor& gradients) const {
-  const std::size_t size = std::size_t(gradients.shape().elements());
-  const std::size_t me = std::size_t(rank()), count = std::size_t(this->size());
-  const auto begin = [&](std::size_t r) { return r * size / count; };
-  const auto length = [&](std::size_t r) { return begin(r + 1) - begin(r); };
-
+                                   const Tensor& sum, std::span<const ParamRange> owned) const {
+  const ParamRange& my_range = owned[std::size_t(rank())];
   std::vector<HostNumbers> mine;
   for (const Tensor& node : nodes) mine.emplace_back(queue, node);
-  SliceSums sums(slices, length(me));
+  SliceSums sums(slices, my_range.size());
   std::vector<Wire::Send> sends;
   std::vector<Wire::Receive> receives;
-  for (std::size_t r = 0; r < count; ++r) {
-    const std::vector<SliceRange> theirs = tree_nodes(share_of(slices, int(r)), slices);
+  for (int r = 0; r < size(); ++r) {
+    const std::vector<SliceRange> theirs = tree_nodes(share_of(slices, r), slices);
     for (std::size_t k = 0; k < theirs.size(); ++k) {
       const std::span<float> place = sums.place_of(theirs[k]);
-      if (r == me)
-        std::ranges::copy(mine[k].span().subspan(begin(me), length(me)), place.begin());
+      if (r == rank())
+        std::ranges::copy(mine[k].span().subspan(my_range.begin, my_range.size()), place.begin());
       else
-        receives.push_back({int(r), std::as_writable_bytes(place)});
+        receives.push_back({r, std::as_writable_bytes(place)});
     }
-    if (r == me) continue;
+    if (r == rank()) continue;
+    const ParamRange& range = owned[std::size_t(r)];
     for (const HostNumbers& node : mine)
-      sends.push_back({int(r), std::as_bytes(node.span().subspan(begin(r), length(r)))});
+      sends.push_back({r, std::as_bytes(node.span().subspan(range.begin, range.size()))});
   }
   carry(sends, receives);
-
-  std::vector<float> all(size);
-  queue.read(gradients, all);
-  const std::span<float> own = std::span(all).subspan(begin(me), length(me));
+  if (my_range.size() == 0) return;
+  std::vector<float> own(my_range.size());
+  queue.read(part_of(sum, my_range), own);
   add_scaled(sums.total().data(), factor, own.data(), 0, own.size());
-  sends.clear();
-  receives.clear();
-  for (std::size_t r = 0; r < count; ++r) {
-    if (r == me) continue;
-    sends.push_back({int(r), std::as_bytes(own)});
-    receives.push_back({int(r), std::as_writable_bytes(std::span(all).subspan(begin(r), length(r)))});
+  queue.write(part_of(sum, my_range), own);
+}
+
+void Communicator::gather_owned(Queue& queue, const Tensor& block, std::span<const ParamRange> owned) const {
+  if (!wire_) return;
+  const HostNumbers own(queue, part_of(block, owned[std::size_t(rank())]));
+  Arrivals arrivals(queue, block);
+  std::vector<Wire::Send> sends;
+  for (int r = 0; r < size(); ++r) {
+    if (r == rank()) continue;
+    sends.push_back({r, std::as_bytes(own.span())});
+    arrivals.expect(r, owned[std::size_t(r)]);
   }
-  carry(sends, receives);
-  queue.write(gradients, all);
+  carry(sends, arrivals.receives());
+  arrivals.store();
+}
+
+void Communicator::lead_owned(Queue& queue, const Tensor& block, std::span<const ParamRange> owned) const {
+  if (!wire_) return;
+  Arrivals arrivals(queue, block);
+  if (leads()) {
+    for (int r = 1; r < size(); ++r) arrivals.expect(r, owned[std::size_t(r)]);
+    carry({}, arrivals.receives());
+    return arrivals.store();
+  }
+  const HostNumbers own(queue, part_of(block, owned[std::size_t(rank())]));
+  const Wire::Send send{0, std::as_bytes(own.span())};
+  carry(std::span(&send, 1), {});
+}
+
+void Communicator::give_owned(Queue& queue, const Tensor& block, std::span<const ParamRange> owned) const {
+  if (!wire_) return;
+  if (!leads()) {
+    Arrivals arrivals(queue, block);
+    arrivals.expect(0, owned[std::size_t(rank())]);
+    carry({}, arrivals.receives());
+    return arrivals.store();
+  }
+  const HostNumbers all(queue, block);
+  std::vector<Wire::Send> sends;
+  for (int r = 1; r < size(); ++r)
+    sends.push_back(
+        {r, std::as_bytes(all.span().subspan(owned[std::size_t(r)].begin, owned[std::size_t(r)].size()))});
+  carry(sends, {});
 }
 
 void Communicator::close() const {

@@ -12,6 +12,7 @@
 
 #include "device/queue.h"
 #include "exchange/wire.h"
+#include "train/param_shares.h"
 #include "train/slice_sums.h"
 
 namespace diffusion {
@@ -43,12 +44,17 @@ class Communicator {
   // The others wait until the leader comes here.
   void follow_leader() const;
 
-  // `nodes` are flat blocks: the sums over tree_nodes(share_of(slices, rank()), slices). `gradients` becomes
-  // what it was plus `factor` times the sum over all slices; it must be the same in all processes. Each sends
-  // its nodes' numbers to those who add them, a range of numbers each, and then the sums of its own range.
-  // For several processes.
+  // What follows is of flat blocks of which each process owns a range, owned[rank].
+
+  // `nodes` are the sums over tree_nodes(share_of(slices, rank()), slices). Where it is this process's own,
+  // `sum` becomes what it was plus `factor` times the sum over all slices. For several processes.
   void add_over_slices(int slices, Queue& queue, std::span<const Tensor> nodes, float factor,
-                       const Tensor& gradients) const;
+                       const Tensor& sum, std::span<const ParamRange> owned) const;
+  // The owners' numbers, for all; or for the leader alone.
+  void gather_owned(Queue& queue, const Tensor& block, std::span<const ParamRange> owned) const;
+  void lead_owned(Queue& queue, const Tensor& block, std::span<const ParamRange> owned) const;
+  // The leader's numbers, for their owners.
+  void give_owned(Queue& queue, const Tensor& block, std::span<const ParamRange> owned) const;
 
   // All are done.
   void close() const;

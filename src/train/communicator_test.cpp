@@ -90,7 +90,13 @@ TEST(Communicator, AddsAsOneProcessDoes) {
         }
         std::vector<float> found(kNumbers, 0.25f);
         const auto queue = make_host_queue();
-        c.add_over_slices(slices, *queue, nodes, 0.3f, flat_block(found.data(), kNumbers));
+        const Tensor sum = flat_block(found.data(), kNumbers);
+        std::vector<ParamRange> owned(static_cast<std::size_t>(size),
+                                      {kNumbers, kNumbers});  // nothing, after the first two
+        owned[0] = {0, 300};
+        owned[1] = {300, kNumbers};
+        c.add_over_slices(slices, *queue, nodes, 0.3f, sum, owned);
+        c.gather_owned(*queue, sum, owned);
         EXPECT_EQ(found, expected) << slices << " slices, process " << c.rank() << " of " << size;
       });
   }

@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
+#include "train/communicator.h"
 #include "train/optimizer.h"
 #include "train/task.h"
 
@@ -10,6 +13,7 @@ namespace diffusion {
 
 struct LearnerOptions {
   OptimizerOptions optimizer = {};
+  bool sums_units = false;  // of the squares of gradients, so that processes can share them; other bits
   int parts = 1;    // in which a batch is computed, one after the other, to save memory; divides the batch
   double clip = 0;  // largest gradient norm; 0: no limit
   std::optional<double> ema_exponent = {};  // see ema_decay(); none: the average is the values themselves
@@ -29,8 +33,10 @@ struct LearnedStep {
 // and the moving average (EMA) of the parameters. Knows neither files nor clocks.
 class Learner {
  public:
-  // Both must outlive this; `params` are learned on `device`, and their average starts with them.
-  Learner(LearnedParams& params, const Device& device, const LearnerOptions& options);
+  // References must outlive this; `params` are learned on `device`, and their average starts with them. Each
+  // of several processes updates its share of them, and has the moments and the average of this share alone.
+  Learner(LearnedParams& params, const Device& device, const LearnerOptions& options,
+          const Communicator& communicator = {});
 
   // Step number `step`, from 0 (Algorithm 1 of Ho et al. 2020). `progress` is the share of the run that is
   // done. A loss or gradient that is not finite changes nothing.
@@ -39,10 +45,16 @@ class Learner {
   // The average, moments, and with them all that a checkpoint must hold besides the parameters.
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
+  // The numbers of the parameters that each process updates.
+  std::span<const ParamRange> owned() const { return owned_; }
 
  private:
+  double gradient_norm();
+
   LearnerOptions options_;
+  Communicator communicator_;
   LearnedParams& params_;
+  std::vector<ParamRange> units_, owned_;
   Optimizer optimizer_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "device/device.h"
 #include "plan/learned_params.h"
+#include "train/param_shares.h"
 
 namespace diffusion {
 
@@ -28,10 +29,17 @@ struct OptimizerOptions {
 // the device that learns them. AdamW updates everything in one pass over memory.
 class Optimizer {
  public:
-  // The average starts as the values. `params` must outlive this.
-  Optimizer(LearnedParams& params, const Device& device, const OptimizerOptions& options);
+  // Updates the parameters that lie in `owned`, whole parameters; what is outside of it stays 0 in the
+  // moments and the average, and takes no memory there. The average starts as the values. `params` must
+  // outlive this.
+  Optimizer(LearnedParams& params, const Device& device, const OptimizerOptions& options,
+            const ParamRange& owned);
+  Optimizer(LearnedParams& params, const Device& device, const OptimizerOptions& options)
+      : Optimizer(params, device, options, {0, params.layout().block_size()}) {}
 
-  // The Euclidean norm of all gradients; not finite if any of them is not. Waits.
+  // The sum of the squares of these gradients; not finite if any of them is not. Waits.
+  double sum_of_squares(const ParamRange& range);
+  // The Euclidean norm of all gradients.
   double gradient_norm();
 
   // One update from the gradients times gradient_scale, and ema = decay ema + (1 - decay) value. `step`

@@ -25,6 +25,7 @@ constexpr double kSecondsBetweenSaves = 60;
 LearnerOptions learner_options(const TrainConfig& c) {
   return {
       .optimizer = {.kind = c.optimizer, .beta1 = c.beta1, .beta2 = c.beta2, .weight_decay = c.weight_decay},
+      .sums_units = c.slices > 1,
       .parts = c.accumulate,
       .clip = c.clip,
       .ema_exponent = c.ema_exponent,
@@ -33,14 +34,14 @@ LearnerOptions learner_options(const TrainConfig& c) {
 
 std::unique_ptr<Task> make_task(const TrainConfig& config, const Dataset& dataset, const Model& model,
                                 LearnedParams& params, const Device& device, const CaptionInputs& captions,
-                                const Communicator& communicator) {
+                                const Communicator& communicator, std::span<const ParamRange> owned) {
   const auto make = [&](const LearnedParams& learned, const Device& on) -> std::unique_ptr<Task> {
     if (config.consistency)
       return std::make_unique<ConsistencyTask>(config, dataset, model, learned, on, captions);
     return std::make_unique<DenoisingTask>(config, dataset, model, learned, on, captions);
   };
   if (config.slices == 1) return make(params, device);
-  return std::make_unique<SlicedTask>(config, params, device, thread_count(), communicator, make);
+  return std::make_unique<SlicedTask>(config, params, device, thread_count(), communicator, owned, make);
 }
 
 // The captions of images that are spread over all.
@@ -76,7 +77,7 @@ TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesyste
       model_(std::move(setup.model)),
       device_((set_threads(config_.threads), make_cpu_device(config_.precision))),
       params_(model_.params, *device_),
-      learner_(params_, *device_, learner_options(config_)),
+      learner_(params_, *device_, learner_options(config_), communicator_),
       stream_(dataset_, config_.seed, {config_.batch, config_.flip, config_.drop_last}) {
   state_ = initial_state(config_, dataset_);
   check_same_everywhere(communicator_, config_.slices, state_);
@@ -90,7 +91,7 @@ TrainingRun::TrainingRun(RunSetup setup, Dataset&& dataset, const std::filesyste
   task_ = make_task(
       config_, dataset_, model_, params_, *device_,
       {caption_tokens_ ? &*caption_tokens_ : nullptr, caption_states_ ? &*caption_states_ : nullptr},
-      communicator_);
+      communicator_, learner_.owned());
   if (!communicator_.leads()) return;
   if (held_out) held_out_.emplace(std::move(*held_out), config_, model_.preconditioner);
   log_.emplace(folder_, state_.step, config_.tensorboard);
@@ -115,7 +116,7 @@ void TrainingRun::prepare_captions() {
 
 void TrainingRun::resume() {
   const bool resumed = communicator_.leads() && read_newest();
-  share_resumed(communicator_, resumed, state_, model_, learner_.optimizer());
+  share_resumed(communicator_, resumed, state_, model_, learner_);
   params_.upload();
 }
 
@@ -198,9 +199,17 @@ bool TrainingRun::save_due() const {
 }
 
 void TrainingRun::save() {
+  for (const Tensor& block : {learner_.optimizer().moment1(), learner_.optimizer().moment2()})
+    communicator_.lead_owned(params_.queue(), block, learner_.owned());
+  gather_average();
   if (!communicator_.leads()) return;
   params_.download();
   write_checkpoint(folder_, model_, learner_.optimizer(), state_, config_.keep, report_);
+}
+
+// The leader alone has all of the average, after this.
+void TrainingRun::gather_average() {
+  communicator_.lead_owned(params_.queue(), learner_.optimizer().ema(), learner_.owned());
 }
 
 // A model of its own with the EMA weights.
@@ -231,8 +240,12 @@ void TrainingRun::write_preview() {
             make_grid(images, config_.previews.columns, 2, 255));
 }
 
+bool TrainingRun::held_out_due(const StepReport& report) const {
+  return held_out_ && held_out_->is_due(report.step, report.progress >= 1);
+}
+
 void TrainingRun::measure_held_out(StepReport& report) {
-  if (!held_out_ || !held_out_->is_due(report.step, report.progress >= 1)) return;
+  if (!held_out_due(report)) return;
   const Model averaged = averaged_model();
   report.held_out = held_out_->measure(averaged, *device_);
 }
@@ -277,6 +290,8 @@ bool TrainingRun::train(const std::function<void(const StepReport&)>& on_step,
   while (progress() < 1 && !any(communicator_, stop)) {
     const double before = progress();
     StepReport report = train_step();
+    const bool averages = held_out_due(report) || preview_due(report, before);
+    if (any(communicator_, communicator_.leads() && averages)) gather_average();
     if (communicator_.leads()) record(report);
     on_step(report);
     if (communicator_.leads()) show(report, before);

@@ -80,7 +80,9 @@ class TrainingRun {
   bool epoch_ends() const;
   bool preview_due(const StepReport& report, double progress_before) const;
   void report_loss(const StepReport& report);
+  bool held_out_due(const StepReport& report) const;
   void measure_held_out(StepReport& report);
+  void gather_average();
   void save();
   Model averaged_model() const;
   void write_preview();

@@ -52,7 +52,7 @@ void check_same_everywhere(const Communicator& communicator, int slices, const T
 }
 
 void share_resumed(const Communicator& communicator, bool resumed, TrainingState& state, Model& model,
-                   Optimizer& optimizer) {
+                   const Learner& learner) {
   if (communicator.size() == 1) return;
   std::array numbers{float(resumed)};
   communicator.broadcast(numbers);
@@ -63,12 +63,9 @@ void share_resumed(const Communicator& communicator, bool resumed, TrainingState
   state.seconds = times[1];
   state.loss_average = times[2];
   communicator.broadcast(model.params.values());
-  std::vector<float> values(model.params.values().size());
-  for (const Tensor& block : {optimizer.moment1(), optimizer.moment2(), optimizer.ema()}) {
-    optimizer.queue().read(block, values);
-    communicator.broadcast(values);
-    optimizer.queue().write(block, values);
-  }
+  const Optimizer& optimizer = learner.optimizer();
+  for (const Tensor& block : {optimizer.moment1(), optimizer.moment2(), optimizer.ema()})
+    communicator.give_owned(optimizer.queue(), block, learner.owned());
 }
 
 Agreement agree(const Communicator& communicator, const Agreement& mine) {

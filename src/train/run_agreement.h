@@ -5,7 +5,7 @@
 #include "diffusion/model.h"
 #include "train/checkpoint.h"
 #include "train/communicator.h"
-#include "train/optimizer.h"
+#include "train/learner.h"
 
 namespace diffusion {
 
@@ -14,10 +14,10 @@ namespace diffusion {
 // ever. Error(usage) everywhere if there are more processes than slices.
 void check_same_everywhere(const Communicator& communicator, int slices, const TrainingState& state);
 
-// The leader's step, times and arrays become those of all, if it has `resumed` a run. `model` has the weights
-// on the host.
+// The leader's step, times and weights become those of all, if it has `resumed` a run, and its moments and
+// average those of their owners. `model` has the weights on the host.
 void share_resumed(const Communicator& communicator, bool resumed, TrainingState& state, Model& model,
-                   Optimizer& optimizer);
+                   const Learner& learner);
 
 // What holds for all after a step: the longest time of it, and whether one of them has to save.
 struct Agreement {

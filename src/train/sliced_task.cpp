@@ -8,11 +8,13 @@
 namespace diffusion {
 
 SlicedTask::SlicedTask(const TrainConfig& config, LearnedParams& params, const Device& device, int threads,
-                       const Communicator& communicator, const MakeTask& make_task)
+                       const Communicator& communicator, std::span<const ParamRange> owned,
+                       const MakeTask& make_task)
     : config_(config),
       params_(params),
       communicator_(communicator),
       mine_(communicator.share_of(config.slices, communicator.rank())),
+      owned_(owned),
       lanes_(std::size_t(std::min(threads, mine_.count))),
       workers_(int(lanes_.size()), [&](int worker) {
         set_threads(1);
@@ -85,7 +87,7 @@ void SlicedTask::backward(const RunContext& /*context*/) {
   if (communicator_.size() == 1) return;
   std::vector<Tensor> sums;
   for (const std::span<const Tensor> node : nodes) sums.push_back(node.front());
-  communicator_.add_over_slices(config_.slices, queue, sums, average, params_.grads());
+  communicator_.add_over_slices(config_.slices, queue, sums, average, params_.grads(), owned_);
 }
 
 }  // namespace diffusion

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/workers.h"
@@ -23,9 +24,10 @@ class SlicedTask final : public Task {
   // The task of a thread, on a device of its own whose operations use this thread alone.
   using MakeTask = std::function<std::unique_ptr<Task>(const LearnedParams& params, const Device& device)>;
 
-  // `params` of `device` are what is learned. At most `threads` threads. References must outlive this.
+  // `params` of `device` are what is learned, and owned[k] the gradients that process k gets. At most
+  // `threads` threads. References must outlive this.
   SlicedTask(const TrainConfig& config, LearnedParams& params, const Device& device, int threads,
-             const Communicator& communicator, const MakeTask& make_task);
+             const Communicator& communicator, std::span<const ParamRange> owned, const MakeTask& make_task);
 
   int batch() const override { return config_.batch; }
   void make(std::uint32_t step, const SampleRange& range, double progress) override;
@@ -46,7 +48,8 @@ class SlicedTask final : public Task {
   const TrainConfig& config_;
   LearnedParams& params_;
   const Communicator& communicator_;
-  SliceRange mine_;  // the slices of this process
+  SliceRange mine_;                    // the slices of this process
+  std::span<const ParamRange> owned_;  // by process
   std::vector<std::unique_ptr<DeviceMemory>> memory_;
   std::vector<Tensor> gradients_;  // of my slices; flat blocks in the layout of the parameters
   std::vector<Lane> lanes_;        // by worker
