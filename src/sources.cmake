@@ -17,8 +17,10 @@ set(DIFFUSION_PUBLIC_HEADERS
     models.h
     picture_files.h
     pixel_store.h
+    purify.h
     recipe.h
     restore.h
+    robustness.h
     sampler.h
     sampling.h
     train.h)
@@ -158,6 +160,8 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/pictures.cpp
     diffusion/precondition.cpp
     diffusion/process_facts.cpp
+    diffusion/purification.cpp
+    diffusion/purify.cpp
     diffusion/rectified_flow.cpp
     diffusion/restoration.cpp
     diffusion/restore.cpp
@@ -180,6 +184,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/samplers/image_noise.cpp
     diffusion/samplers/inversion.cpp
     diffusion/samplers/ipndm.cpp
+    diffusion/samplers/linear_form.cpp
     diffusion/samplers/lms.cpp
     diffusion/samplers/pndm.cpp
     diffusion/samplers/repaint.cpp
@@ -349,6 +354,7 @@ set(DIFFUSION_TRAINING_SOURCES
 set(DIFFUSION_MPI_SOURCES exchange/mpi_wire.cpp)
 
 set(DIFFUSION_EVALUATION_SOURCES
+    eval/attack.cpp
     eval/bootstrap.cpp
     eval/by_class.cpp
     eval/caption_classes.cpp
@@ -359,6 +365,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/classification_score.cpp
     eval/classifier.cpp
     eval/classifier_files.cpp
+    eval/classifier_loss.cpp
     eval/classifier_training.cpp
     eval/cross_entropy.cpp
     eval/evaluate_images.cpp
@@ -383,9 +390,12 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/neighbors.cpp
     eval/ode_likelihood.cpp
     eval/picture_views.cpp
+    eval/pgd.cpp
     eval/prdc.cpp
     eval/protocol.cpp
+    eval/purified_classifier.cpp
     eval/retrieval.cpp
+    eval/robustness.cpp
     eval/variational_bound.cpp
     eval/word_overlap.cpp
     profile/convolution_limit.cpp
@@ -394,6 +404,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     profile/network_step.cpp)
 
 set(DIFFUSION_CLI_SOURCES
+    cli/commands/attack.cpp
     cli/commands/bench.cpp
     cli/commands/compare_samplers.cpp
     cli/commands/convert.cpp
@@ -402,6 +413,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/edit.cpp
     cli/commands/eval.cpp
     cli/commands/eval_likelihood.cpp
+    cli/commands/eval_robustness.cpp
     cli/commands/eval_series.cpp
     cli/commands/eval_sets.cpp
     cli/commands/eval_words.cpp
@@ -412,6 +424,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/noise.cpp
     cli/commands/part_progress.cpp
     cli/commands/plot.cpp
+    cli/commands/purify.cpp
     cli/commands/restore.cpp
     cli/commands/restore_task.cpp
     cli/commands/sample.cpp
@@ -421,6 +434,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/train_series.cpp
     cli/commands/verify.cpp
     cli/main.cpp
+    cli/options/attack_options.cpp
     cli/options/data_options.cpp
     cli/options/edit_options.cpp
     cli/options/field_options.cpp
@@ -444,6 +458,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/output/picture_output.cpp
     cli/output/picture_result.cpp
     cli/output/picture_stream.cpp
+    cli/output/robustness_report.cpp
     cli/output/sampler_sheet.cpp
     cli/output/show.cpp)
 

@@ -36,6 +36,7 @@ constexpr std::array kCommands{
     Command{"sample", "Make pictures with a model", add_sample},
     Command{"edit", "Change a picture, or draw a part of it anew", add_edit},
     Command{"restore", "Make a picture from a part of it, a small, blurred, gray or noisy one", add_restore},
+    Command{"purify", "Wash out what somebody hid in a picture to mislead a classifier", add_purify},
     Command{"invert", "Find the noise that a picture would be made from", add_invert},
     Command{"interpolate", "Make the pictures between two seeds, pictures, classes or prompts",
             add_interpolate},
@@ -50,6 +51,9 @@ constexpr std::array kCommands{
     Command{"verify", "Check that a model is whole and computes what it did", add_verify},
     Command{"train-features", "Train the network in whose features images are compared", add_train_features},
     Command{"eval", "Measure how good samples are: distances from real images, precision, recall", add_eval},
+    Command{"attack", "Change pictures invisibly, so that a classifier errs", add_attack},
+    Command{"eval-robustness", "Measure what attacks do to a classifier, with and without purification",
+            add_eval_robustness},
     Command{"bench", "Measure how fast a network runs on this machine, layer by layer", add_bench},
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <diffusion/error.h>
 #include "diffusion/guidance.h"
@@ -37,6 +38,7 @@ void BatchDenoiser::denoise(std::span<const double> x, double sigma, std::span<d
   if (guide_) diffusion::denoise(*guide_, guide_rows_, most_, guide_denoised_);
   estimate_->answer(sigma, denoised_, guide_denoised_, denoised);
   if (!with_products_) return;
+  has_activations_ = rows_.count() <= most_;
   limited_.assign(denoised.size(), false);
   const EstimateLimit& limit = prepared_.recipe.limit;
   if (!limit.clips() || limit.spares_noise) return;
@@ -60,13 +62,16 @@ void BatchDenoiser::product(std::span<const double> x, double sigma, std::span<c
   for (std::size_t k = 0; k < probes_.size(); ++k)
     probes_[k] =
         limited_[k % probe.size()] ? 0 : estimate_->weight_of(k / size, sigma) * probe[k % probe.size()];
-  for (std::size_t first = 0; first < rows; first += most_) {
-    const std::size_t count = std::min(most_, rows - first);
-    const auto part = [&](auto& numbers) { return std::span(numbers).subspan(first * size, count * size); };
-    evaluator_.denoise(part(rows_.states), std::span(rows_.levels).subspan(first, count),
-                       conditions_of_rows(rows_, first, count), part(probes_), part(denoised_),
-                       part(products_));
-  }
+  if (std::exchange(has_activations_, false))
+    evaluator_.product(rows_.levels, probes_, products_);
+  else
+    for (std::size_t first = 0; first < rows; first += most_) {
+      const std::size_t count = std::min(most_, rows - first);
+      const auto part = [&](auto& numbers) { return std::span(numbers).subspan(first * size, count * size); };
+      evaluator_.denoise(part(rows_.states), std::span(rows_.levels).subspan(first, count),
+                         conditions_of_rows(rows_, first, count), part(probes_), part(denoised_),
+                         part(products_));
+    }
   std::ranges::fill(product, 0);
   for (std::size_t k = 0; k < products_.size(); ++k) product[k % product.size()] += products_[k];
 }

@@ -29,7 +29,8 @@ class BatchDenoiser {
   void denoise(std::span<const double> x, double sigma, std::span<double> denoised);
 
   // product = probe^T dD/dx, [count, C, H, W], of what denoise() was asked last, the same x and sigma. Where
-  // the limit changed D, its derivative is taken as 0.
+  // the limit changed D, its derivative is taken as 0. Costs a backward pass where the last denoise() was one
+  // call of the network and no product has been taken since, else a forward more.
   void product(std::span<const double> x, double sigma, std::span<const double> probe,
                std::span<double> product);
 
@@ -45,6 +46,7 @@ class BatchDenoiser {
   std::vector<double> denoised_, guide_denoised_, probes_, products_;
   std::vector<bool> limited_;  // of the last estimate, where products need it
   bool with_products_;
+  bool has_activations_ = false;  // those of the last denoise() are still in the evaluator
 };
 
 }  // namespace diffusion

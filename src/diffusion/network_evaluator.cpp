@@ -209,16 +209,22 @@ void NetworkEvaluator::denoise(std::span<const double> states, std::span<const S
   insert_known(conditions, denoised);
 }
 
-// dD/dx = c_skip + c_out c_in dF/d(c_in x).
 void NetworkEvaluator::denoise(std::span<const double> states, std::span<const SampleLevel> levels,
                                const Conditions& conditions, std::span<const double> probe,
                                std::span<double> denoised, std::span<double> product) {
+  denoise(states, levels, conditions, denoised);
+  this->product(levels, probe, product);
+}
+
+// dD/dx = c_skip + c_out c_in dF/d(c_in x).
+void NetworkEvaluator::product(std::span<const SampleLevel> levels, std::span<const double> probe,
+                               std::span<double> product) {
   if (!plan_options_.input_grads) throw Error(ErrorKind::internal, "evaluator: products need Use::products");
   if (traits_.known_channels() > 0)
     throw Error(ErrorKind::usage, "there are no products for models that are told what is known of a sample");
+  check_size("the levels of a product", levels.size(), latest().samples, 1);
   check_size("the probe", probe.size(), levels.size(), input_size_);
   check_size("the product", product.size(), levels.size(), input_size_);
-  denoise(states, levels, conditions, denoised);
   Prepared& prepared = plans_.front();
   numbers_.assign(probe.begin(), probe.end());
   prepared.plan.backward(numbers_);

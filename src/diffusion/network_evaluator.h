@@ -65,6 +65,10 @@ class NetworkEvaluator {
                const Conditions& conditions, std::span<const double> probe, std::span<double> denoised,
                std::span<double> product);
 
+  // The same product alone, once, right after denoise() of states at these levels: the activations are those
+  // of that call, so it costs the backward pass and no forward.
+  void product(std::span<const SampleLevel> levels, std::span<const double> probe, std::span<double> product);
+
   // The raw output F. input: [N, in_channels, H, W], as the network sees it (c_in x); timesteps: [N], of
   // which the network is told told_timestep(); output: [N, out_channels, H, W]. `context` decides dropout.
   // Where the condition "known" says that a number is known, the network sees 0 in its place (CSDI, Tashiro

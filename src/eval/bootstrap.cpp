@@ -36,6 +36,14 @@ Interval spread(std::span<const double> values) {
 
 }  // namespace
 
+Score share_of_trials(double share, double trials) {
+  constexpr double kZ = 1.6448536269514722;
+  const double spread = kZ * kZ / trials, middle = share + spread / 2,
+               half = kZ * std::sqrt(share * (1 - share) / trials + spread / (4 * trials));
+  return {share,
+          {std::max(0.0, (middle - half) / (1 + spread)), std::min(1.0, (middle + half) / (1 + spread))}};
+}
+
 std::vector<int> resample(int count, std::uint64_t seed, std::uint32_t number, std::uint32_t set) {
   std::vector<int> times(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)

@@ -13,6 +13,9 @@
 
 namespace diffusion {
 
+// A share of so many independent trials (Wilson 1927), which says something where all or none succeed, too.
+Score share_of_trials(double share, double trials);
+
 // How often each of `count` rows is drawn when `count` rows are drawn with replacement. `set` tells the sets
 // of one resample apart.
 std::vector<int> resample(int count, std::uint64_t seed, std::uint32_t number, std::uint32_t set);

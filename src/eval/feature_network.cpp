@@ -37,6 +37,17 @@ EvalNetwork read_eval_network(const std::string& features, const std::string& da
   return read_feature_network(path);
 }
 
+FeatureNetwork read_classifier(const std::string& name) {
+  if (is_folder(name)) return read_feature_network(name);
+  if (const auto shipped = find_shipped(name + "-features")) return read_feature_network(*shipped);
+  throw Error(ErrorKind::usage,
+              fmt::format("there is no classifier \"{}\"; accepted are a directory of diffusion "
+                          "train-features, or the name of a data set for which one comes with the program "
+                          "(fashion-mnist)",
+                          name),
+              {"classifier"});
+}
+
 const ClassifierConfig* classifier_of(const EvalNetwork& net) {
   const auto* classifier = std::get_if<FeatureNetwork>(&net);
   return classifier ? &classifier->classifier.config : nullptr;

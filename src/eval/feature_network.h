@@ -21,6 +21,10 @@ using EvalNetwork = std::variant<FeatureNetwork, InceptionNetwork>;
 // `features` is empty, the classifier that comes with the program for `data`: Error(usage) if none does.
 EvalNetwork read_eval_network(const std::string& features, const std::string& data);
 
+// A classifier by the name of the data set that one comes with the program for, or by its directory.
+// Error(usage) for other names, Error(bad_input) for a directory that holds none.
+FeatureNetwork read_classifier(const std::string& name);
+
 const ClassifierConfig* classifier_of(const EvalNetwork& net);  // null: Inception-v3
 std::string_view name_of(const EvalNetwork& net);               // "classifier", "inception-v3"
 const std::string& sha256_of(const EvalNetwork& net);

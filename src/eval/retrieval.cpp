@@ -6,23 +6,16 @@
 #include <limits>
 
 #include <diffusion/error.h>
+#include "eval/bootstrap.h"
 
 namespace diffusion {
 
 namespace {
 
-// From 5% to 95%.
-Interval wilson_interval(double share, double trials) {
-  constexpr double kZ = 1.6448536269514722;
-  const double spread = kZ * kZ / trials, middle = share + spread / 2,
-               half = kZ * std::sqrt(share * (1 - share) / trials + spread / (4 * trials));
-  return {std::max(0.0, (middle - half) / (1 + spread)), std::min(1.0, (middle + half) / (1 + spread))};
-}
-
 Score recall(std::span<const int> places, int most, int trials) {
   const auto found = std::ranges::count_if(places, [&](int place) { return place <= most; });
   const double share = double(found) / double(places.size());
-  return {share, wilson_interval(share, trials)};
+  return share_of_trials(share, trials);
 }
 
 double squared_distance(std::span<const float> a, std::span<const float> b) {

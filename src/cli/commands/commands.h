@@ -24,6 +24,7 @@ std::function<int()> add_distill(CLI::App& app);
 std::function<int()> add_sample(CLI::App& app);
 std::function<int()> add_edit(CLI::App& app);
 std::function<int()> add_restore(CLI::App& app);
+std::function<int()> add_purify(CLI::App& app);
 std::function<int()> add_invert(CLI::App& app);
 std::function<int()> add_interpolate(CLI::App& app);
 std::function<int()> add_forecast(CLI::App& app);
@@ -35,6 +36,8 @@ std::function<int()> add_convert(CLI::App& app);
 std::function<int()> add_verify(CLI::App& app);
 std::function<int()> add_train_features(CLI::App& app);
 std::function<int()> add_eval(CLI::App& app);
+std::function<int()> add_attack(CLI::App& app);
+std::function<int()> add_eval_robustness(CLI::App& app);
 std::function<int()> add_plot(CLI::App& app);
 std::function<int()> add_bench(CLI::App& app);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <diffusion/error.h>
+#include <diffusion/purify.h>
 #include "base/log.h"
 #include "cli/options/model_path.h"
 #include "cli/options/stop_signal.h"
@@ -73,6 +74,15 @@ GenerateOptions EditSetup::sampling(int count) {
     throw Error(ErrorKind::usage, fmt::format("--first is {}; with {} images accepted is at most {}", g.first,
                                               count, std::numeric_limits<int>::max() - count));
   g.batch = std::min(g.batch, count);
+  return g;
+}
+
+GenerateOptions EditSetup::purification(int count) {
+  if (app_.count("--spacing") > 0)
+    throw Error(ErrorKind::usage,
+                "--spacing is for other samplings; purification goes evenly down from --level");
+  GenerateOptions g = sampling(count);
+  if (!options_.sampling.steps) g.recipe->steps = purification_recipe(model_).steps;
   return g;
 }
 

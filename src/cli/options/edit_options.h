@@ -41,6 +41,9 @@ class EditSetup {
   Model& model() { return model_; }
   // `count` images. Without --label they are of no class, if the model knows that.
   GenerateOptions sampling(int count);
+  // The same for purification: as many steps as purification_recipe() has unless --steps says otherwise.
+  // Error(usage) for --spacing, as its levels are its own.
+  GenerateOptions purification(int count);
 
  private:
   const CLI::App& app_;

@@ -1,0 +1,41 @@
+#pragma once
+
+// The options of attacks, and the pictures that are attacked.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include <diffusion/robustness.h>
+#include "data/registry.h"
+
+namespace diffusion {
+
+struct AttackArguments {
+  std::string eps = "8/255", norm = "linf";
+  int steps = AttackOptions{}.steps;
+};
+
+// --eps, --norm and the number of steps, whose option has this name.
+void add_attack_options(CLI::App& app, AttackArguments& arguments, const std::string& steps);
+
+// Error(usage) for what is out of range.
+AttackOptions attack_options(const AttackArguments& arguments, std::uint64_t seed, int batch);
+
+struct AttackedData {
+  std::string data, data_dir, split = "test";
+  int count = 512;
+  bool offline = false;
+};
+
+// --data, --split, --count, --data-dir and --offline.
+void add_attacked_data_options(CLI::App& app, AttackedData& data);
+
+// `wanted` pictures of the data and, where there are as many, so many others; chosen by the seed.
+// Error(usage) if there are fewer than wanted.
+struct AttackedSets {
+  Dataset pictures, others;
+};
+AttackedSets read_attacked(const AttackedData& data, std::uint64_t seed);
+
+}  // namespace diffusion
