@@ -20,7 +20,8 @@ struct PurifyOptions {
   double level = 0.3;  // sigma of the noise, pixels being from -1 to 1
 };
 
-// ddpm, fresh noise in every step as DiffPure has it, with 3 steps.
+// ddpm, fresh noise in every step as DiffPure has it. One step: more of them cost evaluations, and the
+// classifier was not right more often (docs/purification.md).
 SamplingRecipe purification_recipe(const Model& model);
 
 // The recipe with the levels that purification takes: as many as it has steps, from `level` down to 0, evenly

@@ -13,7 +13,7 @@
 namespace diffusion {
 
 SamplingRecipe purification_recipe(const Model& model) {
-  constexpr int kSteps = 3;
+  constexpr int kSteps = 1;
   SamplingRecipe recipe = with_sampler(scheduler_recipe(model), Ddpm{}, model);
   recipe.steps = kSteps;
   return recipe;

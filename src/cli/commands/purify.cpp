@@ -69,7 +69,7 @@ std::function<int()> add_purify(CLI::App& app) {
   add_edit_sampling_options(app, o->sampling);
   add_result_options(app, o->result, "clean.png");
   app.footer(
-      "The sampler is ddpm with 3 steps unless --sampler and --steps say otherwise.\n"
+      "The sampler is ddpm with 1 step unless --sampler and --steps say otherwise.\n"
       "It makes attacks on a classifier harder, and is no guarantee of security (docs/purification.md).\n"
       "Example:\n"
       "  diffusion purify fashion-mnist attacked.npy --level 0.3 -o clean.npy");

@@ -89,7 +89,7 @@ void add_method_options(CLI::App& app, RestoreCommand& o) {
          "  ddrm: the same, drawn anew in every step, Kawar et al. 2022; with noise there is no difference\n"
          "  dps: gradients of the measurement's error, Chung et al. 2023\n"
          "  pigdm: gradients weighted by what is uncertain, Song et al. 2023\n"
-         "(dps and pigdm take three evaluations a step, and 100 steps unless --steps is given)")
+         "(dps and pigdm take two evaluations a step, and 100 steps unless --steps is given)")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
