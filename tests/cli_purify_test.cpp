@@ -119,7 +119,8 @@ TEST_F(CliPurify, RefusesBadAttacks) {
   for (const char* eps : {"0", "-0.1", "1.5", "256/255", "nan", "8/0", "8/", "eight"})
     refused(2, attack_of({"--eps", eps}), {"--eps", "more than 0 and at most 1"});
   refused(2, attack_of({"--norm", "l1"}), {"l1", "linf, l2"});
-  refused(2, attack_of({"-n", "1000"}), {"1000", "12 pictures"});
+  refused(2, {"attack", file("classifier"), "--data", file("pictures"), "-n", "1000"},
+          {"1000", "12 pictures"});
   refused(2, attack_of({"--precision", "bf16"}), {"f32"});
   refused(2, {"attack", "no-such", "--data", file("pictures"), "-n", "4"}, {"no-such", "train-features"});
   refused(2, {"attack", file("named"), "--data", file("pictures"), "-n", "4"}, {"Alpha", "x, y, z"});
@@ -151,7 +152,8 @@ TEST_F(CliPurify, RefusesSidesThatDoNotGoTogether) {
   refused_robustness({"--classifier", file("named")}, {"--data"});
   refused_robustness({"--classifier", file("classifier"), "--eps", "2"}, {"--eps", "at most 1"});
   refused_robustness({"--classifier", file("classifier"), "--level", "1e9"}, {"--level", "accepted are"});
-  refused_robustness({"--classifier", file("classifier"), "-n", "7"}, {"--level", "--count"});
+  expect_error(2, {"eval-robustness", file("model"), "--classifier", file("classifier"), "-n", "7"},
+               {"--level", "--count"});
   refused_robustness({"--classifier", file("classifier"), "--precision", "bf16"}, {"f32"});
 }
 

@@ -156,7 +156,7 @@ class RobustnessTest : public testing::Test {
     Classifier classifier = side_classifier();
     const Dataset data = halves(32);
     train_classifier(classifier, data, *make_cpu_device(Precision::f32),
-                     {.epochs = 20, .batch = 16, .learning_rate = 1e-2, .shift = 0});
+                     {.epochs = 20, .batch = 16, .learning_rate = 1e-2, .shift = 0, .flip = false});
     write_feature_network(path(), classifier, nullptr);
   }
   ~RobustnessTest() override { set_threads(threads_); }
