@@ -72,8 +72,7 @@ LinearOperator dense_operator(std::array<int, 3> form, LinearOperator::Matrix ma
 //   dps    Chung et al. 2023 (arXiv 2209.14687)
 //   pigdm  Song et al. 2023 (Pseudoinverse-guided diffusion models, ICLR)
 // ddrm and ddnm take steps of their own down the recipe's levels, whatever its sampler; dps and pigdm change
-// D for any sampler, and need the Jacobian's products, which cost
-// as much as an evaluation more; with guidance, two.
+// D for any sampler, and need the Jacobian's products: two evaluations for one.
 enum class RestoreMethod { ddrm, ddnm, dps, pigdm };
 std::string_view to_string(RestoreMethod method);
 RestoreMethod parse_restore_method(std::string_view name);  // Error(usage) listing the names
