@@ -155,6 +155,7 @@ TEST_F(CliPurify, RefusesSidesThatDoNotGoTogether) {
   expect_error(2, {"eval-robustness", file("model"), "--classifier", file("classifier"), "-n", "7"},
                {"--level", "--count"});
   refused_robustness({"--classifier", file("classifier"), "--precision", "bf16"}, {"f32"});
+  refused_robustness({"--classifier", file("classifier"), "--first", "1"}, {"--first"});
 }
 
 }  // namespace

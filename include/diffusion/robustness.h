@@ -86,7 +86,7 @@ struct Robustness {
     double seconds = 0;  // for each picture that was attacked
   };
   std::vector<Attacked> attacks = {};  // in the order of Attacker
-  Score strongest = {};                  // right whichever attack: with purification
+  Score strongest = {};                // right whichever attack: with purification
   double purification_seconds = 0;     // for each picture
 };
 

@@ -42,6 +42,10 @@ int run(const CLI::App& app, const RobustnessCommand& o) {
   if (o.sampling.machine.precision != "auto" && o.sampling.machine.precision != "f32")
     throw Error(ErrorKind::usage,
                 fmt::format("--precision is {}; attacks are computed in f32", o.sampling.machine.precision));
+  if (app.count("--first") > 0)
+    throw Error(ErrorKind::usage,
+                "--first is for commands that make pictures; --seed and --count say which are "
+                "attacked");
   EditSetup setup(app, o.sampling, "ddpm");
   RobustnessOptions options{setup.purification(o.data.count), o.level, attack, o.draws};
   if (o.level) static_cast<void>(from_level(*options.sampling.recipe, setup.model(), *o.level));
@@ -103,6 +107,7 @@ std::function<int()> add_eval_robustness(CLI::App& app) {
   add_quiet_flag(app, o->quiet);
   app.footer(
       "Without --data: the test images of what the classifier has learned from.\n"
+      "Purification is by ddpm with 1 step unless --sampler and --steps say otherwise.\n"
       "What is measured is what these attacks reach, which is no guarantee of security.\n"
       "Example:\n"
       "  diffusion eval-robustness fashion-mnist --classifier fashion-mnist --eps 8/255 -n 64");
