@@ -62,6 +62,12 @@ set(DIFFUSION_CORE_SOURCES
     series/series.cpp
     series/series_form.cpp
     series/windows.cpp
+    sound/griffin_lim.cpp
+    sound/mel_form.cpp
+    sound/mel_picture.cpp
+    sound/resample.cpp
+    sound/stft.cpp
+    sound/wav.cpp
     words/byte_symbols.cpp
     words/characters.cpp
     words/merge_rules.cpp
@@ -311,6 +317,8 @@ set(DIFFUSION_DATA_SOURCES
     data/series_sets.cpp
     data/series_windows.cpp
     data/shapes.cpp
+    data/sound_source.cpp
+    data/spoken_digits.cpp
     data/tar_shards.cpp
     data/transforms.cpp
     # Need OpenSSL.
@@ -396,6 +404,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/purified_classifier.cpp
     eval/retrieval.cpp
     eval/robustness.cpp
+    eval/sound_evaluation.cpp
     eval/variational_bound.cpp
     eval/word_overlap.cpp
     profile/convolution_limit.cpp
@@ -460,7 +469,8 @@ set(DIFFUSION_CLI_SOURCES
     cli/output/picture_stream.cpp
     cli/output/robustness_report.cpp
     cli/output/sampler_sheet.cpp
-    cli/output/show.cpp)
+    cli/output/show.cpp
+    cli/output/sound_output.cpp)
 
 # A file that no list names would be missed only by the linker, and by nobody if nothing calls it.
 file(GLOB_RECURSE unlisted CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/*.cpp)

@@ -101,6 +101,22 @@ def series():
     write("series", "rows", b'"V1","V2","V3"\n"H1","1","2"\n"H2","3",\n')
 
 
+def sounds():
+    def wav(tag, channels, bits, samples, extra=b""):
+        chunk = struct.pack("<HHIIHH", tag, channels, 8000, 8000 * channels * bits // 8, channels * bits // 8, bits) + extra
+        body = b"WAVEfmt " + struct.pack("<I", len(chunk)) + chunk + b"LIST\3\0\0\0abc\0data" + struct.pack("<I", len(samples))
+        return b"RIFF" + struct.pack("<I", len(body) + len(samples)) + body + samples
+
+    write("wav", "pcm8", wav(1, 1, 8, b"\x80\x00\xff\x10"))
+    write("wav", "pcm16_stereo", wav(1, 2, 16, struct.pack("<4h", 1, -2, 300, -32768)))
+    write("wav", "pcm24", wav(1, 1, 24, b"\x01\x02\x83"))
+    write("wav", "float32", wav(3, 1, 32, struct.pack("<2f", 0.5, -1.25)))
+    write("wav", "float64", wav(3, 1, 64, struct.pack("<d", 0.1)))
+    guid = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
+    write("wav", "extensible", wav(0xFFFE, 1, 16, b"\1\2", struct.pack("<HHIH", 22, 16, 4, 1) + guid))
+    write("wav", "adpcm", wav(2, 1, 4, b"\0\0"))
+
+
 def captions():
     write("captions", "csv", b'\0file_name,text\r\na.png,"one, ""two"""\r\n"b.png","two\nlines"\r\n')
     write("captions", "tsv", b'\1file\tname\tkeywords\na.png\tred "cat"\tcat | pet\n\nb.png\tdog\tx')
@@ -128,4 +144,5 @@ if __name__ == "__main__":
     tensors()
     captions()
     series()
+    sounds()
     tokenizers()
