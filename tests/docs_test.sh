@@ -29,6 +29,18 @@ awk 'BEGIN {
   for (i = 0; i < 720; ++i)
     printf "2024-01-%02d %02d:00,%.3f,%.3f\n", i / 24 + 1, i % 24, 50 + 9 * sin(i / 3.82) + i % 5, 20 + 7 * cos(i / 3.82)
 }' >history.csv
+
+# Ten short sounds, each twice, called as spoken digits are: a tone of eight bits.
+tone() {  # tone FILE SAMPLES_PER_PERIOD
+  {
+    printf 'RIFF\x84\x03\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x60\x03\0\0'
+    LC_ALL=C awk -v period="$2" 'BEGIN { for (i = 0; i < 864; ++i) printf "%c", 128 + int(100 * sin(6.2832 * i / period)) }'
+  } >"$1"
+}
+mkdir tones
+for digit in 0 1 2 3 4 5 6 7 8 9; do
+  for index in 0 5; do tone tones/${digit}_me_$index.wav $((4 + digit + digit * index)); done
+done
 cp "${DIFFUSION_DATA_DIR:-}/images/000000039769.png" cat.png 2>/dev/null || cp photo.png cat.png
 
 # A mask: 28 x 28 pixels, the left half white.
@@ -39,9 +51,10 @@ shorten() {
   case $1 in
     *--steps*) sed -E 's/--steps [0-9]+/--steps 2/' <<<"$1" ;;
     *--minutes*) sed -E 's/--minutes [0-9.]+/--minutes 0.05/' <<<"$1" ;;
+    *train-features*) echo "$1 --epochs 1" ;;
     "diffusion train "* | "diffusion sample "*) echo "$1 --steps 2" ;;
     *) echo "$1" ;;
-  esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/; s/series m4-hourly/series history.csv/; s/--paths [0-9]+/--paths 3/'
+  esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/; s/series m4-hourly/series history.csv/; s/(--audio|data) spoken-digits/\1 tones/; s/eval digits (.*)-n [0-9]+/eval digits \1-n 9 --steps 2/; s/--paths [0-9]+/--paths 3/'
 }
 
 count=0

@@ -24,14 +24,16 @@ struct DataOptions {
   // A list of images (held_out_list.h) that are the test split; all others are the training split, also
   // where the data have a test split of their own. Empty: none.
   std::filesystem::path held_out_list = {};
+  bool sound_only = false;    // a folder is one of sounds, whatever else it holds
   int shards = 1, shard = 0;  // only every shards-th image, from number `shard`
 };
 
 // A data set, and what is known of where it came from.
 struct LoadedData {
   Dataset dataset;
-  std::string kind;   // "image folder", "tar files", ...
-  SourceFacts facts;  // of image folders and tar files; of all images, also of a shard
+  std::string kind;                 // "image folder", "tar files", ...
+  SourceFacts facts;                // of image folders and tar files; of all images, also of a shard
+  std::optional<MelForm> mel = {};  // the images are pictures of sound, and this is what they show
 };
 
 }  // namespace diffusion

@@ -77,4 +77,18 @@ const DatasetEntry* find_series_set(std::string_view name) {
   return find_in(series_table(), name);
 }
 
+std::span<const DatasetEntry> sound_table() {
+  static const std::array<DatasetEntry, 1> table{
+      DatasetEntry{.name = "spoken-digits",
+                   .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+                   .form = DatasetForm::sound,
+                   .url = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/",
+                   .files = {{"v1.0.10.tar.gz", ""}}}};
+  return table;
+}
+
+const DatasetEntry* find_sound_set(std::string_view name) {
+  return find_in(sound_table(), name);
+}
+
 }  // namespace diffusion

@@ -14,7 +14,7 @@ struct PublishedFile {
 };
 
 // How a published set comes; registry.cpp has a load function for each.
-enum class DatasetForm { idx, cifar10, shapes, series };
+enum class DatasetForm { idx, cifar10, shapes, series, sound };
 
 // One row of a table of data sets. A new data set is a row (and, if it comes in a new form, a load
 // function).
@@ -23,7 +23,8 @@ struct DatasetEntry {
   std::vector<std::string> class_names;
   DatasetForm form;
   std::string url = {};  // the folder of the published files, with the final slash
-  // MD5 sums hold for the published files only, so only downloads are compared.
+  // MD5 sums hold for the published files only, so only downloads are compared. None: who reads the files
+  // compares their content.
   std::vector<PublishedFile> files = {};
 };
 
@@ -34,5 +35,9 @@ const DatasetEntry* find_dataset(std::string_view name);  // nullptr if there is
 // Sets of series, in a table of their own: m4-hourly, etth1, etth2. series_sets.h reads them.
 std::span<const DatasetEntry> series_table();
 const DatasetEntry* find_series_set(std::string_view name);  // nullptr if there is none
+
+// Sets of sounds, too: spoken-digits. spoken_digits.h reads it.
+std::span<const DatasetEntry> sound_table();
+const DatasetEntry* find_sound_set(std::string_view name);  // nullptr if there is none
 
 }  // namespace diffusion

@@ -102,7 +102,7 @@ void Decoding::note_broken(const Numbered& numbered, const std::string& reason) 
 // Nothing if the file is broken, which is then on record.
 std::optional<Image> Decoding::decode_or_note(const Numbered& numbered) {
   try {
-    return decode_sample(numbered.sample);
+    return source_.decode ? source_.decode(numbered.sample) : decode_sample(numbered.sample);
   } catch (const Error& error) {
     note_broken(numbered, error.what());
     return std::nullopt;

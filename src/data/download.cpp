@@ -176,7 +176,7 @@ void download_file(const std::string& url, const std::filesystem::path& destinat
   Md5 sum;
   Transfer transfer{file, sum, progress, destination.filename().string(), 0, {}, {}};
   perform(url, transfer);
-  if (const std::string found = sum.hex(); found != md5)
+  if (const std::string found = sum.hex(); !md5.empty() && found != md5)
     throw Error(ErrorKind::bad_input,
                 fmt::format("The download of {} ({} bytes) has the MD5 sum {}, but the published one is {}.",
                             url, transfer.bytes, found, md5));

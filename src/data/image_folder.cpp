@@ -35,6 +35,8 @@ struct Entry {
 
 class Walk {
  public:
+  explicit Walk(const WantedFiles& wanted) : wanted_(wanted) {}
+
   // Images and folders in one folder, sorted by name. A file of which the system tells nothing is listed with
   // a status of zeros: it will be reported as broken.
   struct Content {
@@ -51,6 +53,7 @@ class Walk {
  private:
   bool is_new(const struct stat& folder) { return visited_.emplace(folder.st_dev, folder.st_ino).second; }
 
+  const WantedFiles& wanted_;
   std::set<std::pair<dev_t, ino_t>> visited_;  // or listed, to be visited
   ContentHash hash_;
 };
@@ -67,7 +70,7 @@ Walk::Content Walk::read(const fs::path& path) {
     if (found == nullptr && errno != 0) throw_io_error("read the folder", path, errno);
     if (found == nullptr) break;
     Entry entry{found->d_name, {}};
-    const bool named_image = is_image_name(entry.name);
+    const bool named_image = wanted_.is_name(entry.name);
     const bool may_be_folder = found->d_type != DT_REG;
     if (entry.name.starts_with('.') || (!named_image && !may_be_folder)) continue;
     if (::fstatat(::dirfd(directory.get()), found->d_name, &entry.status, 0) != 0) {
@@ -116,7 +119,11 @@ bool is_image_name(std::string_view name) {
 }
 
 std::optional<FolderListing> list_image_folder(const fs::path& folder) {
-  Walk walk;
+  return list_folder(folder, {is_image_name, "images"});
+}
+
+std::optional<FolderListing> list_folder(const fs::path& folder, const WantedFiles& wanted) {
+  Walk walk(wanted);
   const Walk::Content root = walk.read(folder);
   FolderListing listing;
   walk.collect(Walk::Content{root.images, {}}, folder, "", -1, listing);
@@ -131,13 +138,14 @@ std::optional<FolderListing> list_image_folder(const fs::path& folder) {
   if (listing.files.empty()) return std::nullopt;
   if (!root.images.empty() && !listing.class_names.empty())
     throw Error(ErrorKind::bad_input,
-                fmt::format("{} holds images both directly ({}) and in sub-folders ({}); accepted are either "
-                            "images without labels or a sub-folder for each class.",
-                            folder.string(), root.images.front().name, listing.class_names.front()));
+                fmt::format("{} holds {} both directly ({}) and in sub-folders ({}); accepted are either "
+                            "{} without labels or a sub-folder for each class.",
+                            folder.string(), wanted.plural, root.images.front().name,
+                            listing.class_names.front(), wanted.plural));
   if (listing.class_names.size() > kMaxClasses)
     throw Error(ErrorKind::bad_input,
-                fmt::format("{} holds {} folders with images, one for each class; accepted are at most {}.",
-                            folder.string(), listing.class_names.size(), kMaxClasses));
+                fmt::format("{} holds {} folders with {}, one for each class; accepted are at most {}.",
+                            folder.string(), listing.class_names.size(), wanted.plural, kMaxClasses));
   listing.signature = walk.signature();
   return listing;
 }

@@ -10,6 +10,12 @@
 
 namespace diffusion {
 
+// What files are looked for.
+struct WantedFiles {
+  bool (*is_name)(std::string_view name);
+  const char* plural;  // what they are, for messages
+};
+
 // The images in a folder, as people have them:
 //   FOLDER/CLASS/.../NAME.jpg   the class is the first folder; class names are sorted, 0, 1, ...
 //   FOLDER/NAME.jpg             no labels
@@ -34,6 +40,8 @@ bool is_image_name(std::string_view name);
 // sub-folders, or more than 65,536 classes; Error(io) if a folder cannot be read. Only names, sizes and times
 // are looked at.
 std::optional<FolderListing> list_image_folder(const std::filesystem::path& folder);
+// The same for other files.
+std::optional<FolderListing> list_folder(const std::filesystem::path& folder, const WantedFiles& wanted);
 
 // For prepare_images().
 SampleSource image_folder_source(const std::filesystem::path& folder, FolderListing listing);

@@ -23,6 +23,7 @@
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/prepare.h"
+#include "data/sound_source.h"
 #include "data/tar_shards.h"
 #include "files/folders.h"
 #include "pictures/unread_formats.h"
@@ -85,7 +86,35 @@ struct FoundData {
   std::vector<std::string> empty_folders = {};
 };
 
-FoundData find_in_folder(const fs::path& folder, Split split) {
+// Sounds in a folder, or in those of a split.
+std::optional<FoundData> find_sounds(const fs::path& folder, Split split, const MelForm& mel) {
+  const fs::path sounds = split_folder(folder, split).value_or(folder);
+  std::error_code ignored;
+  if (!fs::is_directory(sounds, ignored)) return std::nullopt;
+  auto listing = list_folder(sounds, kSoundFiles);
+  if (!listing) return std::nullopt;
+  std::vector<std::string> empty = std::move(listing->empty_folders);
+  return FoundData{"sounds", sound_folder_source(sounds, std::move(*listing), split, mel), std::move(empty)};
+}
+
+// What a path is asked for.
+struct Asked {
+  Split split = Split::train;
+  MelForm mel = {};
+  bool sound_only = false;
+};
+
+FoundData find_in_folder(const fs::path& folder, const Asked& asked) {
+  const Split split = asked.split;
+  if (asked.sound_only) {
+    if (auto sounds = find_sounds(folder, split, asked.mel)) return std::move(*sounds);
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("The folder {} holds no sound: looked for .wav files in it or in a sub-folder for "
+                    "each class.",
+                    folder.string()),
+        {"audio"});
+  }
   if (const auto files = find_idx_files(folder, split)) return {"IDX files", read_idx_folder(folder, *files)};
   if (auto cifar = read_cifar10(folder, split)) return {"CIFAR-10 binary files", std::move(*cifar)};
   const fs::path images = split_folder(folder, split).value_or(folder);
@@ -95,20 +124,32 @@ FoundData find_in_folder(const fs::path& folder, Split split) {
       std::vector<std::string> empty = std::move(listing->empty_folders);
       return {"image folder", image_folder_source(images, std::move(*listing)), std::move(empty)};
     }
+  if (auto sounds = find_sounds(folder, split, asked.mel)) return std::move(*sounds);
   refuse_python_cifar10(folder);  // which is a tar file, too
   if (auto shards = find_tar_shards(folder.string()); !shards.empty())
     return {"tar files", tar_shard_source(folder.string(), std::move(shards))};
   throw Error(
       ErrorKind::bad_input,
-      fmt::format(
-          "The folder {} does not hold a data set: looked for images (.jpg, .jpeg, .png, .tif, "
-          ".tiff, .webp) in it or in a sub-folder for each class, for tar files, for {}, and for {}.{}",
-          folder.string(), describe_wanted_files(split), describe_cifar10(split), conversion_advice(folder)));
+      fmt::format("The folder {} does not hold a data set: looked for images (.jpg, .jpeg, .png, .tif, "
+                  ".tiff, .webp) or sounds (.wav) in it or in a sub-folder for each class, for tar files, "
+                  "for {}, and "
+                  "for {}.{}",
+                  folder.string(), describe_wanted_files(split), describe_cifar10(split),
+                  conversion_advice(folder)));
 }
 
-FoundData find_at(const std::string& path, Split split) {
+FoundData find_at(const std::string& path, const Asked& asked) {
+  const Split split = asked.split;
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return find_in_folder(path, split);
+  if (fs::is_directory(path, ignored)) return find_in_folder(path, asked);
+  if (asked.sound_only) {
+    std::string names;
+    for (const DatasetEntry& entry : sound_table()) names += entry.name + ", ";
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("there are no sounds \"{}\"; accepted are {}or a folder of .wav files", path, names),
+        {"audio"});
+  }
   const bool exists = fs::exists(path, ignored);
   if (exists && fs::path(path).filename() == kCifar10Archive)
     return {"CIFAR-10 binary archive", read_cifar10_archive(path, split)};
@@ -133,6 +174,7 @@ FoundData find_at(const std::string& path, Split split) {
 }
 
 LoadedData prepared(const FoundData& found, const SampleSource& source, const DataOptions& options) {
+  if (source.decode) refuse_forms(options, source.name);
   const auto& talk = options.prepare.talk;
   if (options.captions.from == CaptionsFrom::table) check_caption_table(options.captions.table);
   if (!found.empty_folders.empty() && talk)
@@ -147,8 +189,8 @@ LoadedData prepared(const FoundData& found, const SampleSource& source, const Da
   if (!options.held_out_list.empty())
     set.dataset = choose_images(std::move(set.dataset),
                                 images_of_split(options.held_out_list, options.split, source, set.facts));
-  return {take_shard(std::move(set.dataset), options.shards, options.shard), found.kind,
-          std::move(set.facts)};
+  return {take_shard(std::move(set.dataset), options.shards, options.shard), found.kind, std::move(set.facts),
+          source.decode ? std::optional(options.prepare.mel) : std::nullopt};
 }
 
 }  // namespace
@@ -171,7 +213,8 @@ Dataset part_in_form(Dataset whole, const DataOptions& options) {
 
 LoadedData load_path(const std::string& path, const DataOptions& options) {
   const bool has_list = !options.held_out_list.empty();
-  FoundData found = find_at(path, has_list ? Split::train : options.split);
+  FoundData found =
+      find_at(path, {has_list ? Split::train : options.split, options.prepare.mel, options.sound_only});
   if (const auto* source = std::get_if<SampleSource>(&found.content))
     return prepared(found, *source, options);
   refuse_names(options, path);
@@ -179,12 +222,12 @@ LoadedData load_path(const std::string& path, const DataOptions& options) {
 }
 
 std::array<int, 2> first_image_size(const std::string& path) {
-  const FoundData found = find_at(path, Split::train);
+  const FoundData found = find_at(path, {});
   if (const auto* dataset = std::get_if<Dataset>(&found.content)) return {dataset->height, dataset->width};
   const auto& source = std::get<SampleSource>(found.content);
   const SampleReader read = source.open();
   while (const std::optional<Sample> sample = read()) try {
-      const Image image = decode_sample(*sample);
+      const Image image = source.decode ? source.decode(*sample) : decode_sample(*sample);
       return {image.height, image.width};
     } catch (const Error&) {
       continue;  // a broken file; loading counts them

@@ -1,14 +1,18 @@
 #include "data/registry.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <utility>
 #include <vector>
 
+#include <diffusion/error.h>
 #include "data/cifar.h"
 #include "data/data_places.h"
 #include "data/idx.h"
 #include "data/load_path.h"
 #include "data/shapes.h"
+#include "data/spoken_digits.h"
 
 namespace diffusion {
 
@@ -64,6 +68,7 @@ Dataset load_published(const DatasetEntry& entry, const DataOptions& options) {
       return load_cifar10(entry, options);
     case DatasetForm::shapes:
     case DatasetForm::series:  // of no row of dataset_table()
+    case DatasetForm::sound:
       break;
   }
   return load_shapes(options);
@@ -71,7 +76,11 @@ Dataset load_published(const DatasetEntry& entry, const DataOptions& options) {
 
 LoadedData load_data(const std::string& name_or_path, const DataOptions& options) {
   validate(options.prepare.form);
+  if (const DatasetEntry* sound = find_sound_set(name_or_path)) return load_spoken_digits(*sound, options);
   const DatasetEntry* entry = find_dataset(name_or_path);
+  if (entry && options.sound_only)
+    throw Error(ErrorKind::usage, fmt::format("{} is a set of images, and no sound", name_or_path),
+                {"audio"});
   if (!entry) return load_path(name_or_path, options);
   refuse_names(options, name_or_path);
   return {part_in_form(load_published(*entry, options), options), "known data set", {}};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/image_form.h"
+#include "sound/mel_form.h"
 
 namespace diffusion {
 
@@ -38,6 +39,8 @@ struct SampleSource {
   std::int64_t expected = 0;             // samples; 0: unknown
   std::vector<std::string> class_names;  // empty: numbers up to the largest label
   std::function<SampleReader()> open;
+  // Makes an image of a sample, as decode_sample() does of files of images, with its errors; none: that.
+  std::function<Image(const Sample& sample)> decode = {};
   // Of archives, whose samples are named by keys and not by files: the same samples, broken or not, with
   // their captions and without content. Captions are those in the given fields of JSON files, or the usual
   // ones.
@@ -46,6 +49,7 @@ struct SampleSource {
 
 struct PrepareOptions {
   FormOptions form = {};
+  MelForm mel = {};                             // of the pictures of sound
   int workers = 0;                              // threads that decode; 0: one for each core
   std::optional<std::int64_t> max_broken = {};  // open: 1% of the images, at least 1 and at most 100
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // total 0: unknown

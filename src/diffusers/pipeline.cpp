@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 4 << 20;
 constexpr const char* kConsistency = "consistency";
+constexpr const char* kMelConfig = "mel/mel_config.json";
 // Parameters from which on weights stay in their files: packing them in each evaluation costs a few percent,
 // copies of them would be gigabytes.
 constexpr std::int64_t kLargeNetwork = 200'000'000;
@@ -105,6 +106,21 @@ void check_series(const SeriesForm& form, const NetworkTraits& traits, const std
                             traits.sample_size[1], traits.known_channels()));
 }
 
+// What the pictures of a model of sound are of: the component "mel" of diffusers' AudioDiffusionPipeline.
+void read_mel(const fs::path& path, Model& model) {
+  if (!path_exists(path)) return;
+  const MelForm form = parse_mel_form(read_json(path), path.string());
+  const NetworkTraits traits = model.traits();
+  if (traits.in_channels != 1 || traits.sample_size != std::array{form.y_res, form.x_res})
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{} is of pictures of {} x {} (y_res, x_res) with one channel; the network is for "
+                    "{} x {} with {}",
+                    path.string(), form.y_res, form.x_res, traits.sample_size[0], traits.sample_size[1],
+                    traits.in_channels));
+  model.mel = form;
+}
+
 // What we wrote of class names, null class, sampler and series.
 void read_extras(const fs::path& path, Model& model) {
   if (!path_exists(path)) return;
@@ -178,6 +194,10 @@ void write_pipeline(const fs::path& directory, const Model& model, std::span<con
   write_file(directory / "unet/config.json", dump_json(unet, 2) + "\n");
   write_file(directory / "scheduler/scheduler_config.json", dump_json(scheduler, 2) + "\n");
   write_safetensors(directory / "unet" / kWeightsFile, tensors);
+  if (model.mel) {
+    make_folder(directory / "mel");
+    write_file(directory / kMelConfig, dump_json(to_json(*model.mel), 2) + "\n");
+  }
   if (!words) return;
   make_folder(directory / "text_encoder");
   write_file(directory / "text_encoder/config.json",
@@ -262,6 +282,7 @@ Model read_pipeline(const fs::path& directory, WeightPlace place) {
               std::move(index.pipeline_class)};
   if (std::holds_alternative<WordsConfig>(model.network)) read_words(directory, model);
   read_extras(directory / "diffusion.json", model);
+  read_mel(directory / kMelConfig, model);
   return model;
 }
 

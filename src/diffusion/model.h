@@ -14,6 +14,7 @@
 #include "nn/network.h"
 #include "plan/param_store.h"
 #include "series/series_form.h"
+#include "sound/mel_form.h"
 #include "words/tokenizer.h"
 
 namespace diffusion {
@@ -35,6 +36,8 @@ struct Model {
   std::optional<Tokenizer> tokenizer = {};
   // Of a model that forecasts series.
   std::optional<SeriesForm> series = {};
+  // Of a model of sound: what its pictures are of.
+  std::optional<MelForm> mel = {};
 
   // Classes that a person may ask for; 0: not class-conditional.
   int class_count() const { return traits().class_rows() - (null_class ? 1 : 0); }

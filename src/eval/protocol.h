@@ -15,6 +15,7 @@
 #include "eval/feature_network.h"
 #include "eval/likelihood.h"
 #include "eval/memorization.h"
+#include "eval/sound_evaluation.h"
 
 namespace diffusion {
 
@@ -60,6 +61,7 @@ struct EvalReport {
       {};  // of the feature network on the real test images, if these have labels
   std::optional<ClassificationScore> classification = {};
   std::optional<BitsPerDimension> bits = {};
+  std::optional<SoundReport> sound = {};  // of a model of sound
 };
 
 // Error(usage) if a classification score cannot be had: the network is no classifier, the real images have no

@@ -12,6 +12,7 @@
 #include "diffusion/spacings.h"
 #include "nn/network.h"
 #include "series/series_form.h"
+#include "sound/mel_form.h"
 #include "train/consistency.h"
 #include "train/optimizer.h"
 
@@ -62,6 +63,7 @@ struct TrainConfig {
   LossKind loss = LossKind::mse;
   Weighting weighting;
   std::optional<SeriesForm> series;  // the data are series, seen as this says
+  std::optional<MelForm> mel;        // the data are sound, seen as this says
   // Tunes a trained model instead: noise levels, loss and its weight are then as said there.
   std::optional<ConsistencyTuning> consistency;
 

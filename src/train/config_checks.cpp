@@ -52,6 +52,7 @@ void validate(const TrainConfig& c) {
   check_budget(c.budget);
   if (c.consistency) validate(*c.consistency);
   if (c.series) validate(*c.series);
+  if (c.mel) validate(*c.mel);
   validate(c.network);
 }
 

@@ -48,6 +48,7 @@ constexpr Decides kIfStart{[](const C& c) { return c.start.has_value(); }};
 constexpr Decides kIfGivenEncoder{[](const C& c) { return c.text_encoder.has_value(); }};
 constexpr Decides kIfTuning{[](const C& c) { return c.consistency.has_value(); }};
 constexpr Decides kIfSeries{[](const C& c) { return c.series.has_value(); }};
+constexpr Decides kIfSound{[](const C& c) { return c.mel.has_value(); }};
 constexpr Decides kIfDenoising{[](const C& c) { return !c.consistency; }};
 constexpr Decides kIfEdm{[](const C& c) { return c.objective == Objective::edm; }, true};
 // The range of a model that the run starts from is in its fingerprint.
@@ -78,6 +79,7 @@ std::vector<TrainField> make_fields() {
       {"text_encoder", at<&C::text_encoder>(), kAnything, kIfGivenEncoder},
       {"consistency", at<&C::consistency>(), kAnything, kIfTuning},
       {"series", at<&C::series>(), kAnything, kIfSeries},
+      {"mel", at<&C::mel>(), kAnything, kIfSound},
 
       {"minutes", at<&C::budget, &Budget::minutes>(), kPositive, kNever, budget, "Train for so long"},
       {"steps", at<&C::budget, &Budget::steps>(), NumberRange{1, 999'999'999, "1 to 999999999"}, kNever,
@@ -181,7 +183,7 @@ Json json_value(const T& value) {
   if constexpr (std::is_enum_v<T>)
     return to_string(value);
   else if constexpr (std::is_same_v<T, NetworkConfig> || std::is_same_v<T, ConsistencyTuning> ||
-                     std::is_same_v<T, SeriesForm>)
+                     std::is_same_v<T, SeriesForm> || std::is_same_v<T, MelForm>)
     return to_json(value);
   else
     return value;

@@ -29,11 +29,13 @@ struct FieldPlace {
 template <class... T>
 using FieldPlaceOneOf = std::variant<FieldPlace<T>...>;
 
-using AnyFieldPlace = FieldPlaceOneOf<
-    bool, int, std::int64_t, std::uint64_t, double, std::optional<int>, std::optional<std::int64_t>,
-    std::optional<double>, std::string, std::optional<std::string>, std::array<std::uint8_t, 3>,
-    std::optional<std::array<int, 2>>, Objective, ScheduleKind, LossKind, WeightingKind, Precision,
-    OptimizerKind, RateShape, NetworkConfig, std::optional<ConsistencyTuning>, std::optional<SeriesForm>>;
+using AnyFieldPlace =
+    FieldPlaceOneOf<bool, int, std::int64_t, std::uint64_t, double, std::optional<int>,
+                    std::optional<std::int64_t>, std::optional<double>, std::string,
+                    std::optional<std::string>, std::array<std::uint8_t, 3>,
+                    std::optional<std::array<int, 2>>, Objective, ScheduleKind, LossKind, WeightingKind,
+                    Precision, OptimizerKind, RateShape, NetworkConfig, std::optional<ConsistencyTuning>,
+                    std::optional<SeriesForm>, std::optional<MelForm>>;
 
 // The numbers that a field may be, both ends included, and how errors say so. An optional field may be unset,
 // too.

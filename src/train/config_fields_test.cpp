@@ -33,9 +33,11 @@ std::vector<TrainConfig> kinds_of_runs() {
   sliced.slices = 2;
   TrainConfig series = plain;
   series.series = SeriesForm{};
+  TrainConfig sound = plain;
+  sound.mel = MelForm{};
   TrainConfig given = words;
   given.text_encoder = "of an encoder";
-  return {plain, edm, flow, from, tuned, words, sliced, series, given};
+  return {plain, edm, flow, from, tuned, words, sliced, series, sound, given};
 }
 
 // Gives a value another value.
@@ -63,6 +65,9 @@ void change(NetworkConfig& network) {
 }
 void change(SeriesForm& form) {
   change(form.rows);
+}
+void change(MelForm& form) {
+  change(form.top_db);
 }
 void change(ConsistencyTuning& tuning) {
   change(tuning.stages);

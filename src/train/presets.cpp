@@ -77,6 +77,16 @@ void series(TrainConfig& c) {
   c.learning_rate = 4e-3;
 }
 
+// 64x64 pictures of sound: as folder_64, at a quarter of its cost, because there are few clips. An hour on
+// two cores shows each of 2,700 a hundred times.
+void sound_64(TrainConfig& c) {
+  recipe(c, {16, 32, 64, 128});
+  c.data.clear();
+  c.batch = 64;
+  c.slices = 4;
+  c.learning_rate = 4e-3;
+}
+
 // 64x64 pictures with captions. Words meet pictures at 16x16 and 8x8, where attention is cheap.
 void words_64(TrainConfig& c) {
   WordsConfig words;
@@ -189,13 +199,14 @@ void annotated(TrainConfig& c) {
   c.report_every = 100;
 }
 
-constexpr std::array<Preset, 12> kPresets{{
+constexpr std::array<Preset, 13> kPresets{{
     {"fashion-mnist", "28x28 gray images in minutes", fashion_mnist},
     {"fashion-mnist-unconditional", "the same without the labels", fashion_mnist_unconditional},
     {"mnist", "the same for MNIST", mnist},
     {"cifar10", "32x32 color images in hours", cifar10, {32, 32}, 3},
     {"folder-64", "images of a folder, scaled to 64x64", folder_64, {64, 64}, 3},
     {"words-64", "pictures with captions, scaled to 64x64: made from words", words_64, {64, 64}, 3},
+    {"sound-64", "sound (--audio): 64x64 pictures of about a second", sound_64, {64, 64}, 1},
     {"series", "forecasts of series (--series)", series, {12, 24}, 1},
     {"base64", "the 6.5 M network of the benchmarks", base64},
     {"tiny", "a few thousand parameters, for trying things out", tiny},
@@ -211,6 +222,7 @@ std::span<const Preset> presets() {
 }
 
 std::string_view preset_for_data(const std::string& data, const std::optional<std::array<int, 2>>& size) {
+  if (find_sound_set(data)) return "sound-64";
   if (data.empty() || find_dataset(data)) return preset_for(data);
   return preset_for(size ? *size : first_image_size(data));
 }

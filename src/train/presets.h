@@ -19,8 +19,9 @@ struct Preset {
   int image_channels = 1;
 };
 std::span<const Preset> presets();
-// The one that suits data: by the name of the data set, else by the size that its images shall get or,
-// without one, that of the first. Errors as first_image_size() of data/load_path.h.
+// The one that suits data: sound-64 for a set of sounds, else by the name of the data set, else by the size
+// that its images shall get or, without one, that of the first. Errors as first_image_size() of
+// data/load_path.h.
 std::string_view preset_for_data(const std::string& data, const std::optional<std::array<int, 2>>& size);
 // The first that has this data set for a default, else, and if none is given, the first of all.
 std::string_view preset_for(std::string_view data);

@@ -11,6 +11,7 @@
 #include <diffusion/picture_files.h>
 #include "diffusion/model.h"
 #include "files/folders.h"
+#include "sound/mel_picture.h"
 #include "train/denoising_task.h"
 #include "train/run_agreement.h"
 #include "train/run_setup.h"
@@ -218,6 +219,7 @@ Model TrainingRun::averaged_model() const {
               model_.null_class, model_.sampling,       ParamStore(model_.params.layout())};
   model.tokenizer = model_.tokenizer;
   model.series = model_.series;
+  model.mel = model_.mel;
   const Optimizer& optimizer = learner_.optimizer();
   optimizer.queue().read(optimizer.ema(), model.params.values());
   return model;
@@ -234,7 +236,9 @@ void TrainingRun::write_preview() {
                     .limit = {.kind = model.sampling.limit.clips() ? EstimateLimit::Kind::clip
                                                                    : EstimateLimit::Kind::none}};
   if (model.tokenizer) options.prompts = preview_prompts(dataset_, config_.previews.images);
-  const std::vector<Image> images = generate(model, *device_, options);
+  std::vector<Image> images = generate(model, *device_, options);
+  if (model.mel)
+    for (Image& image : images) image = upright(image);
   make_folder(folder_ / "previews");
   write_png(folder_ / "previews" / fmt::format("step-{:09}.png", state_.step),
             make_grid(images, config_.previews.columns, 2, 255));

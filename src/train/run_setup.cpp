@@ -82,6 +82,7 @@ RunSetup new_model(TrainConfig c, const Dataset& dataset, std::optional<TextEnco
   }
   model.tokenizer = std::move(tokenizer);
   model.series = c.series;
+  model.mel = c.mel;
   model.params.initialize(c.seed);
   if (text_encoder) take_weights(text_encoder->params, model.params);
   return {std::move(c), std::move(model)};

@@ -69,6 +69,7 @@ TrainConfig starting_from(const Model& model, TrainConfig c) {
     c.timesteps = flow->num_train_timesteps;
   }
   if (const auto size = model.traits().sample_size; c.form.size && size[0] > 0) c.form.size = size;
+  c.mel = model.mel;
   c.conditional = model.class_count() > 0;
   if (!model.null_class) c.label_dropout = 0;
   c.clip_samples = model.sampling.limit.clips();

@@ -69,6 +69,7 @@ void print_text(const LoadedData& data, const DataReport& report) {
   row("images", fmt::format("{}", dataset.count()));
   row("size", fmt::format("{} x {} pixels (height x width), {} channel{}", dataset.example_height(),
                           dataset.example_width(), dataset.channels, dataset.channels == 1 ? "" : "s"));
+  if (data.mel) row("sound", describe_mel(*data.mel));
   if (dataset.margin[0] > 0)
     row("", fmt::format("windows at random places of {} x {}", dataset.height, dataset.width));
   if (!data.facts.names.empty()) row("files", describe_files(data.facts));
@@ -124,6 +125,7 @@ Json to_json(const LoadedData& data, const DataReport& report) {
     o["files"] =
         Json::Object{{"smallest", sides(data.facts.smallest)}, {"largest", sides(data.facts.largest)}};
   }
+  o["mel"] = data.mel ? to_json(*data.mel) : Json(nullptr);
   o["channels"] = std::move(channels);
   o["classes"] = std::move(classes);
   o["duplicates"] = std::move(duplicates);

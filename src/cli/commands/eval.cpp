@@ -67,8 +67,9 @@ void draw_sheet(const EvalOptions& o, const EvalReport& report, const Dataset& s
                                                            report.nearest->features, headline}));
 }
 
-RealSets read_real_sets(const EvalOptions& o, const ClassifierConfig* classifier) {
+RealSets read_real_sets(const EvalOptions& o, const ClassifierConfig* classifier, const MelForm& mel) {
   DataOptions source = o.source;
+  source.prepare.mel = mel;
   source.allow_download = !o.offline;
   return read_real_sets(o.data, o.split, source,
                         classifier ? std::optional(classifier->class_names) : std::nullopt);
@@ -81,11 +82,11 @@ int run(const CLI::App& app, const EvalOptions& o) {
   const Json source_path = o.json ? path_to_json(source) : Json(nullptr);
   EvalNetwork net = read_eval_network(o.features, o.data);
   const ClassifierConfig* classifier = classifier_of(net);
-  const RealSets sets = read_real_sets(o, classifier);
-  const std::vector<std::string>& class_names =
-      classifier ? classifier->class_names : sets.images.class_names;
   std::optional<Model> model;
   if (!o.model.empty()) model = read_pipeline(chosen_pipeline(o.model), WeightPlace::as_fits);
+  const RealSets sets = read_real_sets(o, classifier, model && model->mel ? *model->mel : MelForm{});
+  const std::vector<std::string>& class_names =
+      classifier ? classifier->class_names : sets.images.class_names;
   if (o.classification_score) check_classification(net, sets, model ? &*model : nullptr);
   const auto device = make_device(o.machine);
   PartProgress progress(o.quiet);
@@ -100,6 +101,8 @@ int run(const CLI::App& app, const EvalOptions& o) {
       model ? make_samples(o, *model, class_names) : Samples{read_samples(o.samples, only, class_names)};
   EvalReport report =
       measure({source, o.classification_score, !o.neighbors.empty()}, net, samples, sets, *device, watch);
+  if (model && model->mel && classifier && !samples.images.labels.empty() && !sets.test().labels.empty())
+    report.sound = evaluate_sound(net, sets.test(), samples.images, *model->mel, o.generate.seed, watch);
   progress.finish();
   if (!o.neighbors.empty()) draw_sheet(o, report, samples.images, sets);
   report.bits = bits;
@@ -168,6 +171,7 @@ std::function<int()> add_eval(CLI::App& app) {
       "  diffusion eval --samples others.npy --data fashion-mnist --json\n"
       "  diffusion eval --samples others.npy --data cifar10 --features inception.safetensors\n"
       "  diffusion eval runs/m4 --series m4-hourly\n"
+      "  diffusion eval runs/digits --data spoken-digits --features judge -n 1000\n"
       "  diffusion eval runs/words --data pictures --captions own --features judge -n 200");
   return [&app, o, series] {
     if (series->series.series.empty()) return run(app, *o);

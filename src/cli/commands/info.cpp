@@ -112,6 +112,7 @@ void print_network(const Model& model) {
     print_line(fmt::format("series     {} values from {} before them, season {}{}", model.series->horizon,
                            model.series->context(), model.series->season,
                            model.series->calendar ? ", with the calendar" : ""));
+  if (model.mel) print_line("sound      " + describe_mel(*model.mel));
   if (model.class_count() == 0) return print_line("classes    none");
   print_line(fmt::format("classes    {}{}{}{}", model.class_count(), model.class_names.empty() ? "" : ": ",
                          fmt::join(model.class_names, ", "),
@@ -231,6 +232,7 @@ int run(const InfoOptions& o) {
       {"null_class", model.null_class ? Json(*model.null_class) : Json(nullptr)},
       {"words", model.tokenizer ? words_to_json(model) : Json(nullptr)},
       {"series", model.series ? to_json(*model.series) : Json(nullptr)},
+      {"mel", model.mel ? to_json(*model.mel) : Json(nullptr)},
       {"objective", to_string(model.preconditioner.objective())},
       {"schedule", model.preconditioner.text().details},
       {"scheduler", scheduler_config_of(model)},

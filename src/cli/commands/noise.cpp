@@ -16,12 +16,15 @@
 #include "cli/options/options.h"
 #include "cli/output/picture_output.h"
 #include "cli/output/picture_stream.h"
+#include "cli/output/sound_output.h"
 #include "diffusion/pictures.h"
 #include "diffusion/schedule.h"
 #include "diffusion/schedule_plot.h"
 #include "drawing/titles.h"
+#include "files/fs.h"
 #include "formats/npy.h"
 #include "pictures/resize.h"
+#include "sound/mel_picture.h"
 
 namespace diffusion {
 
@@ -32,7 +35,7 @@ constexpr std::uint8_t kBackground = 255;
 constexpr int kScheduleWidth = 360, kScheduleHeight = 280;
 
 struct NoiseOptions {
-  std::string image, out, at, noise, plot, schedule = "linear", beta_scale = "1";
+  std::string image, audio, out, at, noise, plot, schedule = "linear", beta_scale = "1";
   int size = 128, width = 0, timesteps = 200, frames = 200, delay = 0;
   double beta_start = 1e-4, beta_end = 0.02;
   std::uint64_t seed = 0;
@@ -103,7 +106,13 @@ std::vector<double> read_noise(const std::string& path, const Image& image) {
   return {array.data.begin(), array.data.end()};
 }
 
+constexpr MelForm kMel{};
+constexpr int kSpectrogramScale = 3;
+
 Image read_picture(const NoiseOptions& o) {
+  constexpr std::uint64_t kMostBytes = std::uint64_t(1) << 28;
+  if (!o.audio.empty())
+    return mel_picture(decode_wav(read_file(o.audio, kMostBytes), o.audio), kMel, o.audio);
   const Image image = on_white(read_image(o.image));
   return o.width > 0 ? resize_to_width(image, o.width) : center_square(image, o.size);
 }
@@ -112,6 +121,23 @@ std::vector<Image> draw_process(const NoiseOptions& o, const NoiseSchedule& sche
                                 std::span<const int> timesteps) {
   if (o.noise.empty()) return noise_pictures(image, schedule, timesteps, o.seed);
   return noise_pictures(image, schedule, timesteps, read_noise(o.noise, image));
+}
+
+// What people look at: spectrograms of sound, other pictures as they are.
+std::vector<Image> as_shown(const NoiseOptions& o, std::vector<Image> pictures) {
+  if (!o.audio.empty())
+    for (Image& picture : pictures) picture = spectrogram(picture, kSpectrogramScale);
+  return pictures;
+}
+
+// The noisy pictures as they sound, all with the same first phases.
+void write_noisy_sounds(const PictureOutput& output, const NoiseOptions& o, std::span<const Image> pictures,
+                        std::span<const int> timesteps) {
+  std::vector<SoundEntry> entries;
+  for (std::size_t k = 0; k < pictures.size(); ++k)
+    entries.push_back(
+        {pictures[k], 0, fmt::format("t{:06}", timesteps[k]), fmt::format("t = {}", timesteps[k])});
+  write_sounds(output, entries, kMel, o.seed, o.audio);
 }
 
 std::vector<Image> with_timesteps(std::span<const Image> pictures, std::span<const int> timesteps) {
@@ -136,6 +162,11 @@ void write(const PictureOutput& output, std::span<const Image> pictures, std::sp
 // What can be known to be wrong before the work.
 void check_options(const CLI::App& app, const std::optional<PictureOutput>& output, const NoiseOptions& o) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
+  if (o.image.empty() == o.audio.empty())
+    throw Error(ErrorKind::usage, "give either an IMAGE, or --audio with a .wav file");
+  for (const char* option : {"--size", "--width"})
+    if (!o.audio.empty() && given(option))
+      throw Error(ErrorKind::usage, fmt::format("{} is for an IMAGE, and --audio is none", option));
   if (!output && !given("--plot") && !o.show)
     throw Error(ErrorKind::usage, "there is nothing to do; give --out OUT, --plot FILE or --show");
   if (given("--plot")) {
@@ -159,7 +190,7 @@ int run(const CLI::App& app, const NoiseOptions& o) {
   std::optional<PictureOutput> output;
   if (app.count("--out") > 0) output = parse_output(o.out);
   check_options(app, output, o);
-  const Json image_path = o.json ? path_to_json(o.image) : Json(nullptr);
+  const Json image_path = o.json ? path_to_json(o.audio.empty() ? o.image : o.audio) : Json(nullptr);
   Json::Array output_paths;
   for (const std::string& path : {o.out, o.plot})
     if (o.json && !path.empty()) output_paths.push_back(path_to_json(path));
@@ -172,8 +203,12 @@ int run(const CLI::App& app, const NoiseOptions& o) {
   const Image image = read_picture(o);
   if (output || o.show) {
     const std::vector<Image> pictures = draw_process(o, schedule, image, timesteps);
-    const std::vector<Image> titled = o.no_titles ? pictures : with_timesteps(pictures, timesteps);
-    if (output) write(*output, pictures, titled, timesteps, o.delay);
+    const std::vector<Image> shown = as_shown(o, pictures);
+    const std::vector<Image> titled = o.no_titles ? shown : with_timesteps(shown, timesteps);
+    if (output && output->form == PictureForm::directory && !o.audio.empty())
+      write_noisy_sounds(*output, o, pictures, timesteps);
+    else if (output)
+      write(*output, pictures, titled, timesteps, o.delay);
     if (o.show) show_or_tell(row_of(titled));
   }
   if (!o.plot.empty())
@@ -247,15 +282,18 @@ void add_schedule_options(CLI::App& app, NoiseOptions& o) {
 std::function<int()> add_noise(CLI::App& app) {
   const auto o = std::make_shared<NoiseOptions>();
   constexpr int kMostSize = 4096;
-  app.add_option("IMAGE", o->image, "PNG, JPEG, TIFF or WebP; transparency becomes white")
-      ->required()
-      ->type_name("");
-  app.add_option("-o,--out", o->out,
-                 "What to write:\n"
-                 "  .png  a row of pictures, one for each timestep of --at (or .jpg)\n"
-                 "  .gif  the whole process\n"
-                 "  .npy  uint8 array [timesteps, H, W, C]\n"
-                 "  else  a directory with one PNG each, t000000.png ...")
+  app.add_option("IMAGE", o->image, "PNG, JPEG, TIFF or WebP; transparency becomes white")->type_name("");
+  app.add_option("--audio", o->audio,
+                 "A .wav file instead of an IMAGE: the process of its mel picture, of about a second")
+      ->type_name("FILE");
+  app.add_option(
+         "-o,--out", o->out,
+         "What to write:\n"
+         "  .png  a row of pictures, one for each timestep of --at (or .jpg)\n"
+         "  .gif  the whole process\n"
+         "  .npy  uint8 array [timesteps, H, W, C]\n"
+         "  else  a directory with one PNG each, t000000.png ...; of --audio with WAV files, too, and a\n"
+         "        page index.html to listen")
       ->type_name("OUT");
   app.add_option("--plot", o->plot, "Plot the schedule: beta, alphas_cumprod and SNR (.svg or .png)")
       ->type_name("FILE");
@@ -294,7 +332,8 @@ std::function<int()> add_noise(CLI::App& app) {
   app.footer(
       "Examples:\n"
       "  diffusion noise cat.png --at 0,50,100,150,199 -o cat-noise.png\n"
-      "  diffusion noise cat.png --beta-scale auto --plot schedule.svg");
+      "  diffusion noise cat.png --beta-scale auto --plot schedule.svg\n"
+      "  diffusion noise --audio seven.wav --schedule cosine -o seven-noise/");
   return [&app, o] { return run(app, *o); };
 }
 

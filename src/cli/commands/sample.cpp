@@ -20,9 +20,11 @@
 #include "cli/options/sampling_options.h"
 #include "cli/options/stop_signal.h"
 #include "cli/output/picture_output.h"
+#include "cli/output/sound_output.h"
 #include "diffusers/pipeline.h"
 #include "diffusion/model.h"
 #include "diffusion/pictures.h"
+#include "sound/mel_picture.h"
 
 namespace diffusion {
 
@@ -79,19 +81,37 @@ Grid choose_grid(const Model& model, const SampleOptions& o, const GenerateOptio
           o.scale > 0 ? o.scale : std::max(kVisibleSide / side, 1)};
 }
 
+// -o x.wav is one clip, unless more are asked for, which it cannot be.
+void take_one_clip(bool count_given, GenerateOptions& g) {
+  if (count_given && g.count != 1)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--count is {}, and --out is one .wav file; give a directory for several", g.count));
+  g.count = g.batch = 1;
+}
+
+// Spectrograms as people look at them.
+void turn_upright(std::vector<Image>& mels) {
+  for (Image& mel : mels) mel = upright(mel);
+}
+
 // What is not written already.
 void write(const PictureOutput& output, const Grid& grid, std::span<const Image> images,
-           std::span<const std::string> prompts, const SampleSink& sink, int delay_ms) {
+           std::span<const std::string> prompts, const SampleSink& sink, int delay_ms, bool sound) {
   if (output.is_one_picture()) return write_picture(output, draw(grid, images, prompts));
   if (output.form != PictureForm::gif) return;
   std::vector<Image> pictures;
-  for (const std::vector<Image>& frame : sink.frames().frames()) pictures.push_back(draw(grid, frame, {}));
+  for (std::vector<Image> frame : sink.frames().frames()) {
+    if (sound) turn_upright(frame);
+    pictures.push_back(draw(grid, frame, {}));
+  }
   write_animation(output.path, pictures, delay_ms);
 }
 
 // What the options write, checked as far as that is possible before the model is read.
 SampleFiles files_of(const CLI::App& app, const SampleOptions& o) {
-  SampleFiles files{{parse_output(o.out)}, o.raw, o.frames, o.show};
+  SampleFiles files{
+      {is_wav_output(o.out) ? parse_wav_output(o.out) : parse_output(o.out)}, o.raw, o.frames, o.show};
   if (app.count("--gif") > 0) files.outputs.push_back(parse_gif_output("--gif", o.gif));
   const bool animated = files.animated();
   const bool gridded = animated || o.show || files.outputs.front().is_one_picture();
@@ -157,8 +177,33 @@ void report(const SampleFiles& files, const GenerateOptions& g, double seconds,
                          seconds, rate, written));
 }
 
+// What is heard of the pictures of a model of sound.
+void write_samples_as_sound(const PictureOutput& output, const Model& model, const GenerateOptions& g,
+                            std::span<const Image> images, const std::string& title) {
+  std::vector<SoundEntry> entries;
+  for (std::size_t k = 0; k < images.size(); ++k) {
+    const int number = g.first + int(k), classes = model.class_count();
+    std::string caption;
+    if (classes > 0 && !g.without_class) {
+      const int label = g.label.value_or(number % classes);
+      caption = model.class_names.empty() ? fmt::format("{}", label) : model.class_names[std::size_t(label)];
+    }
+    entries.push_back({images[k], std::uint32_t(number), fmt::format("{:06}", number), caption});
+  }
+  write_sounds(output, entries, *model.mel, g.seed, title);
+}
+
+// A directory of a model of sound is to listen to; a WAV of another model cannot be.
+void settle_sound(SampleFiles& files, const Model& model, const std::string& name) {
+  PictureOutput& output = files.outputs.front();
+  if (output.form == PictureForm::sound && !model.mel)
+    throw Error(ErrorKind::usage,
+                fmt::format("--out is {}, but {} makes pictures, and no sound", output.path.string(), name));
+  if (model.mel && output.form == PictureForm::directory) output.form = PictureForm::sound;
+}
+
 int run(const CLI::App& app, const SampleOptions& o) {
-  const SampleFiles files = files_of(app, o);
+  SampleFiles files = files_of(app, o);
   std::optional<ReportedPaths> paths;
   if (o.json) paths = reported_paths(o, files);
   Model model = read_pipeline(chosen_pipeline(o.model), WeightPlace::as_fits);
@@ -169,7 +214,9 @@ int run(const CLI::App& app, const SampleOptions& o) {
     throw Error(
         ErrorKind::usage,
         fmt::format("{} does not tell the size of its images (sample_size in its config.json)", o.model));
-  const GenerateOptions g = resolve(app, o, model, guide ? &*guide : nullptr);
+  settle_sound(files, model, o.model);
+  GenerateOptions g = resolve(app, o, model, guide ? &*guide : nullptr);
+  if (is_wav_output(o.out)) take_one_clip(app.count("--count") > 0, g);
   const Grid grid = choose_grid(model, o, g);
   check_pictures_fit(files, o, model, grid, g.count);
   if (const auto warning = model.preconditioner.text().warning) stderr_log().warning(*warning);
@@ -179,12 +226,16 @@ int run(const CLI::App& app, const SampleOptions& o) {
   SampleSink sink(files, model, g);
   const auto start = std::chrono::steady_clock::now();
   Progress progress("sample", g.count, o.quiet, "images");
-  const std::vector<Image> images = sink.make(model, *device, progress, stop);
+  std::vector<Image> images = sink.make(model, *device, progress, stop);
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   sink.commit();
-  for (const PictureOutput& output : files.outputs) write(output, grid, images, g.prompts, sink, o.delay);
+  if (files.outputs.front().form == PictureForm::sound)
+    write_samples_as_sound(files.outputs.front(), model, g, images, o.model);
+  if (model.mel) turn_upright(images);
+  for (const PictureOutput& output : files.outputs)
+    write(output, grid, images, g.prompts, sink, o.delay, model.mel.has_value());
   if (o.show) show_or_tell(draw(grid, images, g.prompts));
   report(files, g, seconds, paths);
   return 0;
@@ -227,7 +278,10 @@ std::function<int()> add_sample(CLI::App& app) {
                  "  .png  all images in a grid (or .jpg)\n"
                  "  .gif  the grid, from noise to images\n"
                  "  .npy  uint8 array [N, H, W, C]\n"
-                 "  else  a directory with one PNG each, 000000.png ...")
+                 "  .wav  one clip of a model of sound\n"
+                 "  else  a directory with one PNG each, 000000.png ...; of a model of sound with WAV files, "
+                 "too,\n"
+                 "        and a page index.html to listen")
       ->type_name("OUT")
       ->capture_default_str();
   app.add_option("-n,--count", o->generate.count, "Images to make")
@@ -256,7 +310,8 @@ std::function<int()> add_sample(CLI::App& app) {
       "  diffusion sample\n"
       "  diffusion sample runs/fashion -n 100 -o grid.png --gif film.gif\n"
       "  diffusion sample runs/fashion -n 10000 --label sneaker --sampler dpmpp_2m --steps 20 -o "
-      "sneakers.npy");
+      "sneakers.npy\n"
+      "  diffusion sample runs/digits --label 7 -n 10 -o seven/");
   return [&app, o] {
     try {
       return run(app, *o);

@@ -28,7 +28,7 @@ namespace {
 struct TrainArguments {
   RunOptions run;
   TrainSeriesArguments series;
-  std::string from, text_encoder, preset;
+  std::string from, text_encoder, preset, audio;
   double dropout = 0;
 };
 
@@ -63,14 +63,20 @@ TrainConfig with_given(const TextEncoder& encoder, const TrainArguments& o, Trai
 TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::optional<Model>& start,
                     const std::optional<TextEncoder>& text_encoder) {
   const auto given = [&](const char* option) { return app.count(option) > 0; };
-  TrainConfig c = preset_config(
-      o.preset.empty() ? preset_for_data(o.run.data, parse_form(app, o.run.source).size) : o.preset);
+  const auto suited = [&] {
+    return o.audio.empty() ? preset_for_data(o.run.data, parse_form(app, o.run.source).size)
+                           : std::string_view("sound-64");
+  };
+  TrainConfig c = preset_config(o.preset.empty() ? suited() : o.preset);
   if (start) {
     refuse_what_the_model_decides(o.run.fields);
     c = starting_from(*start, std::move(c));
   }
   if (text_encoder) c = with_given(*text_encoder, o, std::move(c));
   apply_run_options(app, o.run, c);
+  if (!o.audio.empty()) c.data = o.audio;
+  if (c.data.empty() && c.preset == "sound-64")
+    throw Error(ErrorKind::usage, "the preset sound-64 needs --audio, a folder of .wav files for example");
   if (c.data.empty() && c.preset == "series")
     throw Error(ErrorKind::usage, "the preset series needs --series, a CSV file for example");
   if (c.data.empty())
@@ -85,6 +91,17 @@ TrainConfig resolve(const CLI::App& app, const TrainArguments& o, const std::opt
   return c;
 }
 
+// What the pictures are of decides what the model makes; one that is trained already has decided.
+void take_mel(const std::optional<MelForm>& mel, const std::optional<Model>& start, const std::string& data,
+              TrainConfig& c) {
+  if (start && start->mel != mel)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("the model of --from {}, and {} {}", start->mel ? "makes sound" : "makes pictures", data,
+                    mel ? start->mel ? "is sound of another form" : "is sound" : "is none"));
+  c.mel = mel;
+}
+
 int run(const CLI::App& app, TrainArguments& o) {
   if (!o.series.series.series.empty()) return train_series(app, o.run, o.series, o.preset);
   for (const char* option : {"--horizon", "--season", "--context"})
@@ -93,7 +110,7 @@ int run(const CLI::App& app, TrainArguments& o) {
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));
   std::optional<TextEncoder> text_encoder;
   if (!o.text_encoder.empty()) text_encoder = given_text_encoder(o.text_encoder);
-  const TrainConfig config = resolve(app, o, start, text_encoder);
+  TrainConfig config = resolve(app, o, start, text_encoder);
   validate(config);  // before data are fetched
   const Preconditioner preconditioner = make_preconditioner(config);
   if (const auto warning = preconditioner.text().warning) stderr_log().warning(*warning);
@@ -103,7 +120,15 @@ int run(const CLI::App& app, TrainArguments& o) {
   const CaptionOptions captions = captions_for(app, run, config);
   DataLoader loader(app, run.source, run.quiet, config.form);
   loader.take(captions);
-  Dataset dataset = load_after_leader(communicator, [&] { return loader.load(config.data).dataset; });
+  loader.take_sound_only(!o.audio.empty());
+  if (start && start->mel) loader.take(*start->mel);
+  std::optional<MelForm> mel;
+  Dataset dataset = load_after_leader(communicator, [&] {
+    LoadedData loaded = loader.load(config.data);
+    mel = loaded.mel;
+    return std::move(loaded.dataset);
+  });
+  take_mel(mel, start, config.data, config);
   HeldOutImages held_out =
       load_held_out(config, dataset, [&] { return loader.load(config.data, Split::test).dataset; });
   const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
@@ -137,6 +162,14 @@ std::function<int()> add_train(CLI::App& app) {
       ->type_name("MODEL");
 
   add_train_series_options(app, o->series);
+  app.add_option(
+         "--audio", o->audio,
+         "Sound: spoken-digits, or a folder of .wav files, with a sub-folder for each class or none.\n"
+         "As --data, whatever else the folder holds, with the preset sound-64")
+      ->type_name("SOUND")
+      ->group("Sound")
+      ->excludes("--data")
+      ->excludes("--series");
 
   app.add_option(
          "--text-encoder", o->text_encoder,

@@ -59,9 +59,11 @@ std::array<std::uint8_t, 3> parse_background(const std::string& text) {
 std::string data_help() {
   std::string names;
   for (const DatasetEntry& entry : dataset_table()) names += entry.name + ", ";
+  for (const DatasetEntry& entry : sound_table()) names += entry.name + ", ";
   return names +
          "or a path:\n"
          "  a folder of images (.jpg, .png, .tif, .webp), with a sub-folder for each class or none\n"
+         "  a folder of sounds (.wav), the same; they are seen as mel pictures\n"
          "  tar files of images: one, a folder of them, or \"train-{000..146}.tar\"\n"
          "  a folder with the four IDX files, or with those of CIFAR-10";
 }

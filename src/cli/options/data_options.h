@@ -48,6 +48,10 @@ class DataLoader {
   DataLoader(const CLI::App& app, const DataArguments& arguments, bool quiet, const FormOptions& form = {});
   // The data sets that are loaded from now on have captions.
   void take(const CaptionOptions& captions) { options_.captions = captions; }
+  // They are sounds, whatever else their folder holds; or images of any kind.
+  void take_sound_only(bool sound_only) { options_.sound_only = sound_only; }
+  // The form of the pictures of sounds.
+  void take(const MelForm& mel) { options_.prepare.mel = mel; }
   // Test images are those of the whole set, whatever --shards says.
   LoadedData load(const std::string& name_or_path, Split split = Split::train);
 

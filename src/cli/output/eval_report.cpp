@@ -102,6 +102,19 @@ void print_classes(const EvalReport::Classes& classes) {
   }
 }
 
+void print_sound(const SoundReport& sound) {
+  print_line("");
+  print_line("clips that the feature network takes for their class");
+  const auto row = [](const char* name, const Score& s, const char* what) {
+    print_line(fmt::format("{:<20} {:>9.5f}  {:>9.5f} {:>10.5f}  {}", name, s.value, s.interval.low,
+                           s.interval.high, what));
+  };
+  row("real clips", sound.real, "mel pictures of test clips");
+  row("real clips, heard", sound.real_heard, "after mel picture and Griffin-Lim, as samples are");
+  row("samples", sound.samples, "pictures, as the model draws them");
+  row("samples, heard", sound.samples_heard, "after Griffin-Lim");
+}
+
 }  // namespace
 
 Json to_json(const EvalReport& r, const Json& samples) {
@@ -138,6 +151,11 @@ Json to_json(const EvalReport& r, const Json& samples) {
     json["classification_score_steps"] = r.classification->steps;
   }
   if (r.bits) json["bits_per_dimension"] = to_json(*r.bits);
+  if (r.sound)
+    json["recognized"] = Json::Object{{"real_clips", to_json(r.sound->real)},
+                                      {"real_clips_heard", to_json(r.sound->real_heard)},
+                                      {"samples", to_json(r.sound->samples)},
+                                      {"samples_heard", to_json(r.sound->samples_heard)}};
   return json;
 }
 
@@ -156,6 +174,7 @@ void print_report(const EvalReport& r) {
     print_line("");
     print_likelihood(*r.bits, r.data);
   }
+  if (r.sound) print_sound(*r.sound);
   if (!r.classes && !r.classification) return;
   print_line("");
   if (r.classes)

@@ -13,7 +13,8 @@
 
 namespace diffusion {
 
-enum class PictureForm { png, jpeg, gif, npy, directory };
+// sound: only where a command says so. Clips of a model of sound, one as WAV or a directory to listen to.
+enum class PictureForm { png, jpeg, gif, npy, directory, sound };
 
 struct PictureOutput {
   std::filesystem::path path;
