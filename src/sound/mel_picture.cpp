@@ -80,13 +80,10 @@ Image mel_picture(std::span<const double> clip, const MelForm& form, const std::
   const std::vector<double> filters = mel_filters(form);
   std::vector<double> power(std::size_t(form.y_res) * frames);
   for (std::size_t m = 0; m < std::size_t(form.y_res); ++m)
-    for (std::size_t t = 0; t < frames; ++t) {
-      double sum = 0;
-      for (std::size_t k = 0; k < bins; ++k)
-        if (const double weight = filters[m * bins + k]; weight > 0)
-          sum += weight * std::norm(spectrum[t * bins + k]);
-      power[m * frames + t] = sum;
-    }
+    for (std::size_t k = 0; k < bins; ++k)
+      if (const double weight = filters[m * bins + k]; weight > 0)
+        for (std::size_t t = 0; t < frames; ++t)
+          power[m * frames + t] += weight * std::norm(spectrum[t * bins + k]);
   const double loudest = *std::ranges::max_element(power);
   if (!(loudest > kLeastPower))
     throw Error(ErrorKind::bad_input,

@@ -31,7 +31,8 @@ std::vector<double> golden_signal() {
 
 Json golden() {
   std::ifstream file(DIFFUSION_SOURCE_DIR "/tests/golden/mel.json");
-  return parse_json({std::istreambuf_iterator<char>(file), {}}, "mel.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return parse_json(text, "mel.json");
 }
 
 std::vector<double> numbers(const Json& json, const char* key) {
