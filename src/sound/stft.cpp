@@ -10,6 +10,19 @@ namespace diffusion {
 
 using Complex = std::complex<double>;
 
+namespace {
+
+// Without the care for infinities that makes the operator's product many times slower.
+Complex times(Complex a, Complex b) {
+  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
+
+Complex times_i(Complex a) {
+  return {-a.imag(), a.real()};
+}
+
+}  // namespace
+
 RealFourier::RealFourier(int size)
     : half_twiddles_(std::size_t(size) / 2), reversed_(std::size_t(size) / 2), work_(std::size_t(size) / 2) {
   const std::size_t half = half_twiddles_.size();
@@ -34,9 +47,7 @@ void RealFourier::transform_half() {
       for (std::size_t k = 0; k < length / 2; ++k) {
         Complex& a = work_[begin + k];
         Complex& b = work_[begin + k + length / 2];
-        const Complex w = half_twiddles_[k * stride];
-        const Complex turned(b.real() * w.real() - b.imag() * w.imag(),
-                             b.real() * w.imag() + b.imag() * w.real());
+        const Complex turned = times(b, half_twiddles_[k * stride]);
         b = a - turned;
         a += turned;
       }
@@ -50,8 +61,8 @@ void RealFourier::forward(std::span<const double> in, std::span<Complex> out) {
   transform_half();
   for (std::size_t k = 0; k <= half; ++k) {
     const Complex z = work_[k % half], mirrored = std::conj(work_[(half - k) % half]);
-    const Complex even = 0.5 * (z + mirrored), odd = Complex(0, -0.5) * (z - mirrored);
-    out[k] = even + (k == half ? Complex(-1) : half_twiddles_[k]) * odd;
+    const Complex even = 0.5 * (z + mirrored), odd = -0.5 * times_i(z - mirrored);
+    out[k] = k == half ? even - odd : even + times(half_twiddles_[k], odd);
   }
 }
 
@@ -60,8 +71,9 @@ void RealFourier::inverse(std::span<const Complex> in, std::span<double> out) {
   const auto bin = [&](std::size_t k) { return k == 0 || k == half ? Complex(in[k].real()) : in[k]; };
   for (std::size_t k = 0; k < half; ++k) {
     const Complex a = bin(k), mirrored = std::conj(bin(half - k));
-    const Complex even = 0.5 * (a + mirrored), odd = 0.5 * (a - mirrored) * std::conj(half_twiddles_[k]);
-    work_[k] = std::conj(even + Complex(0, 1) * odd);  // conjugated, so that the forward leads back
+    const Complex even = 0.5 * (a + mirrored),
+                  odd = times(0.5 * (a - mirrored), std::conj(half_twiddles_[k]));
+    work_[k] = std::conj(even + times_i(odd));  // conjugated, so that the forward leads back
   }
   transform_half();
   for (std::size_t i = 0; i < half; ++i) {
