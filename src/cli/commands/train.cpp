@@ -122,13 +122,9 @@ int run(const CLI::App& app, TrainArguments& o) {
   loader.take(captions);
   loader.take_sound_only(!o.audio.empty());
   if (start && start->mel) loader.take(*start->mel);
-  std::optional<MelForm> mel;
-  Dataset dataset = load_after_leader(communicator, [&] {
-    LoadedData loaded = loader.load(config.data);
-    mel = loaded.mel;
-    return std::move(loaded.dataset);
-  });
-  take_mel(mel, start, config.data, config);
+  LoadedData loaded = load_after_leader(communicator, [&] { return loader.load(config.data); });
+  take_mel(loaded.mel, start, config.data, config);
+  Dataset dataset = std::move(loaded.dataset);
   HeldOutImages held_out =
       load_held_out(config, dataset, [&] { return loader.load(config.data, Split::test).dataset; });
   const std::string summary = fmt::format("{}; preset {}", summary_of(dataset), config.preset);
