@@ -146,6 +146,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/conditions.cpp
     diffusion/default_recipe.cpp
     diffusion/edit.cpp
+    diffusion/edit_walk.cpp
     diffusion/edm_process.cpp
     diffusion/evaluator.cpp
     diffusion/forecast_paths.cpp
@@ -412,6 +413,16 @@ set(DIFFUSION_EVALUATION_SOURCES
     profile/machine_peak.cpp
     profile/network_step.cpp)
 
+# Of no installed target: the program's server. SERVE_PAGE is compiled into page_files.cpp of the build.
+set(DIFFUSION_SERVE_SOURCES
+    serve/batch_times.cpp
+    serve/engine.cpp
+    serve/http.cpp
+    serve/job.cpp
+    serve/row_packer.cpp
+    serve/running_job.cpp
+    serve/served_model.cpp)
+
 set(DIFFUSION_CLI_SOURCES
     cli/commands/attack.cpp
     cli/commands/bench.cpp
@@ -475,7 +486,7 @@ set(DIFFUSION_CLI_SOURCES
 # A file that no list names would be missed only by the linker, and by nobody if nothing calls it.
 file(GLOB_RECURSE unlisted CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
 list(FILTER unlisted EXCLUDE REGEX "_test\\.cpp$")
-foreach(part CORE X86_64 PORTABLE KERNEL PICTURES TIFF DATA TRAINING MPI EVALUATION CLI)
+foreach(part CORE X86_64 PORTABLE KERNEL PICTURES TIFF DATA TRAINING MPI EVALUATION SERVE CLI)
   list(REMOVE_ITEM unlisted ${DIFFUSION_${part}_SOURCES})
 endforeach()
 file(GLOB unlisted_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include/diffusion

@@ -16,9 +16,15 @@ std::vector<double> scaled(std::vector<double> noise, double std) {
 ImageSampling::ImageSampling(const PreparedRecipe& prepared, const ImageRange& images,
                              std::vector<double> noise, Conditions conditions, Conditions unconditional,
                              StepCallback on_step)
+    : ImageSampling(prepared, images, prepared.sampler, prepared.levels.sigmas,
+                    scaled(std::move(noise), prepared.levels.initial_std), std::move(conditions),
+                    std::move(unconditional), std::move(on_step)) {}
+
+ImageSampling::ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, const Sampler& sampler,
+                             std::vector<double> sigmas, std::vector<double> x, Conditions conditions,
+                             Conditions unconditional, StepCallback on_step)
     : estimate_(prepared, images.count, std::move(conditions), std::move(unconditional)),
-      sampling_(prepared.sampler, prepared.levels.sigmas,
-                scaled(std::move(noise), prepared.levels.initial_std),
+      sampling_(sampler, std::move(sigmas), std::move(x),
                 image_noise(images.seed, images.first, prepared.image_size), std::move(on_step)) {}
 
 void ImageSampling::ask(Rows& rows, Rows& guide_rows) const {

@@ -35,6 +35,12 @@ class ImageSampling {
   ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, std::vector<double> noise,
                 Conditions conditions, Conditions unconditional, StepCallback on_step = {});
 
+  // With a sampler of its own on levels of its own, from the state `x` at the first of them: the samplings of
+  // edits (edit_walk.h).
+  ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, const Sampler& sampler,
+                std::vector<double> sigmas, std::vector<double> x, Conditions conditions,
+                Conditions unconditional, StepCallback on_step = {});
+
   bool finished() const { return !sampling_.question(); }
 
   // Adds the samples whose D it waits for, to `guide_rows` those that the guide is to answer. Must not be
