@@ -413,15 +413,36 @@ set(DIFFUSION_EVALUATION_SOURCES
     profile/machine_peak.cpp
     profile/network_step.cpp)
 
-# Of no installed target: the program's server. SERVE_PAGE is compiled into page_files.cpp of the build.
+# Of no installed target: the program's server, and the files that it compiles in.
 set(DIFFUSION_SERVE_SOURCES
+    serve/api.cpp
+    serve/base64.cpp
     serve/batch_times.cpp
     serve/engine.cpp
+    serve/find_page_file.cpp
+    serve/guard.cpp
     serve/http.cpp
     serve/job.cpp
+    serve/job_store.cpp
+    serve/multipart.cpp
+    serve/openai_api.cpp
+    serve/own_api.cpp
     serve/row_packer.cpp
     serve/running_job.cpp
-    serve/served_model.cpp)
+    serve/served_model.cpp
+    serve/server.cpp
+    serve/services.cpp
+    serve/status_api.cpp
+    serve/uploads.cpp
+    serve/webui_api.cpp
+    serve/wish.cpp)
+set(DIFFUSION_PAGE_FILES
+    serve/page/icon.svg
+    serve/page/index.html
+    serve/page/page.css
+    serve/page/page.js
+    serve/page/drawing.js
+    serve/page/openapi.json)
 
 set(DIFFUSION_CLI_SOURCES
     cli/commands/attack.cpp
@@ -449,6 +470,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/restore_task.cpp
     cli/commands/sample.cpp
     cli/commands/sample_images.cpp
+    cli/commands/serve.cpp
     cli/commands/train.cpp
     cli/commands/train_features.cpp
     cli/commands/train_series.cpp

@@ -94,6 +94,8 @@ struct OwnedBuffer {
 void put_headers(evhttp_request* request, const HttpAnswer& answer) {
   evkeyvalq* headers = evhttp_request_get_output_headers(request);
   evhttp_add_header(headers, "Content-Type", answer.content_type.c_str());
+  evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+  evhttp_add_header(headers, "Cross-Origin-Resource-Policy", "same-origin");
   for (const HttpHeader& header : answer.headers)
     evhttp_add_header(headers, header.name.c_str(), header.value.c_str());
 }
@@ -418,6 +420,9 @@ int HttpServer::port() const {
 }
 void HttpServer::run() {
   loop_->run();
+}
+void HttpServer::post(std::function<void()> task) {
+  loop_->post(std::move(task));
 }
 void HttpServer::stop() {
   loop_->stop();

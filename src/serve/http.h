@@ -103,6 +103,7 @@ class HttpServer {
   void run();
 
   // These may be called by any thread.
+  void post(std::function<void()> task);  // called by the loop's thread, soon
   void stop();
   void stop_accepting();  // no more connections; those that are there go on
   // Connections that are open, and those of them that wait for an answer or read it.

@@ -40,5 +40,6 @@ std::function<int()> add_attack(CLI::App& app);
 std::function<int()> add_eval_robustness(CLI::App& app);
 std::function<int()> add_plot(CLI::App& app);
 std::function<int()> add_bench(CLI::App& app);
+std::function<int()> add_serve(CLI::App& app);
 
 }  // namespace diffusion
