@@ -181,7 +181,7 @@ def check_logs(page, may_fail=()):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             url = message["params"]["request"]["url"]
-            expect(url.startswith((page.address, "blob:", "data:")), f"a request to {url}")
+            expect(url.startswith((page.address, "blob:", "data:", "chrome:")), f"a request to {url}")
 
 
 def main():

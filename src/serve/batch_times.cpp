@@ -23,6 +23,16 @@ std::size_t BatchTimes::most_within(double seconds, std::size_t least) const {
   return rows;
 }
 
+BatchTimes without_needless_rows(std::vector<BatchTime> times) {
+  constexpr double kWorthIt = 1.05;
+  const auto of_a_row = [](const BatchTime& time) { return time.seconds / double(time.rows); };
+  const double best = of_a_row(std::ranges::min(times, {}, of_a_row));
+  const auto enough =
+      std::ranges::find_if(times, [&](const BatchTime& time) { return of_a_row(time) <= kWorthIt * best; });
+  times.erase(enough + 1, times.end());
+  return BatchTimes(std::move(times));
+}
+
 std::vector<std::size_t> batch_sizes(std::size_t most) {
   std::vector<std::size_t> sizes{1};
   for (std::size_t power = 2; power <= most; power *= 2) {

@@ -29,6 +29,10 @@ class BatchTimes {
   std::vector<BatchTime> times_;
 };
 
+// Without those numbers of rows that make a row less than 5% cheaper than a smaller number does: they would
+// only make jobs wait for each other.
+BatchTimes without_needless_rows(std::vector<BatchTime> times);
+
 // The numbers of rows from 1 to `most` that evaluations have: at most half as many again as are needed.
 std::vector<std::size_t> batch_sizes(std::size_t most);
 

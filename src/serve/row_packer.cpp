@@ -10,6 +10,9 @@ std::vector<PackedSampling> pack_rows(std::span<const RowOffer> offers, const Ba
   const auto shorts = std::size_t(std::ranges::count_if(offers, is_short));
   std::size_t room = times.most(), rounds = 0;
   for (const RowOffer& offer : offers) rounds = std::max(rounds, offer.rows.size());
+  std::size_t rows_of_shortest = times.most();
+  for (const RowOffer& offer : offers)
+    if (is_short(offer)) rows_of_shortest = std::min(rows_of_shortest, offer.rows.front());
 
   std::vector<PackedSampling> packed;
   std::size_t used = 0;
@@ -23,7 +26,7 @@ std::vector<PackedSampling> pack_rows(std::span<const RowOffer> offers, const Ba
       used += rows;
     }
     if (round == 0 && shorts > 0 && shorts < offers.size())
-      room = std::min(room, times.most_within(2 * times.seconds(used), used));
+      room = std::min(room, times.most_within(2 * times.seconds(rows_of_shortest), used));
   }
   return packed;
 }

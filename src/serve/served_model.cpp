@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include <diffusion/error.h>
@@ -9,6 +10,9 @@
 namespace diffusion::serve {
 
 namespace {
+
+constexpr int kLeastRepeats = 3, kMostRepeats = 12;
+constexpr double kMeasuredSeconds = 0.05;
 
 // As many copies of a row as are wanted.
 Rows same_rows(const Model& model, const PictureSize& size, std::size_t count) {
@@ -31,14 +35,17 @@ ServedModel::ServedModel(std::string name, std::shared_ptr<const Model> model)
 double ServedModel::measure(NetworkEvaluator& evaluator, std::size_t rows) const {
   const Rows same = same_rows(*model_, size_, rows);
   std::vector<double> denoised;
-  double seconds = 0;
-  for (int k = 0; k < 3; ++k) {
+  using Seconds = std::chrono::duration<double>;
+  double least = std::numeric_limits<double>::infinity(), all = 0;
+  // The first one warms up; the least of some is what the machine can do while it has other work, too.
+  for (int k = 0; k < kMostRepeats && (k < kLeastRepeats || all < kMeasuredSeconds); ++k) {
     const auto start = std::chrono::steady_clock::now();
     diffusion::denoise(evaluator, same, rows, denoised);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (k <= 1 || elapsed.count() < seconds) seconds = elapsed.count();  // the first one warms up
+    const double seconds = Seconds(std::chrono::steady_clock::now() - start).count();
+    if (k > 0) least = std::min(least, seconds);
+    all += seconds;
   }
-  return seconds;
+  return least;
 }
 
 void ServedModel::prepare(const Device& device, std::size_t most_rows, double most_seconds) {
@@ -46,17 +53,19 @@ void ServedModel::prepare(const Device& device, std::size_t most_rows, double mo
     return NetworkEvaluator(*model_, device, int(rows), size_.height, size_.width,
                             NetworkEvaluator::Use::values, int(plans));
   };
-  // Doubling, each with an evaluator that goes again, so that the memory for the most is known to be needed.
-  std::size_t most = 1;
-  for (std::size_t rows = 2; rows <= most_rows; rows *= 2) {
+  // Each with an evaluator that goes again, so that the memory for the most is known to be needed.
+  std::vector<BatchTime> trials;
+  for (const std::size_t rows : batch_sizes(most_rows)) {
     NetworkEvaluator trial = evaluator_for(rows, 1);
-    if (measure(trial, rows) > most_seconds) break;
-    most = rows;
+    trials.push_back({rows, measure(trial, rows)});
+    if (trials.back().seconds <= most_seconds || rows == 1) continue;
+    trials.pop_back();
+    break;
   }
-  const std::vector<std::size_t> sizes = batch_sizes(most);
-  evaluator_.emplace(evaluator_for(most, sizes.size()));
+  const BatchTimes useful = without_needless_rows(std::move(trials));
+  evaluator_.emplace(evaluator_for(useful.most(), useful.all().size()));
   std::vector<BatchTime> times;
-  for (const std::size_t rows : sizes) times.push_back({rows, measure(*evaluator_, rows)});
+  for (const BatchTime& time : useful.all()) times.push_back({time.rows, measure(*evaluator_, time.rows)});
   times_.emplace(std::move(times));
 }
 

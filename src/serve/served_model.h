@@ -21,7 +21,8 @@ class ServedModel {
   // Error(usage) for models whose pictures have no size of their own, and for those that make no pictures.
   ServedModel(std::string name, std::shared_ptr<const Model> model);
 
-  // Measures evaluations of more and more rows, up to `most_rows` and while one takes at most `most_seconds`.
+  // Measures evaluations of more and more rows, up to `most_rows`, while one takes at most `most_seconds` and
+  // company makes rows cheaper.
   void prepare(const Device& device, std::size_t most_rows, double most_seconds);
 
   const std::string& name() const { return name_; }
