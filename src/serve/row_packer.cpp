@@ -26,7 +26,7 @@ std::vector<PackedSampling> pack_rows(std::span<const RowOffer> offers, const Ba
       used += rows;
     }
     if (round == 0 && shorts > 0 && shorts < offers.size())
-      room = std::min(room, times.most_within(2 * times.seconds(rows_of_shortest), used));
+      room = std::min(room, times.most_within(1.5 * times.seconds(rows_of_shortest), used));
   }
   return packed;
 }

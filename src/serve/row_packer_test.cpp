@@ -69,8 +69,8 @@ TEST(RowPacker, KeepsEvaluationsShortForAShortJob) {
   const BatchTimes times = times_up_to(64);
   const Packed packed = pack_rows(std::vector{offer(64, 3'200), offer(1, 4)}, times, 0);
   EXPECT_EQ(count_of(packed, 1), 1u);
-  EXPECT_GT(count_of(packed, 0), 1u);
-  EXPECT_LE(times.seconds(packed.size()), 2 * times.seconds(1));
+  EXPECT_EQ(count_of(packed, 0), 1u);
+  EXPECT_LE(times.seconds(packed.size()), 1.5 * times.seconds(1));
 }
 
 TEST(RowPacker, MakesFullUseOfEvaluationsForManyShortJobs) {
