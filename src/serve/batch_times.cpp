@@ -23,13 +23,12 @@ std::size_t BatchTimes::most_within(double seconds, std::size_t least) const {
   return rows;
 }
 
-BatchTimes without_needless_rows(std::vector<BatchTime> times) {
-  constexpr double kWorthIt = 1.05;
+BatchTimes without_needless_rows(std::vector<BatchTime> times, double enough) {
   const auto of_a_row = [](const BatchTime& time) { return time.seconds / double(time.rows); };
   const double best = of_a_row(std::ranges::min(times, {}, of_a_row));
-  const auto enough =
-      std::ranges::find_if(times, [&](const BatchTime& time) { return of_a_row(time) <= kWorthIt * best; });
-  times.erase(enough + 1, times.end());
+  const auto found =
+      std::ranges::find_if(times, [&](const BatchTime& time) { return of_a_row(time) <= enough * best; });
+  if (found != times.end()) times.erase(found + 1, times.end());
   return BatchTimes(std::move(times));
 }
 

@@ -29,9 +29,9 @@ class BatchTimes {
   std::vector<BatchTime> times_;
 };
 
-// Without those numbers of rows that make a row less than 5% cheaper than a smaller number does: they would
-// only make jobs wait for each other.
-BatchTimes without_needless_rows(std::vector<BatchTime> times);
+// Up to the least number of rows where a row costs at most `enough` times what it costs at best: more would
+// only make jobs wait for each other. With 0 for `enough` all are left.
+BatchTimes without_needless_rows(std::vector<BatchTime> times, double enough = 1.05);
 
 // The numbers of rows from 1 to `most` that evaluations have: at most half as many again as are needed.
 std::vector<std::size_t> batch_sizes(std::size_t most);

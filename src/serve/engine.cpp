@@ -76,7 +76,7 @@ void Engine::run() {
   set_threads(options_.threads);  // of this thread's parallel loops
   try {
     for (const auto& [name, model] : models_)
-      model->prepare(*device_, std::size_t(options_.most_rows), options_.most_seconds);
+      model->prepare(*device_, std::size_t(options_.most_rows), options_.most_seconds, options_.enough);
   } catch (...) {
     failure_ = std::current_exception();
   }

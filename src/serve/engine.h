@@ -27,6 +27,7 @@ struct EngineOptions {
   int waiting = 64;            // jobs that wait for these; one more is refused
   int most_rows = 64;          // of an evaluation
   double most_seconds = 0.05;  // of an evaluation, as measured at the start
+  double enough = 1.05;        // of without_needless_rows(): 0 for as many rows as there are
 };
 
 struct EngineCounts {

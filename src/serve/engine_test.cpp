@@ -127,7 +127,8 @@ void expect_the_pictures_of_each_alone(const std::shared_ptr<const Model>& model
   if (precision == Precision::bf16 && !multiplies_bf16())
     GTEST_SKIP() << "skipped: this CPU does not multiply bf16";
   const std::shared_ptr<const Device> device = make_cpu_device(precision);
-  Engine engine({{"a", model}}, device, {.threads = 1, .waiting = int(requests), .most_rows = 12});
+  Engine engine({{"a", model}}, device,
+                {.threads = 1, .waiting = int(requests), .most_rows = 12, .most_seconds = 10, .enough = 0});
   Gate gate;
   const Asked holder(engine, request_for("a", 1, 1), gate.listener());
   std::vector<Asked> asked;

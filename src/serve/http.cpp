@@ -127,7 +127,10 @@ struct HttpConnection {
 
   void finish_request() {
     if (client_end) event_free(client_end);
-    if (exchange) exchange->connection_ = nullptr;
+    if (exchange) {
+      exchange->connection_ = nullptr;
+      exchange->on_gone_ = nullptr;  // what it holds may hold the exchange
+    }
     client_end = nullptr;
     request = nullptr;
     exchange = nullptr;
@@ -328,11 +331,12 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
       evhttp_request_free(connection.request);
     const std::shared_ptr<HttpExchange> exchange = connection.exchange;
     const bool waits = exchange && exchange->connection_;
+    const std::function<void()> on_gone = exchange ? exchange->on_gone_ : nullptr;
     connection.finish_request();
     connection.loop->update();
     if (!waits) return;
     exchange->gone_ = true;
-    if (exchange->on_gone_) exchange->on_gone_();
+    if (on_gone) on_gone();
   }
 
   void sweep() {

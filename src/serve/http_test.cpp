@@ -146,6 +146,22 @@ TEST(Http, AnswersFromAnotherThread) {
   EXPECT_EQ(client.request("GET", "/next").body, "GET /next ");
 }
 
+TEST(Http, ForgetsARequestThatIsAnswered) {
+  std::weak_ptr<HttpExchange> answered;
+  HttpServer server("127.0.0.1", 0, {}, [&](const std::shared_ptr<HttpExchange>& exchange) {
+    answered = exchange;
+    exchange->on_gone([exchange] { FAIL() << "the client did not leave"; });
+    exchange->answer({});
+  });
+  std::thread thread([&] { server.run(); });
+  HttpClient client(server.port());
+  EXPECT_EQ(client.request("GET", "/").status, 200);
+  for (int k = 0; k < 1000 && !answered.expired(); ++k) std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(answered.expired());
+  server.stop();
+  thread.join();
+}
+
 TEST(Http, StreamsInParts) {
   EchoServer echo;
   HttpClient client(echo.port());

@@ -48,7 +48,7 @@ double ServedModel::measure(NetworkEvaluator& evaluator, std::size_t rows) const
   return least;
 }
 
-void ServedModel::prepare(const Device& device, std::size_t most_rows, double most_seconds) {
+void ServedModel::prepare(const Device& device, std::size_t most_rows, double most_seconds, double enough) {
   const auto evaluator_for = [&](std::size_t rows, std::size_t plans) {
     return NetworkEvaluator(*model_, device, int(rows), size_.height, size_.width,
                             NetworkEvaluator::Use::values, int(plans));
@@ -62,7 +62,7 @@ void ServedModel::prepare(const Device& device, std::size_t most_rows, double mo
     trials.pop_back();
     break;
   }
-  const BatchTimes useful = without_needless_rows(std::move(trials));
+  const BatchTimes useful = without_needless_rows(std::move(trials), enough);
   evaluator_.emplace(evaluator_for(useful.most(), useful.all().size()));
   std::vector<BatchTime> times;
   for (const BatchTime& time : useful.all()) times.push_back({time.rows, measure(*evaluator_, time.rows)});

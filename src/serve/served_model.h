@@ -22,8 +22,8 @@ class ServedModel {
   ServedModel(std::string name, std::shared_ptr<const Model> model);
 
   // Measures evaluations of more and more rows, up to `most_rows`, while one takes at most `most_seconds` and
-  // company makes rows cheaper.
-  void prepare(const Device& device, std::size_t most_rows, double most_seconds);
+  // company makes rows cheaper (`enough` of without_needless_rows).
+  void prepare(const Device& device, std::size_t most_rows, double most_seconds, double enough);
 
   const std::string& name() const { return name_; }
   const Model& model() const { return *model_; }
