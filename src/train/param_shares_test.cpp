@@ -20,7 +20,9 @@ TEST(ParamShares, CutBetweenParametersAndLeaveNothingOut) {
     next = unit.end;
     for (const ParamLayout::Entry& entry : layout.entries())
       EXPECT_FALSE(entry.offset < unit.begin && entry.offset + entry.size > unit.begin) << entry.name;
-    if (&unit != &units.back()) EXPECT_GE(unit.size(), 65'536u);
+    if (&unit != &units.back()) {
+      EXPECT_GE(unit.size(), 65'536u);
+    }
   }
   EXPECT_EQ(next, layout.block_size());
 
@@ -31,8 +33,9 @@ TEST(ParamShares, CutBetweenParametersAndLeaveNothingOut) {
     for (const ParamRange& share : shares) {
       EXPECT_EQ(share.begin, next);
       next = share.end;
-      if (processes <= 3)
+      if (processes <= 3) {
         EXPECT_NEAR(double(share.size()) * processes / double(layout.block_size()), 1, 0.25);
+      }
     }
     EXPECT_EQ(next, layout.block_size());
   }
