@@ -21,7 +21,7 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::uint16_t kPcm = 1, kFloat = 3, kExtensible = 0xFFFE;
 constexpr std::size_t kChunkHeader = 8, kRiffHeader = 12, kFormatSize = 16, kExtensibleSize = 40;
-constexpr std::uint32_t kMostRate = 768'000;
+constexpr std::uint32_t kMostWavRate = 768'000;
 constexpr int kMostChannels = 256;
 constexpr const char* kAccepted = "accepted are PCM of 8, 16, 24 or 32 bits and floats of 32 or 64";
 
@@ -140,8 +140,8 @@ WavFormat WavReader::parse_format(Bytes chunk) const {
   if (format.frame_bytes != format.channels * format.bits / 8)
     fail("it says that {} bytes hold a sample of each channel, and {} channels of {} bits are {}",
          format.frame_bytes, format.channels, format.bits, format.channels * format.bits / 8);
-  if (format.rate < 1 || format.rate > kMostRate)
-    fail("it has {} samples a second; accepted are 1 to {}", format.rate, kMostRate);
+  if (format.rate < 1 || format.rate > kMostWavRate)
+    fail("it has {} samples a second; accepted are 1 to {}", format.rate, kMostWavRate);
   return format;
 }
 
