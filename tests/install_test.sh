@@ -25,6 +25,14 @@ echo "$(wc -w <<<"$headers") installed headers compile, each alone"
 
 "$work/prefix/bin/diffusion" --help | grep -q train || { echo "the installed program does not answer --help"; exit 1; }
 
+# It finds its modules: two processes train one model.
+if command -v mpirun.openmpi >/dev/null && [ -e "$build/libdiffusion_openmpi.so" ]; then
+  OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+    mpirun.openmpi -np 2 "$work/prefix/bin/diffusion" train --preset tiny --data shapes --batch 4 --slices 2 --threads 1 \
+    --steps 1 --out "$work/run" --quiet >"$work/mpi.txt" 2>&1 || { cat "$work/mpi.txt"; exit 1; }
+  [ -e "$work/run/latest" ] || { echo "two installed processes left no model"; exit 1; }
+fi
+
 build_against_it() {  # build_against_it PROJECT: in $work/NAME
   "$cmake" -S "$source/$1" -B "$work/${1##*/}" -G "$generator" -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$work/prefix" --log-level=WARNING

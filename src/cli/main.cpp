@@ -140,9 +140,9 @@ int run_command(const CLI::App& app, bool joins, const std::function<int()>& com
   } catch (const Error& error) {
     return fail_together(who, error.kind(), message_with_options(app, error));
   } catch (const std::bad_alloc&) {
-    return fail(who, exit_code(ErrorKind::memory), "not enough memory");
+    return fail_together(who, ErrorKind::memory, "not enough memory");
   } catch (const std::exception& error) {
-    return fail(who, exit_code(ErrorKind::internal), error.what());
+    return fail_together(who, ErrorKind::internal, error.what());
   }
 }
 

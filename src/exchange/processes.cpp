@@ -35,12 +35,12 @@ constexpr Starter kStarters[] = {{true, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD
                                  {true, "PMIX_RANK", "SLURM_NTASKS"},
                                  {false, "PMI_RANK", "PMI_SIZE"}};
 
-// Beside the program, or where `cmake --install` puts it.
+// Beside the program, or where `cmake --install` puts it, which DIFFUSION_MODULES says as seen from the
+// program.
 std::filesystem::path find_module(std::string_view name) {
   std::error_code unknown;
   const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path();
-  for (const std::filesystem::path& place :
-       {folder, folder / "../lib/diffusion", folder / "../lib64/diffusion"})
+  for (const std::filesystem::path& place : {folder, folder / DIFFUSION_MODULES})
     if (std::filesystem::exists(place / name, unknown)) return place / name;
   return {};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -72,6 +73,22 @@ TEST(RunTogether, GoesOnWithAnotherNumberOfProcesses) {
   }
   EXPECT_EQ(losses, one.losses);
   expect_same_model(folder.path() / "alone", folder.path() / "parts");
+}
+
+// The loss of all slices, and the norm of all gradients, are known to all.
+TEST(RunTogether, AllEndWhereOneSeesNaN) {
+  const scratch::Folder folder;
+  TrainConfig config = config_of_four_slices(50);
+  config.learning_rate = 1e30;
+  std::atomic<int> ended = 0;
+  run_together(3, [&](std::shared_ptr<Wire> wire) {
+    const Communicator communicator(std::move(wire));
+    const auto train = [&] { fixtures::train(config, folder.path() / "run", 0, communicator); };
+    const std::string message = scratch::error_of(ErrorKind::non_finite, train);
+    EXPECT_NE(message.find("at step"), std::string::npos) << message;
+    ++ended;
+  });
+  EXPECT_EQ(ended, 3);
 }
 
 TEST(RunTogether, MoreProcessesThanSlicesAreRefused) {

@@ -62,17 +62,6 @@ double SlicedTask::loss(const SampleRange& part, const RunContext& context) {
   return sum / double(config_.slices);
 }
 
-// Calls add(begin, end) for ranges of the numbers of the parameters, by all threads.
-template <class Add>
-void SlicedTask::in_pieces(const Add& add) {
-  constexpr std::size_t kPiece = 16'384;  // numbers that are added at a time, in the cache
-  const std::size_t size = params_.layout().block_size();
-  workers_.run(int((size + kPiece - 1) / kPiece), [&](int, int piece) {
-    const std::size_t begin = std::size_t(piece) * kPiece;
-    add(begin, std::min(size, begin + kPiece));
-  });
-}
-
 void SlicedTask::backward(const RunContext& /*context*/) {
   std::vector<std::span<const Tensor>> nodes;  // the slices that they are sums over; the sum is the first's
   for (const SliceRange& node : tree_nodes(mine_, config_.slices))
@@ -80,7 +69,10 @@ void SlicedTask::backward(const RunContext& /*context*/) {
         std::span(gradients_).subspan(std::size_t(node.first - mine_.first), std::size_t(node.count)));
   Queue& queue = params_.queue();
   const float average = 1.f / float(config_.slices);
-  in_pieces([&](std::size_t begin, std::size_t end) {
+  constexpr std::size_t kPiece = 16'384;  // numbers that are added at a time, in the cache
+  const std::size_t size = params_.layout().block_size();
+  workers_.run(int((size + kPiece - 1) / kPiece), [&](int, int piece) {
+    const std::size_t begin = std::size_t(piece) * kPiece, end = std::min(size, begin + kPiece);
     for (const std::span<const Tensor> node : nodes) queue.add_in_pairs(node, begin, end);
     if (communicator_.size() == 1) queue.add_scaled(gradients_[0], average, params_.grads(), begin, end);
   });

@@ -42,8 +42,6 @@ class SlicedTask final : public Task {
   };
 
   double learn_slice(Lane& lane, int k, const SampleRange& part, RunContext context);
-  template <class Add>
-  void in_pieces(const Add& add);
 
   const TrainConfig& config_;
   LearnedParams& params_;

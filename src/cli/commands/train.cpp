@@ -112,11 +112,11 @@ int run(const CLI::App& app, TrainArguments& o) {
   if (!o.text_encoder.empty()) text_encoder = given_text_encoder(o.text_encoder);
   TrainConfig config = resolve(app, o, start, text_encoder);
   validate(config);  // before data are fetched
-  const Preconditioner preconditioner = make_preconditioner(config);
-  if (const auto warning = preconditioner.text().warning) stderr_log().warning(*warning);
-
   RunOptions& run = o.run;
   const Communicator communicator = join(run);
+  const auto warning = make_preconditioner(config).text().warning;
+  if (warning && communicator.leads()) stderr_log().warning(*warning);
+
   const CaptionOptions captions = captions_for(app, run, config);
   DataLoader loader(app, run.source, run.quiet, config.form);
   loader.take(captions);
