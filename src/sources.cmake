@@ -421,7 +421,10 @@ set(DIFFUSION_SERVE_SOURCES
     serve/engine.cpp
     serve/find_page_file.cpp
     serve/guard.cpp
-    serve/http.cpp
+    serve/http_connection.cpp
+    serve/http_loop.cpp
+    serve/http_request.cpp
+    serve/http_server.cpp
     serve/job.cpp
     serve/job_store.cpp
     serve/multipart.cpp

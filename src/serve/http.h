@@ -1,9 +1,9 @@
 #pragma once
 
-// HTTP/1.1 on libevent's evhttp, the only file that knows of it. One thread runs the loop and calls the
-// handler; answers may come from any thread. What evhttp does not do is done here: a limit of connections, a
-// deadline for a whole request however slowly it comes, clients that leave while they wait, and event
-// streams that do not fill the memory for readers who are too slow.
+// HTTP/1.1 on libevent's evhttp, of which the files http*.cpp alone know. One thread runs the loop and calls
+// the handler; answers may come from any thread. What evhttp does not do is done here: a limit of
+// connections, a deadline for a whole request however slowly it comes, clients that leave while they wait,
+// and event streams that do not fill the memory for readers who are too slow.
 
 #include <atomic>
 #include <chrono>
@@ -51,8 +51,8 @@ struct HttpAnswer {
   std::vector<HttpHeader> headers = {};  // besides Content-Type and Content-Length
 };
 
-struct HttpConnection;  // http.cpp
-class HttpLoop;
+struct HttpConnection;  // http_connection.h
+class HttpLoop;         // http_loop.h
 
 // One request, and the way to answer it. All but on_gone() may be called by any thread; what comes after the
 // answer, or after the client has gone, does nothing.
