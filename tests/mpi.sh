@@ -46,6 +46,9 @@ grep -q "start one" out.txt || fail "$(cat out.txt)"
 expect_code 2 "$start" -np 1 "$program" "${train[@]}" --out other "${options[@]}" : \
   -np 1 "$program" "${train[@]}" --out other "${options[@]}" --lr 0.1
 grep -q "learning_rate" out.txt || fail "$(cat out.txt)"
+expect_code 2 "$start" -np 1 "$program" "${train[@]}" --out other "${options[@]}" : \
+  -np 1 "$program" "${train[@]}" --out other "${options[@]}" --stepz 1
+grep -q "process 1 of 2: unknown option" out.txt || fail "$(cat out.txt)"
 [ ! -e other ] || fail "a run that was refused left a folder"
 [ "$long" = long ] || { echo "$mpi: the same bytes for 1, 2 and 3 processes"; exit 0; }
 

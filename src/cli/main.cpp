@@ -73,13 +73,13 @@ int fail(const std::string& who, int code, const std::string& message) {
 }
 
 // What all of several processes have found, because their command or their loss is the same, only the first
-// tells. The others leave it the time for that: the first one that ends, ends all.
+// tells, and ends all. Another tells what it alone has found: when it is not ended in that time.
 int fail_together(const std::string& who, ErrorKind kind, const std::string& message) {
+  join_to_end_all();
   const auto together = started_together();
   if (together && together->rank > 0 && (kind == ErrorKind::usage || kind == ErrorKind::non_finite))
-    std::this_thread::sleep_for(std::chrono::seconds(2));
-  else
-    fail(who, exit_code(kind), message);
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+  fail(who, exit_code(kind), message);
   end_all_processes(exit_code(kind));
   return exit_code(kind);
 }

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include <diffusion/error.h>
 
@@ -79,8 +81,20 @@ std::shared_ptr<Wire> join_processes(double seconds) {
   return wire;
 }
 
+void join_to_end_all() {
+  if (end_all || !started_together()) return;
+  alarm(20);  // MPI waits for all to join; one of them may be gone
+  try {
+    join_processes(0);
+  } catch (const Error&) {  // the failure that brought us here is told, not this one
+  }
+  alarm(0);
+}
+
 void end_all_processes(int code) {
   if (!end_all) return;
+  // MPICH's starter throws away what it was sent and has not passed on when one process ends all.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
   constexpr unsigned kSeconds = 5;  // where the others cannot be reached, MPI may wait for ever
   alarm(kSeconds);
   end_all(code);

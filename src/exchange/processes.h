@@ -21,7 +21,12 @@ std::optional<StartedTogether> started_together();
 // Error(usage) if this build has no module for the MPI that started it, Error(io) if MPI cannot begin.
 std::shared_ptr<Wire> join_processes(double seconds);
 
-// If this process has joined others and they are not done: ends all of them, and itself, with this exit code.
+// For a process that fails before it has joined the others, who may wait for it: joins them, so that it can
+// end them. Leaves it where that cannot be.
+void join_to_end_all();
+
+// If this process has joined others and they are not done: ends all of them, and itself, with this exit code,
+// after half a second for what was printed to reach the terminal.
 void end_all_processes(int code);
 
 }  // namespace diffusion
