@@ -43,7 +43,7 @@ FeatureNetwork read_classifier(const std::string& name) {
   throw Error(ErrorKind::usage,
               fmt::format("there is no classifier \"{}\"; accepted are a directory of diffusion "
                           "train-features, or the name of a data set for which one comes with the program "
-                          "(fashion-mnist)",
+                          "(fashion-mnist, spoken-digits)",
                           name),
               {"classifier"});
 }

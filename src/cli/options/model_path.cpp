@@ -10,7 +10,8 @@ CLI::Option* add_model_option(CLI::App& app, std::string& model) {
       .add_option(
           "MODEL", model,
           "Directory of a training run (its newest checkpoint) or of a diffusers pipeline,\nor the name "
-          "of a model that comes with the program: fashion-mnist, or for four steps\nfashion-mnist-quick")
+          "of a model that comes with the program: fashion-mnist, for four steps\nfashion-mnist-quick, and "
+          "digits, which speaks")
       ->type_name("");
 }
 
