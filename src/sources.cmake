@@ -332,6 +332,7 @@ set(DIFFUSION_TRAINING_SOURCES
     train/caption_tokens.cpp
     train/checkpoint.cpp
     train/communicator.cpp
+    train/generate_together.cpp
     train/config.cpp
     train/config_checks.cpp
     train/config_fields.cpp
@@ -489,6 +490,7 @@ set(DIFFUSION_CLI_SOURCES
     cli/options/picture_input.cpp
     cli/options/prompt_options.cpp
     cli/options/sampling_options.cpp
+    cli/options/several_processes.cpp
     cli/options/series_options.cpp
     cli/options/stop_signal.cpp
     cli/options/training_run.cpp

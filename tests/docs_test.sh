@@ -51,7 +51,7 @@ shorten() {
   case $1 in
     *--steps*) sed -E 's/--steps [0-9]+/--steps 2/' <<<"$1" ;;
     *--minutes*) sed -E 's/--minutes [0-9.]+/--minutes 0.05/' <<<"$1" ;;
-    *--epochs*) sed -E 's/--epochs [0-9]+/--epochs 1/' <<<"$1" ;;
+    *"--epochs 60"*) echo "${1/--epochs 60/--epochs 1}" ;;
     "diffusion train "* | "diffusion sample "*) echo "$1 --steps 2" ;;
     *) echo "$1" ;;
   esac | sed -E 's/(sample .*)-n [0-9]{2,}/\1-n 9/; s/series m4-hourly/series history.csv/; s/(--audio|data) spoken-digits/\1 tones/; s/eval digits (.*)-n [0-9]+/eval digits \1-n 9 --steps 2/; s/--paths [0-9]+/--paths 3/'

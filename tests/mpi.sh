@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains with several processes of MPI and compares with one: the same bytes.
+# Trains, samples and evaluates with several processes of MPI and compares with one: the same bytes.
 # Usage: tests/mpi.sh PROGRAM openmpi|mpich [long]
 #   long  also ends processes in the middle of a run: killed, stopped, asked to stop. A minute or two.
 # Exit code 77: this MPI is not there, or the program has no module for it.
@@ -39,6 +39,18 @@ for count in 2 3; do
   together "$count" "run-$count" "${options[@]}" >/dev/null
   expect_same one "run-$count"
 done
+draw=(sample one -n 14 --steps 3 --threads 1 --quiet)
+"$program" "${draw[@]}" -o alone.npy --raw alone-raw.npy --gif alone.gif >/dev/null
+"$start" -np 3 "$program" "${draw[@]}" -o several.npy --raw several-raw.npy --gif several.gif >/dev/null
+for form in .npy -raw.npy .gif; do cmp "alone$form" "several$form" || fail "several$form is not alone$form"; done
+evaluate=(eval one --data alone.npy --features features -n 7 --steps 2 --threads 1 --quiet --json)
+"$program" train-features --data shapes --epochs 0.05 --threads 1 --quiet -o features >/dev/null
+"$program" "${evaluate[@]}" --save-samples alone-7.npy >alone.json
+"$start" -np 2 "$program" "${evaluate[@]}" --save-samples several-7.npy >several.json
+cmp alone-7.npy several-7.npy && cmp alone.json several.json || fail "another evaluation"
+expect_code 2 "$start" -np 1 "$program" "${draw[@]}" -o other.npy : -np 1 "$program" "${draw[@]}" -o other.npy --seed 1
+grep -q "seed (1 there, 0 here)" out.txt || fail "$(cat out.txt)"
+[ ! -e other.npy ] || fail "pictures that were refused left a file"
 expect_code 2 together 5 refused "${options[@]}"
 grep -q "slices is 4" out.txt || fail "$(cat out.txt)"
 expect_code 2 "$start" -np 2 "$program" info run-2

@@ -109,6 +109,21 @@ std::vector<std::string> Communicator::gather(const std::string& mine) const {
   return all;
 }
 
+std::vector<std::vector<std::byte>> Communicator::give_leader(std::span<const std::byte> mine) const {
+  const double length = double(mine.size());
+  const std::vector<double> lengths = gather(std::span(&length, 1));
+  std::vector<std::vector<std::byte>> given(leads() ? lengths.size() : 0);
+  std::vector<Wire::Send> sends;
+  std::vector<Wire::Receive> receives;
+  if (!leads()) sends.push_back({0, mine});
+  for (std::size_t r = 1; r < given.size(); ++r) {
+    given[r].resize(std::size_t(lengths[r]));
+    receives.push_back({int(r), given[r]});
+  }
+  if (wire_) carry(sends, receives);
+  return given;
+}
+
 // A binomial tree: in each round, those who have the bytes send them on.
 void Communicator::broadcast(std::span<std::byte> bytes) const {
   if (!wire_) return;

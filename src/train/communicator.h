@@ -38,6 +38,9 @@ class Communicator {
   // The same of texts of any length.
   std::vector<std::string> gather(const std::string& mine) const;
 
+  // The leader gets what the others give, which may be of different lengths: by rank, its own place empty.
+  std::vector<std::vector<std::byte>> give_leader(std::span<const std::byte> mine) const;
+
   // The leader's bytes, for all.
   void broadcast(std::span<std::byte> bytes) const;
   void broadcast(std::span<float> numbers) const { broadcast(std::as_writable_bytes(numbers)); }

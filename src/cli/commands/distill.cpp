@@ -29,7 +29,7 @@ int run(const CLI::App& app, DistillOptions& o) {
   validate(config);  // before data are fetched
 
   RunOptions& run = o.run;
-  const Communicator communicator = join(run);
+  const Communicator communicator = join(run.processes, run.quiet, run.json);
   const CaptionOptions captions = captions_for(app, run, config);
   DataLoader loader(app, run.source, run.quiet);
   loader.take(captions);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <diffusion/device.h>
@@ -21,6 +22,7 @@
 #include "cli/output/picture_output.h"
 #include "diffusers/pipeline.h"
 #include "eval/protocol.h"
+#include "exchange/processes.h"
 
 namespace diffusion {
 
@@ -75,9 +77,21 @@ RealSets read_real_sets(const EvalOptions& o, const ClassifierConfig* classifier
                         classifier ? std::optional(classifier->class_names) : std::nullopt);
 }
 
-int run(const CLI::App& app, const EvalOptions& o) {
+// What has no samples to share.
+void check_alone(std::string_view what) {
+  if (started_together())
+    throw Error(ErrorKind::usage,
+                fmt::format("several processes were started together, and {} is for one; they can share the "
+                            "samples of a MODEL of images",
+                            what));
+}
+
+int run(const CLI::App& app, EvalOptions& o) {
   check_options(app, o);
+  if (o.words.captions.captions != "none") check_alone("--captions");
+  if (o.model.empty()) check_alone("--samples");
   if (o.words.captions.captions != "none") return eval_words(app, o);
+  const Communicator communicator = join(o.processes, o.quiet, o.json);
   const std::string source = o.model.empty() ? o.samples : o.model;
   const Json source_path = o.json ? path_to_json(source) : Json(nullptr);
   EvalNetwork net = read_eval_network(o.features, o.data);
@@ -91,14 +105,20 @@ int run(const CLI::App& app, const EvalOptions& o) {
   const auto device = make_device(o.machine);
   PartProgress progress(o.quiet);
   const auto watch = [&](const EvaluationProgress& now) { progress.show(now); };
-  std::optional<BitsPerDimension> bits;  // first, because it says at once if the model is not for such images
-  if (model && o.likelihood.wanted)
+  std::optional<BitsPerDimension> bits;
+  const auto measure_bits = [&] {
+    if (!model || !o.likelihood.wanted) return;
     bits = evaluate_likelihood(*model, sets.test(), o.likelihood.images, *make_cpu_device(Precision::f32),
                                watch);
-  progress.finish();
+    progress.finish();
+  };
+  // First, because it says at once if the model is not for such images; but others would wait for it.
+  if (communicator.size() == 1) measure_bits();
   const std::optional<int> only = app.count("--count") > 0 ? std::optional(o.count) : std::nullopt;
-  const Samples samples =
-      model ? make_samples(o, *model, class_names) : Samples{read_samples(o.samples, only, class_names)};
+  const Samples samples = model ? make_samples(o, *model, class_names, communicator)
+                                : Samples{read_samples(o.samples, only, class_names)};
+  if (!communicator.leads()) return 0;
+  if (communicator.size() > 1) measure_bits();
   EvalReport report =
       measure({source, o.classification_score, !o.neighbors.empty()}, net, samples, sets, *device, watch);
   if (model && model->mel && classifier && !samples.images.labels.empty() && !sets.test().labels.empty())
@@ -165,6 +185,7 @@ std::function<int()> add_eval(CLI::App& app) {
   add_quiet_flag(app, o->quiet);
   add_batch_option(app, o->generate.batch);
   add_machine_options(app, o->machine);
+  add_processes_options(app, o->processes);
   app.footer(
       "Examples:\n"
       "  diffusion eval runs/fashion --data fashion-mnist --steps 20\n"
@@ -175,6 +196,7 @@ std::function<int()> add_eval(CLI::App& app) {
       "  diffusion eval runs/words --data pictures --captions own --features judge -n 200");
   return [&app, o, series] {
     if (series->series.series.empty()) return run(app, *o);
+    check_alone("--series");
     DataOptions source = o->source;
     source.allow_download = !o->offline;
     return eval_series(

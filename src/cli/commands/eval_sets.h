@@ -10,6 +10,7 @@
 #include "cli/options/data_options.h"
 #include "cli/options/options.h"
 #include "cli/options/sampling_options.h"
+#include "cli/options/several_processes.h"
 #include "data/registry.h"
 #include "diffusion/model.h"
 #include "eval/evaluation_sets.h"
@@ -34,12 +35,15 @@ struct EvalOptions {
   std::string neighbors, save_samples;
   LikelihoodRequest likelihood;
   WordsRequest words;
+  ProcessesOptions processes;
   bool offline = false, json = false, quiet = false;
 };
 
 // --count images of the model; `class_names` are those of the feature network or of the real images. They are
-// written to --save-samples before anything else is done with them.
-Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::string>& class_names);
+// written to --save-samples before anything else is done with them. Of several processes the leader has them,
+// and none waits for another any more.
+Samples make_samples(const EvalOptions& o, Model& model, const std::vector<std::string>& class_names,
+                     const Communicator& communicator);
 
 // The same for a picture of each prompt, without labels.
 Samples draw_prompts(const EvalOptions& o, Model& model, std::vector<std::string> prompts);

@@ -18,13 +18,16 @@
 #include "cli/options/options.h"
 #include "cli/options/prompt_options.h"
 #include "cli/options/sampling_options.h"
+#include "cli/options/several_processes.h"
 #include "cli/options/stop_signal.h"
 #include "cli/output/picture_output.h"
 #include "cli/output/sound_output.h"
 #include "diffusers/pipeline.h"
 #include "diffusion/model.h"
 #include "diffusion/pictures.h"
+#include "exchange/processes.h"
 #include "sound/mel_picture.h"
+#include "train/generate_together.h"
 
 namespace diffusion {
 
@@ -39,6 +42,7 @@ struct SampleOptions {
   PromptOptions words;
   int columns = 0, scale = 0, frames = kDefaultFrames, delay = 0;
   MachineOptions machine;
+  ProcessesOptions processes;
   bool show = false, json = false, quiet = false;
 };
 
@@ -202,8 +206,9 @@ void settle_sound(SampleFiles& files, const Model& model, const std::string& nam
   if (model.mel && output.form == PictureForm::directory) output.form = PictureForm::sound;
 }
 
-int run(const CLI::App& app, const SampleOptions& o) {
+int run(const CLI::App& app, SampleOptions& o) {
   SampleFiles files = files_of(app, o);
+  const Communicator communicator = join(o.processes, o.quiet, o.json);
   std::optional<ReportedPaths> paths;
   if (o.json) paths = reported_paths(o, files);
   Model model = read_pipeline(chosen_pipeline(o.model), WeightPlace::as_fits);
@@ -221,13 +226,16 @@ int run(const CLI::App& app, const SampleOptions& o) {
   check_pictures_fit(files, o, model, grid, g.count);
   if (const auto warning = model.preconditioner.text().warning) stderr_log().warning(*warning);
   const auto device = make_device(o.machine);
+  check_same_pictures(communicator, model, *device, g);
 
   const std::atomic<bool>& stop = stop_on_signal();
-  SampleSink sink(files, model, g);
+  SampleSink sink(files, model, g, communicator);
   const auto start = std::chrono::steady_clock::now();
   Progress progress("sample", g.count, o.quiet, "images");
   std::vector<Image> images = sink.make(model, *device, progress, stop);
   progress.finish();
+  communicator.close();
+  if (!communicator.leads()) return 0;
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   sink.commit();
@@ -305,6 +313,7 @@ std::function<int()> add_sample(CLI::App& app) {
 
   add_batch_option(app, o->generate.batch);
   add_machine_options(app, o->machine);
+  add_processes_options(app, o->processes);
   app.footer(
       "Examples:\n"
       "  diffusion sample\n"
@@ -317,6 +326,7 @@ std::function<int()> add_sample(CLI::App& app) {
       return run(app, *o);
     } catch (const SampleSink::Stopped&) {
       stderr_log().line("stopped by a signal");
+      end_all_processes(kExitStopped);
       return kExitStopped;
     }
   };

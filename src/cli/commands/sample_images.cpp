@@ -27,18 +27,6 @@ int batches_in_memory(const Model& model, const GenerateOptions& g) {
   return int(std::min(images, std::uint64_t(g.count)));
 }
 
-// The options for `count` of the images, from number `done`.
-GenerateOptions part_of(const GenerateOptions& all, int done, int count) {
-  GenerateOptions part = all;
-  part.first += done;
-  part.count = count;
-  part.batch = std::min(part.batch, count);
-  const std::size_t noise = all.noise.size() / std::size_t(all.count);
-  const auto begin = all.noise.begin() + std::ptrdiff_t(noise * std::size_t(done));
-  part.noise.assign(begin, begin + std::ptrdiff_t(noise * std::size_t(count)));
-  return part;
-}
-
 }  // namespace
 
 bool SampleFiles::animated() const {
@@ -54,15 +42,19 @@ void check_room(const SampleFiles& files, const Model& model, int count) {
   check_disk_space(planned);
 }
 
-SampleSink::SampleSink(const SampleFiles& files, const Model& model, const GenerateOptions& options)
-    : options_(options), at_once_(options.count) {
+SampleSink::SampleSink(const SampleFiles& files, const Model& model, const GenerateOptions& options,
+                       const Communicator& communicator)
+    : options_(options), communicator_(communicator), at_once_(options.count) {
   const auto dims = dims_of(model, options.count);
   const PictureOutput& output = files.outputs.front();
+  if (comes_one_by_one(output) && !files.animated() && !files.keep_all)
+    at_once_ = batches_in_memory(model, options) * communicator.size();
+  told_ = files.animated() ? StepsTold::all : files.raw.empty() ? StepsTold::none : StepsTold::last;
+  if (!communicator.leads()) return;
   if (comes_one_by_one(output))
     pictures_.emplace(output, options.count, int(dims[3]), int(dims[2]), int(dims[1]));
   if (!files.raw.empty()) raw_.emplace(files.raw, NpyType::float32, dims);
   if (files.animated()) frames_ = std::make_unique<DenoisingFrames>(model, options, files.frames);
-  if (pictures_ && !frames_ && !files.keep_all) at_once_ = batches_in_memory(model, options);
 }
 
 void SampleSink::record(const GenerateStep& step) {
@@ -73,9 +65,9 @@ void SampleSink::record(const GenerateStep& step) {
 std::vector<Image> SampleSink::make(Model& model, const Device& device, Progress& progress,
                                     const std::atomic<bool>& stop) {
   std::vector<Image> images;
-  for (int done = 0; done < options_.count; done += int(images.size())) {
+  for (int done = 0; done < options_.count; done += at_once_) {
     const GenerateOptions part = part_of(options_, done, std::min(at_once_, options_.count - done));
-    images = generate(model, device, part, [&](const GenerateStep& step) {
+    images = generate_together(communicator_, model, device, part, told_, [&](const GenerateStep& step) {
       if (stop) throw Stopped{};
       record(step);
       const double share = double(step.step + 1) / step.steps;

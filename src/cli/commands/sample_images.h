@@ -15,6 +15,8 @@
 #include "diffusion/model.h"
 #include "diffusion/pictures.h"
 #include "formats/npy_writer.h"
+#include "train/communicator.h"
+#include "train/generate_together.h"
 
 namespace diffusion {
 
@@ -33,7 +35,9 @@ void check_room(const SampleFiles& files, const Model& model, int count);
 // What happens to images as they are made.
 class SampleSink {
  public:
-  SampleSink(const SampleFiles& files, const Model& model, const GenerateOptions& options);
+  // Of several processes only the leader writes.
+  SampleSink(const SampleFiles& files, const Model& model, const GenerateOptions& options,
+             const Communicator& communicator);
 
   // Makes the images of the options that the constructor got. Returns all that are needed at the end. Throws
   // Stopped, and leaves no file, soon after `stop` is true.
@@ -50,7 +54,9 @@ class SampleSink {
   void record(const GenerateStep& step);
 
   GenerateOptions options_;
+  const Communicator& communicator_;
   int at_once_;
+  StepsTold told_;
   std::optional<PictureStream> pictures_;
   std::optional<NpyWriter> raw_;  // [count, C, H, W]
   std::unique_ptr<DenoisingFrames> frames_;

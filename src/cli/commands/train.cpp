@@ -113,7 +113,7 @@ int run(const CLI::App& app, TrainArguments& o) {
   TrainConfig config = resolve(app, o, start, text_encoder);
   validate(config);  // before data are fetched
   RunOptions& run = o.run;
-  const Communicator communicator = join(run);
+  const Communicator communicator = join(run.processes, run.quiet, run.json);
   const auto warning = make_preconditioner(config).text().warning;
   if (warning && communicator.leads()) stderr_log().warning(*warning);
 

@@ -56,7 +56,7 @@ int train_series(const CLI::App& app, RunOptions& run, const TrainSeriesArgument
   if (app.count("--dropout") > 0) set_dropout(config, app.get_option("--dropout")->as<double>());
   config.data = a.series.series;
   config.conditional = config.clip_samples = false;
-  const Communicator communicator = join(run);
+  const Communicator communicator = join(run.processes, run.quiet, run.json);
   const TrainingRun::Report tell = talk_of(communicator);
   const DataOptions source{.data_dir = run.source.data_dir, .allow_download = !run.source.offline};
   const SeriesTable table = load_after_leader(

@@ -12,7 +12,6 @@
 #include "base/progress.h"
 #include "cli/options/options.h"
 #include "cli/options/stop_signal.h"
-#include "exchange/processes.h"
 #include "train/outlook.h"
 #include "train/presets.h"
 #include "train/run_log.h"
@@ -79,11 +78,7 @@ void add_run_options(CLI::App& app, RunOptions& o, RunKind kind, const std::stri
   add_data_options(app, o.source);
   add_caption_options(app, o.captions);
   for (const char* group : {"Data", "Machine", "Output"}) o.fields.add(app, group, kind);
-  app.add_option("--comm-timeout", o.comm_timeout,
-                 "Seconds that processes which train together (mpirun) wait for one that does not answer")
-      ->check(CLI::Range(1.0, 1e6))
-      ->capture_default_str()
-      ->group("Machine");
+  add_processes_options(app, o.processes);
   app.add_flag("--json", o.json, "Print the result as JSON")->group("Output");
   app.add_flag("--quiet", o.quiet, "No progress line")->group("Output");
 }
@@ -138,15 +133,6 @@ void describe_run(const TrainingRun& training, const std::string& data_summary, 
       training.model().params.layout().parameter_count(),
       to_string(config.precision == Precision::automatic ? fastest_precision() : config.precision),
       thread_count(), cpu_description()));
-}
-
-Communicator join(RunOptions& o) {
-  Communicator communicator(join_processes(o.comm_timeout));
-  if (!communicator.leads()) {
-    o.quiet = true;
-    o.json = false;
-  }
-  return communicator;
 }
 
 int train_to_end(TrainingRun& training, const RunOptions& o, const Communicator& communicator) {

@@ -8,6 +8,7 @@
 
 #include "cli/options/data_options.h"
 #include "cli/options/field_options.h"
+#include "cli/options/several_processes.h"
 #include "train/communicator.h"
 #include "train/config.h"
 #include "train/run.h"
@@ -21,7 +22,7 @@ struct RunOptions {
   CaptionArguments captions;
   FieldOptions fields;
   bool json = false, quiet = false;
-  double comm_timeout = 600;  // seconds that processes wait for each other
+  ProcessesOptions processes;
 };
 
 // Adds --data and --out, all options of data_options.h, those of fields, and of output. `default_...` as the
@@ -48,10 +49,6 @@ TrainingRun::Report talk_of(const Communicator& communicator);
 std::string summary_of(const Dataset& dataset);
 // One line about data and network.
 void describe_run(const TrainingRun& training, const std::string& data_summary, const TrainConfig& config);
-
-// The processes that were started together. All but the first say nothing from then on: `options` becomes
-// quiet.
-Communicator join(RunOptions& options);
 
 // Loads data by `load` in one process after the first, so that the others find the cache that it made.
 template <class Load>
