@@ -206,6 +206,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/spacing_beta.cpp
     diffusion/spacings.cpp
     diffusion/text_encoding.cpp
+    diffusion/turned_noise.cpp
     diffusion/variance_preserving.cpp
     diffusers/ddim_inverse.cpp
     diffusers/few_steps.cpp
@@ -419,7 +420,9 @@ set(DIFFUSION_SERVE_SOURCES
     serve/api.cpp
     serve/base64.cpp
     serve/batch_times.cpp
+    serve/capabilities.cpp
     serve/engine.cpp
+    serve/errands.cpp
     serve/find_page_file.cpp
     serve/guard.cpp
     serve/http_connection.cpp
@@ -429,10 +432,13 @@ set(DIFFUSION_SERVE_SOURCES
     serve/job.cpp
     serve/job_store.cpp
     serve/multipart.cpp
+    serve/noise_api.cpp
     serve/openai_api.cpp
     serve/own_api.cpp
     serve/row_packer.cpp
     serve/running_job.cpp
+    serve/runs_api.cpp
+    serve/runs_folder.cpp
     serve/served_model.cpp
     serve/server.cpp
     serve/services.cpp
@@ -441,12 +447,28 @@ set(DIFFUSION_SERVE_SOURCES
     serve/webui_api.cpp
     serve/wish.cpp)
 set(DIFFUSION_PAGE_FILES
+    serve/page/again.js
+    serve/page/between_panel.js
+    serve/page/chart.js
+    serve/page/compare_panel.js
+    serve/page/dom.js
+    serve/page/draw_panel.js
+    serve/page/drawing.js
     serve/page/icon.svg
     serve/page/index.html
+    serve/page/mask_editor.js
+    serve/page/mask_panel.js
+    serve/page/mixture.js
+    serve/page/noise_panel.js
+    serve/page/openapi.json
     serve/page/page.css
     serve/page/page.js
-    serve/page/drawing.js
-    serve/page/openapi.json)
+    serve/page/panels.css
+    serve/page/particles.js
+    serve/page/physics_panel.js
+    serve/page/pictures.js
+    serve/page/runs_panel.js
+    serve/page/wish_form.js)
 
 set(DIFFUSION_CLI_SOURCES
     cli/commands/attack.cpp

@@ -11,6 +11,12 @@ std::vector<double> scaled(std::vector<double> noise, double std) {
   return noise;
 }
 
+std::vector<double> first_draw(const NoiseSource& noise, std::size_t size) {
+  std::vector<double> drawn(size);
+  noise(0, drawn);
+  return drawn;
+}
+
 }  // namespace
 
 ImageSampling::ImageSampling(const PreparedRecipe& prepared, const ImageRange& images,
@@ -19,6 +25,13 @@ ImageSampling::ImageSampling(const PreparedRecipe& prepared, const ImageRange& i
     : ImageSampling(prepared, images, prepared.sampler, prepared.levels.sigmas,
                     scaled(std::move(noise), prepared.levels.initial_std), std::move(conditions),
                     std::move(unconditional), std::move(on_step)) {}
+
+ImageSampling::ImageSampling(const PreparedRecipe& prepared, NoiseSource noise, Conditions conditions,
+                             Conditions unconditional, StepCallback on_step)
+    : estimate_(prepared, 1, std::move(conditions), std::move(unconditional)),
+      sampling_(prepared.sampler, prepared.levels.sigmas,
+                scaled(first_draw(noise, prepared.image_size), prepared.levels.initial_std), noise,
+                std::move(on_step)) {}
 
 ImageSampling::ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, const Sampler& sampler,
                              std::vector<double> sigmas, std::vector<double> x, Conditions conditions,

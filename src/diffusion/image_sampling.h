@@ -35,6 +35,10 @@ class ImageSampling {
   ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, std::vector<double> noise,
                 Conditions conditions, Conditions unconditional, StepCallback on_step = {});
 
+  // One image with noise that is no seed's (turned_noise.h): draw 0 is where it starts.
+  ImageSampling(const PreparedRecipe& prepared, NoiseSource noise, Conditions conditions,
+                Conditions unconditional, StepCallback on_step = {});
+
   // With a sampler of its own on levels of its own, from the state `x` at the first of them: the samplings of
   // edits (edit_walk.h).
   ImageSampling(const PreparedRecipe& prepared, const ImageRange& images, const Sampler& sampler,

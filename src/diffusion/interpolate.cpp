@@ -7,6 +7,7 @@
 #include <diffusion/edit.h>
 #include <diffusion/error.h>
 #include "diffusion/picture_walk.h"
+#include "diffusion/turned_noise.h"
 
 namespace diffusion {
 
@@ -26,27 +27,6 @@ GenerateOptions options_of(const InterpolationEnd& end, const GenerateOptions& a
   options.prompts.clear();
   if (model.tokenizer) options.prompts = {end.prompt};
   return options;
-}
-
-// The noise of an end, one image of that size.
-NoiseSource noise_of_end(const GenerateOptions& end, std::size_t size) {
-  return [=, drawn = image_noise(end.seed, std::uint32_t(end.first), size)](int draw, std::span<double> out) {
-    if (draw == 0)
-      start_noise(end, 0, out, size);
-    else
-      drawn(draw, out);
-  };
-}
-
-// The noise of frames, each its share of the way from one to the other.
-NoiseSource turned(NoiseSource from, NoiseSource to, std::vector<double> shares, std::size_t size) {
-  return [=](int draw, std::span<double> out) {
-    std::vector<double> a(size), b(size);
-    from(draw, a);
-    to(draw, b);
-    for (std::size_t k = 0; k < shares.size(); ++k)
-      std::ranges::copy(slerp(a, b, shares[k]), out.begin() + std::ptrdiff_t(k * size));
-  };
 }
 
 }  // namespace
@@ -89,8 +69,8 @@ std::vector<Image> interpolate(const Model& model, const Device& device, const I
       for (std::size_t k = 0; k < x.size(); ++k)
         denoised[k] = std::lerp(denoised[k], other[k], shares[k / size.elements()]);
     };
-    const NoiseSource noise = turned(noise_of_end(from, size.elements()), noise_of_end(to, size.elements()),
-                                     shares, size.elements());
+    const NoiseSource noise = turned_noise(noise_of_one(from, size.elements()),
+                                           noise_of_one(to, size.elements()), shares, size.elements());
     std::vector<double> x(std::size_t(count) * size.elements());
     noise(0, x);
     for (double& value : x) value *= prepared.levels.initial_std;

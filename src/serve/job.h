@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,9 @@ struct JobRequest {
   std::string model;            // a name that the engine has
   std::vector<Image> pictures;  // to be edited; empty: pictures are made from noise
   EditOptions options;          // without pictures only `sampling` says something
+  // The images are frames on the way from the seed's noise to that of this one, as interpolate() makes them.
+  std::optional<std::uint64_t> to_seed = {};
+  std::string more_options = {};  // of the command that makes them again: " --eta 0.5"
   int previews = 0;  // states of each image that are shown on the way, evenly spaced over its steps
 };
 

@@ -4,11 +4,8 @@
 #include <utility>
 
 #include <diffusion/error.h>
-#include <diffusion/models.h>
 #include <diffusion/picture_files.h>
-#include "diffusion/pictures.h"
-#include "pictures/resize.h"
-#include "serve/base64.h"
+#include "serve/own_parts.h"
 #include "serve/services.h"
 #include "serve/uploads.h"
 
@@ -31,6 +28,7 @@ Wish read_wish(const RequestFields& fields, const ServedModel& model, const Wish
   wish.count = fields.whole_number("count", 1, 1, limits.images);
   wish.first = fields.whole_number("first", 0, 0, 1'000'000'000);
   wish.seed = std::uint64_t(fields.seed("seed", 0));
+  if (fields.given("to_seed")) wish.to_seed = std::uint64_t(fields.seed("to_seed", 0));
   if (fields.given("sampler")) wish.sampler = fields.text("sampler", "");
   if (fields.given("spacing")) wish.spacing = fields.text("spacing", "");
   if (fields.given("steps")) wish.steps = fields.whole_number("steps", 1, 1, limits.steps);
@@ -147,79 +145,6 @@ void answer_job(Services& services, const Exchange& exchange, const std::string&
   throw ApiError(404, fmt::format("the job {} has no {} (yet)", id, what));
 }
 
-Json::Array names_of_samplers(const Model& model) {
-  Json::Array all;
-  for (const SamplerEntry& entry : samplers()) {
-    Json::Array options;
-    for (const std::string_view option : option_names(entry.sampler)) options.push_back(option);
-    all.push_back(
-        Json::Object{{"name", entry.name},
-                     {"description", entry.reference},
-                     {"stochastic", facts_of(entry.sampler).stochastic},
-                     {"usual_steps", with_sampler(scheduler_recipe(model), entry.sampler, model).steps},
-                     {"options", options}});
-  }
-  return all;
-}
-
-Json capabilities(const Services& services) {
-  Json::Array models;
-  for (const ServedModel* served : services.engine.models()) {
-    const Model& model = served->model();
-    const ModelFacts facts = facts_of(model);
-    const SamplingRecipe recipe = default_recipe(model);
-    Json::Array classes, times;
-    for (const std::string& name : facts.class_names) classes.push_back(name);
-    for (const BatchTime& time : served->times().all())
-      times.push_back(Json::Object{{"rows", std::int64_t(time.rows)}, {"seconds", time.seconds}});
-    models.push_back(Json::Object{{"name", served->name()},
-                                  {"network", facts.network},
-                                  {"parameters", facts.parameters},
-                                  {"channels", facts.channels},
-                                  {"height", facts.height},
-                                  {"width", facts.width},
-                                  {"class_count", facts.class_count},
-                                  {"class_names", classes},
-                                  {"words", model.tokenizer.has_value()},
-                                  {"guidance", facts.has_guidance || model.tokenizer.has_value()},
-                                  {"default", Json::Object{{"sampler", name_of(recipe.sampler)},
-                                                           {"steps", recipe.steps},
-                                                           {"guidance", recipe.guidance.scale}}},
-                                  {"samplers", names_of_samplers(model)},
-                                  {"evaluation_times", times}});
-  }
-  const WishLimits& limits = services.options.limits;
-  return Json::Object{
-      {"models", models},
-      {"limits", Json::Object{{"count", limits.images},
-                              {"steps", limits.steps},
-                              {"upload_pixels", limits.upload_pixels},
-                              {"waiting_jobs", services.options.engine.waiting},
-                              {"body_bytes", std::int64_t(services.options.http.body_bytes)}}}};
-}
-
-// The forward process on a picture, as `diffusion noise` has it by default.
-Json noise(const Services& services, const std::string& body) {
-  constexpr int kTimesteps = 200, kWidth = 128, kMostFrames = 32;
-  const Json json = parse_request(body);
-  const RequestFields fields(json);
-  if (!fields.given("image"))
-    throw ApiError(400, "image is missing; accepted are PNG and JPEG in base64", "image");
-  const Image upload =
-      decode_base64_upload(fields.text("image", ""), "image", services.options.limits.upload_pixels);
-  const int frames = fields.whole_number("frames", 5, 1, kMostFrames);
-  const std::int64_t seed = fields.seed("seed", 0);
-  fields.refuse_unknown();
-  const std::vector<int> timesteps = evenly_spaced(kTimesteps - 1, frames);
-  const std::vector<Image> pictures =
-      noise_pictures(to_channels(resize_to_width(upload, std::min(kWidth, upload.width)), 3, {255, 255, 255}),
-                     make_schedule(ScheduleKind::linear, kTimesteps), timesteps, std::uint64_t(seed));
-  Json::Array shown;
-  for (std::size_t k = 0; k < pictures.size(); ++k)
-    shown.push_back(Json::Object{{"timestep", timesteps[k]}, {"png", png_in_base64(pictures[k])}});
-  return Json::Object{{"timesteps", kTimesteps}, {"frames", shown}};
-}
-
 }  // namespace
 
 void answer_own(Services& services, const Exchange& exchange) {
@@ -234,6 +159,7 @@ void answer_own(Services& services, const Exchange& exchange) {
     require_method(request, "GET");
     return exchange->answer(json_answer(capabilities(services)));
   }
+  if (request.path.starts_with("/diffusion/v1/runs")) return answer_runs(services, exchange);
   if (request.path == "/diffusion/v1/noise") {
     require_method(request, "POST");
     return exchange->answer(json_answer(noise(services, request.body)));

@@ -8,6 +8,7 @@
 #include <diffusion/error.h>
 #include "diffusion/picture_walk.h"
 #include "diffusion/samplers/repaint.h"
+#include "diffusion/turned_noise.h"
 
 namespace diffusion::serve {
 
@@ -34,6 +35,12 @@ PreparedJob prepare_job(const ServedModel& served, const JobRequest& request) {
   check_goes_down(prepared.recipe);
   // What a sampler does not like of options and levels it says when it starts.
   Sampling(prepared.recipe.sampler, prepared.recipe.levels.sigmas, {0.0}, image_noise(0, 0, 1));
+  if (request.to_seed && (sampling.count < 2 || !request.pictures.empty()))
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("count is {} and to_seed is given; accepted are 2 images or more, made from noise",
+                    sampling.count),
+        {"to_seed"});
   if (request.pictures.empty()) return prepared;
   check_pictures(request.pictures, size);
   check_edit(request.options, size);
@@ -67,7 +74,7 @@ void RunningJob::start(int image) {
   const JobRequest& request = job_->request();
   const GenerateOptions& sampling = request.options.sampling;
   const Model& model = model_.model();
-  const int index = sampling.first + image;
+  const int index = sampling.first + (request.to_seed ? 0 : image);
   std::vector<double> noise(model_.size().elements());
   start_noise(sampling, image, noise, noise.size());
   const ImageRange range{sampling.seed, std::uint32_t(index), 1};
@@ -75,7 +82,10 @@ void RunningJob::start(int image) {
              unconditional = unconditional_of(model, sampling, 1);
   const auto tell = [this, image](const SamplerStep& step) { on_step(image, step); };
   std::unique_ptr<ImageSampling> walk;
-  if (request.pictures.empty() || (prepared_.first_step == 0 && request.options.mask.pixels.empty())) {
+  if (request.to_seed) {
+    walk = std::make_unique<ImageSampling>(prepared_.recipe, frame_noise(image), std::move(conditions),
+                                           std::move(unconditional), tell);
+  } else if (request.pictures.empty() || (prepared_.first_step == 0 && request.options.mask.pixels.empty())) {
     walk = std::make_unique<ImageSampling>(prepared_.recipe, range, std::move(noise), std::move(conditions),
                                            std::move(unconditional), tell);
   } else {
@@ -87,6 +97,15 @@ void RunningJob::start(int image) {
         std::move(x), std::move(conditions), std::move(unconditional), tell);
   }
   open_.push_back({image, std::move(walk)});
+}
+
+NoiseSource RunningJob::frame_noise(int frame) const {
+  const JobRequest& request = job_->request();
+  const std::size_t size = model_.size().elements();
+  GenerateOptions from = request.options.sampling, to = from;
+  to.seed = *request.to_seed;
+  return turned_noise(noise_of_one(from, size), noise_of_one(to, size), {double(frame) / (from.count - 1)},
+                      size);
 }
 
 RowOffer RunningJob::offer() const {

@@ -47,6 +47,7 @@ class RunningJob {
   };
 
   void start(int image);
+  NoiseSource frame_noise(int frame) const;
   void on_step(int image, const SamplerStep& step);
   Image picture(std::span<const double> x, double sigma) const;
   Image result(int image, std::span<const double> x) const;

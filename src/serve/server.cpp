@@ -51,8 +51,14 @@ Server::Server(std::map<std::string, std::shared_ptr<const Model>> models,
       jobs_(options.keep),
       http_(options.address, options.port, options.http, [this](const auto& exchange) { handle(exchange); }),
       engine_(std::move(models), std::move(device), options.engine),
-      services_{engine_, jobs_, options_, draining_,
-                [this](std::function<void()> task) { http_.post(std::move(task)); }} {}
+      runs_(options.runs.empty() ? std::nullopt : std::optional<RunsFolder>(options.runs)),
+      services_{engine_,
+                jobs_,
+                options_,
+                draining_,
+                [this](std::function<void()> task) { http_.post(std::move(task)); },
+                errands_,
+                runs_ ? &*runs_ : nullptr} {}
 
 void Server::handle(const std::shared_ptr<HttpExchange>& exchange) {
   const HttpRequest& request = exchange->request();

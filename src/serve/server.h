@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <diffusion/device.h>
@@ -20,7 +21,7 @@ namespace diffusion::serve {
 class Server {
  public:
   // Measures the models and listens. Error(usage) for an address that others reach without API keys,
-  // Error(io) if it cannot listen.
+  // Error(io) if it cannot listen, or if the folder of runs is none.
   Server(std::map<std::string, std::shared_ptr<const Model>> models, std::shared_ptr<const Device> device,
          const ServeOptions& options);
 
@@ -44,7 +45,9 @@ class Server {
   std::atomic<bool> draining_ = false;
   HttpServer http_;
   Engine engine_;
+  std::optional<RunsFolder> runs_;
   Services services_;
+  Errands errands_;  // ends first, as it uses the others
 };
 
 }  // namespace diffusion::serve

@@ -116,17 +116,5 @@ TEST(Server, SpeaksToClientsOfAutomatic1111) {
     to_array(server.json(server.get(std::string("/sdapi/v1/") + list)), list);
 }
 
-TEST(Server, ShowsTheForwardProcess) {
-  const RunningServer server;
-  const Json answer = server.json(
-      server.post("/diffusion/v1/noise",
-                  R"({"image":")" + to_base64(encode_png(small_picture())) + R"(","frames":3,"seed":1})"));
-  const Json::Array& frames = to_array(at(answer, "frames"), "frames");
-  ASSERT_EQ(frames.size(), 3u);
-  EXPECT_EQ(to_int(at(frames[2], "timestep"), "timestep"), 199);
-  const Image first = decode_image(*from_base64(text_at(frames[0], "png")), "frame");
-  EXPECT_EQ(first.width, 8);
-}
-
 }  // namespace
 }  // namespace diffusion::serve

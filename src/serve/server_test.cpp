@@ -8,11 +8,14 @@
 #include <diffusion/error.h>
 #include <diffusion/generate.h>
 #include <diffusion/picture_files.h>
+#include "files/folders.h"
+#include "files/fs.h"
 #include "formats/json.h"
 #include "serve/base64.h"
 #include "serve/page_files.h"
 #include "support/http_client.h"
 #include "support/running_server.h"
+#include "support/scratch.h"
 
 namespace diffusion::serve {
 namespace {
@@ -127,7 +130,13 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 }
 
 TEST(Server, IsWhatItsOpenApiFileSays) {
-  const RunningServer server;
+  const scratch::Folder runs;
+  make_folders(runs / "tiny/previews");
+  write_file(runs / "tiny/log.jsonl", std::string_view());
+  write_file(runs / "tiny/previews/step-000000001.png", encode_png(small_picture()));
+  ServeOptions options = quick_options();
+  options.runs = runs.path().string();
+  const RunningServer server(options);
   const Json document = server.json(server.get("/openapi.json"));
   const Json job = server.json(server.post("/diffusion/v1/jobs", R"({"steps":2})"), 202);
   const std::string& id = text_at(job, "id");
@@ -138,7 +147,9 @@ TEST(Server, IsWhatItsOpenApiFileSays) {
       std::string name = method;
       std::ranges::transform(name, name.begin(), [](unsigned char c) { return char(std::toupper(c)); });
       const std::string where =
-          replaced(replaced(replaced(path, "{id}", id), "{index}", "0"), "{model}", "a");
+          replaced(replaced(replaced(replaced(replaced(path, "{id}", id), "{index}", "0"), "{model}", "a"),
+                            "{run}", "tiny"),
+                   "{step}", "1");
       const HttpReply reply = HttpClient(server.port()).request(name, where, name == "POST" ? "{}" : "");
       EXPECT_NE(reply.status, 404) << name << " " << where;
       EXPECT_NE(reply.status, 405) << name << " " << where;

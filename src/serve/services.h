@@ -10,9 +10,11 @@
 
 #include "serve/api.h"
 #include "serve/engine.h"
+#include "serve/errands.h"
 #include "serve/guard.h"
 #include "serve/http.h"
 #include "serve/job_store.h"
+#include "serve/runs_folder.h"
 #include "serve/wish.h"
 
 namespace diffusion::serve {
@@ -27,6 +29,7 @@ struct ServeOptions {
   KeepLimits keep;
   std::string precision = "auto";  // of the device, for the commands that are told
   bool metrics = false;
+  std::string runs = {};  // a folder with training runs that are shown; empty: none
 };
 
 struct Services {
@@ -35,6 +38,8 @@ struct Services {
   const ServeOptions& options;
   const std::atomic<bool>& draining;
   std::function<void(std::function<void()>)> post;  // to the thread of the HTTP loop
+  Errands& errands;
+  RunsFolder* runs;  // for errands; null without --runs
   // Of Automatic1111's interface, whose progress and interruption know of one client only.
   std::string webui_model = {};
   std::vector<std::shared_ptr<Job>> webui_jobs = {};

@@ -58,10 +58,14 @@ auto asked_for(std::string_view field, const auto& make) {
   }
 }
 
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
+std::string more_options(const Wish& wish) {
+  std::string text = wish.spacing ? " --spacing " + *wish.spacing : "";
+  for (const auto& [name, value] : wish.sampler_options) {
+    std::string option = name;
+    std::ranges::replace(option, '_', '-');
+    text += fmt::format(" --{} {}", option, value);
+  }
+  return text;
 }
 
 // Of image `index`.
@@ -70,24 +74,36 @@ std::string command_of(const ServedModel& served, const JobRequest& request, int
   const SamplingRecipe& recipe = *o.recipe;
   const Model& model = served.model();
   const bool edits = !request.pictures.empty();
-  std::string command = fmt::format("diffusion {} {}{}", edits ? "edit" : "sample", quoted(served.name()),
-                                    edits ? " picture.png" : " -n 1");
-  command += fmt::format(" --seed {} --first {}", o.seed, o.first + index);
+  std::string command = "diffusion ";
+  if (request.to_seed)
+    command += fmt::format("interpolate {} {} {} --frames {} --first {}", quoted_word(served.name()), o.seed,
+                           *request.to_seed, o.count, o.first);
+  else
+    command +=
+        fmt::format("{} {}{} --seed {} --first {}", edits ? "edit" : "sample", quoted_word(served.name()),
+                    edits ? " picture.png" : " -n 1", o.seed, o.first + index);
   if (model.class_count() > 0)
     command += fmt::format(
         " --label {}",
         o.without_class ? "none" : std::to_string(o.label.value_or((o.first + index) % model.class_count())));
-  if (!o.prompts.empty()) command += " --prompt " + quoted(o.prompts.front());
-  if (!o.negative_prompt.empty()) command += " --negative " + quoted(o.negative_prompt);
+  if (!o.prompts.empty()) command += " --prompt " + quoted_word(o.prompts.front());
+  if (!o.negative_prompt.empty()) command += " --negative " + quoted_word(o.negative_prompt);
   command += fmt::format(" --sampler {} --steps {}", name_of(recipe.sampler), recipe.steps);
   if (recipe.guidance.scale != 1 || model.tokenizer)
     command += fmt::format(" --guidance {}", recipe.guidance.scale);
+  command += request.more_options;
   if (edits) command += fmt::format(" --strength {}", request.options.strength);
   if (edits && !request.options.mask.pixels.empty()) command += " --mask mask.png";
   return command;
 }
 
 }  // namespace
+
+std::string quoted_word(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
 
 void apply_class(const Model& model, const std::string& label, const std::string& field,
                  GenerateOptions& options) {
@@ -148,11 +164,15 @@ JobRequest to_job(const ServedModel& served, const Wish& wish) {
   options.seed = wish.seed;
   if (wish.label)
     apply_class(model, *wish.label, "label", options);
-  else if (wish.picture && model.null_class)
-    options.without_class = true;  // as `diffusion edit`
+  else if ((wish.picture || wish.to_seed) && model.null_class)
+    options.without_class = true;  // as `diffusion edit` and `diffusion interpolate`
+  else if (wish.to_seed && model.class_count() > 0)
+    options.label = 0;  // frames are of one class
   if (!wish.prompt.empty()) options.prompts = {wish.prompt};
   options.negative_prompt = wish.negative;
   options.recipe = asked_for("sampler", [&] { return recipe_for(model, wish); });
+  request.more_options = more_options(wish);
+  request.to_seed = wish.to_seed;
   if (!wish.picture) return request;
   asked_for("image", [&] {
     request.pictures.push_back(fit_upload(*wish.picture, served.size()));

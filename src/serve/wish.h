@@ -30,6 +30,7 @@ struct Wish {
   std::optional<int> steps;
   std::optional<double> guidance;
   std::map<std::string, double> sampler_options;  // by the names of set_option()
+  std::optional<std::uint64_t> to_seed;           // frames on the way from `seed` to this one
   int previews = 0;
   std::optional<Image> picture, mask;  // as they were sent
   std::optional<double> strength;
@@ -50,6 +51,9 @@ void apply_prompt(const Model& model, const std::string& prompt, Wish& wish);
 
 // ApiError 400 naming the field that the model cannot take.
 JobRequest to_job(const ServedModel& model, const Wish& wish);
+
+// As shells read it as one word: 'ankle boot'.
+std::string quoted_word(const std::string& word);
 
 // The commands that make the same pictures again, one for each. `precision` is the engine's, as the option
 // has it.

@@ -156,6 +156,8 @@ std::function<int()> add_serve(CLI::App& app) {
   app.add_option("--allow-host", o->options.guard.hosts,
                  "A name by which the server is called besides localhost")
       ->type_name("NAME");
+  app.add_option("--runs", o->options.runs, "A folder with training runs, which the page shows")
+      ->type_name("DIR");
   app.add_flag("--metrics", o->options.metrics, "Answer /metrics in Prometheus' form");
   add_limits(app, *o);
   add_machine_options(app, o->machine);

@@ -1,132 +1,125 @@
-import {Drawing, getJson} from '/drawing.js';
+// Which panel is shown, and the buttons that all of them share. A panel's module exports setUp(section), called
+// once; those that draw also draw(wish, started), which calls started() when the server has the job and resolves
+// with what to say at the end, and stop(); resume(), such a drawing that was under way, or null; those that move,
+// shown() and left().
 
-const at = (id) => document.getElementById(id);
-const kPrevious = 'diffusion-job';  // so that a reload finds it again
+import {getJson} from '/drawing.js';
+import {at, say} from '/dom.js';
+import {fillForm, markWrong, showFieldsOf, wishOfForm} from '/wish_form.js';
 
-let models = [];
-let drawing = null;
-let atEnd = true;  // the slider follows the newest step until somebody moves it
+const kPanels = {
+  draw: {
+    title: 'From noise to a picture', draws: true, load: () => import('/draw_panel.js'),
+    about: 'A model starts from noise and takes a little of it away in every step. Choose what it should draw, and watch.',
+  },
+  compare: {
+    title: 'Samplers side by side', draws: true, load: () => import('/compare_panel.js'),
+    about: 'The same noise, the same model, and different ways to go: some follow a curve closely, some add fresh noise on the way. With few steps they differ most.',
+  },
+  between: {
+    title: 'Between two seeds', draws: true, load: () => import('/between_panel.js'),
+    about: 'The noise of one seed is turned into that of the other. Every noise on the way is as random as its ends, so every picture is a picture.',
+  },
+  mask: {
+    title: 'A picture with new parts', draws: true, load: () => import('/mask_panel.js'),
+    about: 'Paint over a part of a picture: the model draws it anew so that it fits to the rest, which stays as it is.',
+  },
+  noise: {
+    title: 'How a photo drowns in noise', draws: false, load: () => import('/noise_panel.js'),
+    about: 'Training begins with the opposite of drawing: noise is added to pictures, more and more, until nothing else is left.',
+  },
+  physics: {
+    title: 'Particles, and how they find back', draws: false, load: () => import('/physics_panel.js'),
+    about: 'Each dot is a picture of two numbers. Noise drives all of them apart; the score, the slope of the logarithm of their density, leads them back. Here it is known exactly: no network, computed in your browser.',
+  },
+  runs: {
+    title: 'Trainings', draws: false, load: () => import('/runs_panel.js'),
+    about: 'How trainings on this machine are getting on.',
+  },
+};
 
-function option(value, text) {
-  const element = document.createElement('option');
-  element.value = value;
-  element.textContent = text;
-  return element;
-}
+const loaded = {};
+let shown = null;  // the name of a panel
+let latest = 0;    // who may say how it went
 
-const chosenModel = () => models.find((model) => model.name === at('model').value);
-
-function showModel() {
-  const model = chosenModel();
-  at('class-field').hidden = model.class_count === 0;
-  at('prompt-field').hidden = !model.words;
-  at('guidance-field').hidden = !model.guidance;
-  const names = model.class_names.length > 0 ? model.class_names : Array.from({length: model.class_count}, (_, k) => `${k}`);
-  at('label').replaceChildren(...names.map((name, k) => option(`${k}`, name)));
-  if (model.guidance && model.class_count > 0) at('label').append(option('none', 'no class'));
-  at('sampler').replaceChildren(...model.samplers.map((sampler) => option(sampler.name, sampler.name)));
-  at('sampler').value = model.default.sampler;
-  at('steps').value = model.default.steps;
-  at('guidance').value = model.default.guidance;
-}
-
-function wishOfForm() {
-  const model = chosenModel();
-  const steps = Number(at('steps').value);
-  const wish = {
-    model: model.name, seed: Number(at('seed').value), sampler: at('sampler').value, steps, previews: steps,
-  };
-  if (model.class_count > 0) wish.label = at('label').value;
-  if (model.words) wish.prompt = at('prompt').value;
-  if (model.guidance) wish.guidance = Number(at('guidance').value);
-  return wish;
-}
-
-function showFrame(index) {
-  const frame = drawing.frames[index];
-  const canvas = at('picture');
-  canvas.width = frame.picture.width;
-  canvas.height = frame.picture.height;
-  canvas.getContext('2d').drawImage(frame.picture, 0, 0);
-  canvas.setAttribute('aria-label', `The picture after step ${frame.step} of ${frame.steps}`);
-  at('step-shown').value = `${frame.step} of ${frame.steps}`;
-  at('step').setAttribute('aria-valuetext', `${frame.step} of ${frame.steps}`);
-}
-
-function showNewest(of) {
-  if (of !== drawing) return;
-  const last = drawing.frames.length - 1;
-  at('step').disabled = false;
-  at('step').max = last;
-  if (!atEnd) return;
-  at('step').value = last;
-  showFrame(last);
-}
-
-function say(state, error = '') {
-  at('state').textContent = state;
-  at('error').textContent = error;
-}
-
-async function showResult() {
-  const {command, png} = await drawing.result();
-  at('command').textContent = command;
-  if (at('download').href.startsWith('blob:')) URL.revokeObjectURL(at('download').href);
-  at('download').href = URL.createObjectURL(png);
-  at('again').hidden = false;
-}
-
-async function follow(newDrawing) {
-  drawing = newDrawing;
-  atEnd = true;
-  at('step').disabled = true;
-  at('again').hidden = true;
-  at('cancel').disabled = false;
-  say('Drawing ...');
-  sessionStorage.setItem(kPrevious, drawing.id);
-  const end = await newDrawing.follow(showNewest);
-  if (newDrawing !== drawing) return;
-  at('cancel').disabled = true;
-  if (end.state !== 'done') sessionStorage.removeItem(kPrevious);
-  if (end.state === 'done') await showResult();
-  say({done: 'Done. Move the slider to see the steps again.', cancelled: 'Stopped.'}[end.state] ?? '', end.error ?? '');
-}
-
-async function draw(event) {
-  event.preventDefault();
-  at('draw').disabled = true;
-  if (drawing) drawing.stopper.abort();
-  for (const field of at('wish').elements) field.removeAttribute('aria-invalid');
-  try {
-    const started = await Drawing.start(wishOfForm());
-    at('draw').disabled = false;
-    await follow(started);
-  } catch (error) {
-    say('', error.message);
-    if (error.field && at(error.field)) at(error.field).setAttribute('aria-invalid', 'true');
-  } finally {
-    at('draw').disabled = false;
+async function show() {
+  const name = location.hash.slice(1) || 'draw';
+  if (!(name in kPanels) || name === shown) return;
+  loaded[shown]?.stop?.();
+  loaded[shown]?.left?.();
+  if (shown) say('');
+  ++latest;
+  rest();
+  shown = name;
+  const {title, about, draws, load} = kPanels[name];
+  at('title').textContent = title;
+  at('about').textContent = about;
+  document.title = `${title} · diffusion`;
+  for (const link of at('nav').querySelectorAll('a')) {
+    if (link.hash === `#${name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
+  for (const section of document.querySelectorAll('main > section')) section.hidden = section.id !== `panel-${name}`;
+  at('wish').hidden = !draws;
+  at('main').classList.toggle('alone', !draws);
+  showFieldsOf(name);
+  if (!loaded[name]) {
+    const panel = await load();
+    if (!loaded[name]) {
+      loaded[name] = panel;
+      await panel.setUp(at(`panel-${name}`));
+      const resumed = panel.resume?.();
+      if (resumed) run(resumed);
+    }
+  }
+  if (shown === name) loaded[name].shown?.();
+}
+
+// Does what a button asked for, and says how it went unless something else has been asked for meanwhile.
+async function run(work) {
+  const mine = ++latest;
+  const still = (act) => { if (mine === latest) act(); };
+  markWrong(null);
+  at('draw').disabled = true;
+  say('Drawing ...');
+  const started = () => still(() => {
+    at('draw').disabled = false;
+    at('cancel').disabled = false;
+  });
+  try {
+    const outcome = await work(started);
+    still(() => say(outcome));
+  } catch (error) {
+    still(() => {
+      say('', error.message);
+      markWrong(error.field);
+    });
+  } finally {
+    still(rest);
+  }
+}
+
+function rest() {
+  at('draw').disabled = false;
+  at('cancel').disabled = true;
+}
+
+function draw(event) {
+  event.preventDefault();
+  const panel = loaded[shown];
+  if (panel?.draw) run((started) => panel.draw(wishOfForm(), started));
 }
 
 async function start() {
   try {
-    models = (await getJson('/diffusion/v1/capabilities')).models;
+    fillForm((await getJson('/diffusion/v1/capabilities')).models);
   } catch {
     return say('', 'The server cannot be reached; reload the page to try again.');
   }
-  at('model').replaceChildren(...models.map((model) => option(model.name, model.name)));
-  showModel();
-  at('model').addEventListener('change', showModel);
   at('wish').addEventListener('submit', draw);
-  at('cancel').addEventListener('click', () => drawing?.cancel());
-  at('step').addEventListener('input', () => {
-    const index = Number(at('step').value);
-    atEnd = index === drawing.frames.length - 1;
-    showFrame(index);
-  });
-  const previous = sessionStorage.getItem(kPrevious);
-  if (previous) await follow(new Drawing({id: previous}));
+  at('cancel').addEventListener('click', () => loaded[shown]?.stop?.());
+  addEventListener('hashchange', show);
+  await show();
 }
 
 start();
