@@ -90,6 +90,18 @@ TEST(Server, ChangesPicturesThatAreUploaded) {
   const std::vector<Image> pictures{small_picture()};
   EXPECT_EQ(text_at(first_of(answer, "data"), "b64_json"),
             to_base64(encode_png(edit(server.model(), server.device(), pictures, options).front())));
+  // A mask in black and white, with alpha that says nothing, as browsers write it.
+  Image opaque{8, 8, 4, std::vector<std::uint8_t>(256, 255)};
+  for (std::size_t p = 32; p < 64; ++p)
+    std::fill_n(opaque.pixels.begin() + std::ptrdiff_t(4 * p), 3, std::uint8_t{0});
+  const Json job =
+      server.json(server.post("/diffusion/v1/jobs",
+                              R"({"label":"beta","seed":3,"steps":4,"sampler":"ddim","image":")" +
+                                  to_base64(png) + R"(","mask":")" + to_base64(encode_png(opaque)) + R"("})"),
+                  202);
+  const Json done = server.wait(text_at(job, "id"));
+  const std::string made = server.get(text_at(first_of(done, "images"), "path")).body;
+  EXPECT_EQ(to_base64(std::as_bytes(std::span(made))), text_at(first_of(answer, "data"), "b64_json"));
 }
 
 TEST(Server, SpeaksToClientsOfAutomatic1111) {

@@ -88,8 +88,11 @@ Image fit_upload(const Image& picture, const PictureSize& size) {
 }
 
 Image mask_of_upload(const Image& picture, const PictureSize& size) {
-  const bool has_alpha = picture.channels == 2 || picture.channels == 4;
   const auto channels = std::size_t(picture.channels);
+  bool has_alpha = false;  // that says something
+  if (channels == 2 || channels == 4)
+    for (std::size_t at = channels - 1; at < picture.pixels.size(); at += channels)
+      has_alpha = has_alpha || picture.pixels[at] < 255;
   Image mask{picture.width, picture.height, 1, {}};
   const Image gray = has_alpha ? Image() : to_channels(picture, 1, {255, 255, 255});
   for (std::size_t p = 0; p < picture.pixels.size() / channels; ++p)

@@ -21,8 +21,8 @@ Image decode_base64_upload(std::string_view text, std::string_view field, std::i
 // Brought to a model's form: scaled to cover it, the middle of it.
 Image fit_upload(const Image& picture, const PictureSize& size);
 
-// A mask as edit() has it, 255 where the picture is drawn anew: where it is transparent if it has alpha
-// (OpenAI's form), else where it is light.
+// A mask as edit() has it, 255 where the picture is drawn anew: where it is transparent if it is so
+// anywhere (OpenAI's form), else where it is light.
 Image mask_of_upload(const Image& picture, const PictureSize& size);
 
 }  // namespace diffusion::serve

@@ -49,7 +49,9 @@ async function drawTile(tile, wish, mine, onDone) {
   outcome(end);
   if (end.state !== 'done') return;
   const [{command, png}] = await tile.drawing.results();
-  new Again(tile.box, `${tile.sampler}-`, `${tile.sampler} again`)
+  const details = element('details', {}, element('summary', {}, 'Byte for byte'));
+  tile.box.append(details);
+  new Again(details, `${tile.sampler}-`, null)
     .show(command, [{name: `${tile.sampler}.png`, text: 'Save', blob: png}]);
   onDone();
 }

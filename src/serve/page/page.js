@@ -43,7 +43,7 @@ let shown = null;  // the name of a panel
 let latest = 0;    // who may say how it went
 
 async function show() {
-  const name = location.hash.slice(1) || 'draw';
+  const name = location.hash.slice(2) || 'draw';  // "#/draw": no id of an element
   if (!(name in kPanels) || name === shown) return;
   loaded[shown]?.stop?.();
   loaded[shown]?.left?.();
@@ -56,7 +56,7 @@ async function show() {
   at('about').textContent = about;
   document.title = `${title} · diffusion`;
   for (const link of at('nav').querySelectorAll('a')) {
-    if (link.hash === `#${name}`) link.setAttribute('aria-current', 'page');
+    if (link.hash === `#/${name}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
   for (const section of document.querySelectorAll('main > section')) section.hidden = section.id !== `panel-${name}`;

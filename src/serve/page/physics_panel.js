@@ -114,7 +114,7 @@ export function setUp(section) {
     element('div', {class: 'planes'},
       plane('ode', 'ODE:', 'no noise on the way back; a smooth path from each point'),
       plane('sde', 'SDE:', 'twice the score, and fresh noise that undoes the rest of it')),
-    element('p', {}, element('label', {for: 'stage'}, 'Time: from the data to noise, and back ', element('output', {id: 'stage-shown'})),
+    element('p', {}, element('label', {for: 'stage'}, 'Time, from the data to noise and back: ', element('output', {id: 'stage-shown'})),
       element('input', {id: 'stage', type: 'range', min: 0, max: 2 * steps, value: 0})),
     element('p', {class: 'buttons'},
       element('button', {id: 'forward', type: 'button', onclick: () => play(0, steps)}, 'Into noise'),
