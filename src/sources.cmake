@@ -51,12 +51,16 @@ set(DIFFUSION_CORE_SOURCES
     formats/json_fields.cpp
     formats/json_parse.cpp
     formats/npy.cpp
+    formats/npy_numbers.cpp
     formats/npy_writer.cpp
     formats/safetensors_read.cpp
     formats/safetensors_write.cpp
     formats/tensorboard.cpp
     series/baselines.cpp
+    series/filled_text.cpp
     series/forecast.cpp
+    series/hidden_values.cpp
+    series/impute_baselines.cpp
     series/read_series.cpp
     series/scores.cpp
     series/series.cpp
@@ -150,6 +154,7 @@ set(DIFFUSION_CORE_SOURCES
     diffusion/edm_process.cpp
     diffusion/evaluator.cpp
     diffusion/forecast_paths.cpp
+    diffusion/impute_paths.cpp
     diffusion/forward_process.cpp
     diffusion/generate.cpp
     diffusion/generate_request.cpp
@@ -349,6 +354,7 @@ set(DIFFUSION_TRAINING_SOURCES
     train/optimizer.cpp
     train/param_shares.cpp
     train/outlook.cpp
+    train/patience.cpp
     train/presets.cpp
     train/run.cpp
     train/run_agreement.cpp
@@ -387,6 +393,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/feature_network.cpp
     eval/features.cpp
     eval/forecast_evaluation.cpp
+    eval/imputation_evaluation.cpp
     eval/frechet.cpp
     eval/image_sets.cpp
     eval/inception.cpp
@@ -481,10 +488,12 @@ set(DIFFUSION_CLI_SOURCES
     cli/commands/eval.cpp
     cli/commands/eval_likelihood.cpp
     cli/commands/eval_robustness.cpp
+    cli/commands/eval_imputation.cpp
     cli/commands/eval_series.cpp
     cli/commands/eval_sets.cpp
     cli/commands/eval_words.cpp
     cli/commands/forecast.cpp
+    cli/commands/impute.cpp
     cli/commands/info.cpp
     cli/commands/interpolate.cpp
     cli/commands/invert.cpp
@@ -521,6 +530,8 @@ set(DIFFUSION_CLI_SOURCES
     cli/output/caption_eval_report.cpp
     cli/output/eval_report.cpp
     cli/output/forecast_plot.cpp
+    cli/output/score_text.cpp
+    cli/output/series_csv.cpp
     cli/output/likelihood_report.cpp
     cli/output/model_details.cpp
     cli/output/neighbor_sheet.cpp

@@ -66,7 +66,9 @@ const Names kOthers{"--data",
                     "--horizon",
                     "--season",
                     "--context",
+                    "--task",
                     "--text-encoder",
+                    "--patience",
                     "--comm-timeout"};
 
 void expect_fields(const std::string& command, auto is_option) {

@@ -29,6 +29,8 @@ awk 'BEGIN {
   for (i = 0; i < 720; ++i)
     printf "2024-01-%02d %02d:00,%.3f,%.3f\n", i / 24 + 1, i % 24, 50 + 9 * sin(i / 3.82) + i % 5, 20 + 7 * cos(i / 3.82)
 }' >history.csv
+# A day of the first series is missing.
+sed '300,323s/,[^,]*,/,,/' history.csv >gaps.csv
 
 # Ten short sounds, each twice, called as spoken digits are: a tone of eight bits.
 tone() {  # tone FILE SAMPLES_PER_PERIOD

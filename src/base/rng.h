@@ -25,7 +25,9 @@ enum class Stream : std::uint32_t {
   transform = 11,     // random transforms of a picture (data/transforms.h)
   crop = 12,          // random crop; sample = position in the batch
   caption = 13,       // which of an image's captions is shown; sample = position in the batch
-  caption_drop = 14   // classifier-free guidance: caption dropout; sample = position in the batch
+  caption_drop = 14,  // classifier-free guidance: caption dropout; sample = position in the batch
+  hidden = 15,        // which values of a series are hidden; sample = position in the batch, or a series
+  gap_window = 16  // the seed of a window of a series whose gaps are filled; sample = series, step = window
 };
 
 struct RandomKey {

@@ -41,6 +41,7 @@ constexpr std::array kCommands{
     Command{"interpolate", "Make the pictures between two seeds, pictures, classes or prompts",
             add_interpolate},
     Command{"forecast", "Forecast the next values of series, with how sure they are", add_forecast},
+    Command{"impute", "Fill the gaps in series", add_impute},
     Command{"serve", "Serve models over HTTP, with a page of its own", add_serve},
     Command{"compare-samplers", "Make the same pictures with several samplers, and compare them",
             add_compare_samplers},

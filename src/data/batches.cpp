@@ -105,7 +105,7 @@ std::optional<int> BatchStream::example(std::uint32_t step, std::uint32_t i,
                             example_size()));
   const int index = dataset_index(step, i);
   if (dataset_.numbers) {
-    dataset_.numbers->write(dataset_.stored_number(index), parts);
+    dataset_.numbers->write(dataset_.stored_number(index), {seed_, Stream::hidden, i, step}, parts);
     if (dataset_.labels.empty()) return std::nullopt;
     return dataset_.labels[std::size_t(index)];
   }

@@ -18,7 +18,7 @@ int NumberArray::count() const {
   return int(values_.size() / example_size_);
 }
 
-void NumberArray::write(int i, const ExampleParts& parts) const {
+void NumberArray::write(int i, const RandomKey&, const ExampleParts& parts) const {
   std::ranges::copy(std::span(values_).subspan(std::size_t(i) * example_size_, example_size_),
                     parts.x.begin());
 }

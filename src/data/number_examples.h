@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "base/rng.h"
+
 namespace diffusion {
 
 // Where the parts of an example go.
@@ -17,7 +19,8 @@ struct ExampleParts {
   std::span<float> counted = {};  // [C, H, W]: 1 where the loss counts, else 0. Empty if K is 0.
 };
 
-// What a Dataset has in place of pixels. Examples are the same whoever asks, on whatever thread.
+// What a Dataset has in place of pixels. Examples are a function of number and `draw`, the same whoever asks,
+// on whatever thread.
 class NumberExamples {
  public:
   virtual ~NumberExamples() = default;
@@ -25,8 +28,9 @@ class NumberExamples {
   virtual int count() const = 0;
   // K; 0: the network is told nothing, and the loss counts everywhere.
   virtual int known_channels() const = 0;
-  // Example i, 0 <= i < count(); the parts have the sizes of the Dataset.
-  virtual void write(int i, const ExampleParts& parts) const = 0;
+  // Example i, 0 <= i < count(); the parts have the sizes of the Dataset. `draw` decides what of it is random
+  // (its stream is Stream::hidden): most examples have nothing that is.
+  virtual void write(int i, const RandomKey& draw, const ExampleParts& parts) const = 0;
   // Of all that decides what write() says.
   virtual std::uint64_t fingerprint() const = 0;
 };
@@ -39,7 +43,7 @@ class NumberArray final : public NumberExamples {
 
   int count() const override;
   int known_channels() const override { return 0; }
-  void write(int i, const ExampleParts& parts) const override;
+  void write(int i, const RandomKey& draw, const ExampleParts& parts) const override;
   std::uint64_t fingerprint() const override;
 
  private:

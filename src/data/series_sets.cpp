@@ -1,14 +1,19 @@
 #include "data/series_sets.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 #include <diffusion/error.h>
 #include "data/data_places.h"
 #include "data/packed_text.h"
+#include "formats/npy_numbers.h"
 #include "series/read_series.h"
 
 namespace diffusion {
@@ -36,6 +41,40 @@ std::optional<fs::path> find_published(const fs::path& folder, const DatasetEntr
   return std::nullopt;
 }
 
+// Series [T], [N, T] or [N, C, T], named by their numbers from 0: "3", or "3/1".
+SeriesTable read_npy_series(const fs::path& path) {
+  const NpyArray<double> array = read_npy_numbers(path);
+  const std::size_t rank = array.dims.size();
+  if (rank < 1 || rank > 3 || array.data.empty())
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{} is of the shape ({}); accepted are [T], [N, T] and [N, C, T] with a value or more",
+                    path.string(), fmt::join(array.dims, ", ")));
+  const auto length = std::size_t(array.dims.back()), channels = rank == 3 ? std::size_t(array.dims[1]) : 1;
+  SeriesTable table{path.stem().string(), {}};
+  for (std::size_t k = 0; k < array.data.size() / length; ++k) {
+    TimeSeries series{rank == 3 ? fmt::format("{}/{}", k / channels, k % channels) : fmt::format("{}", k),
+                      {}};
+    const auto begin = array.data.begin() + std::ptrdiff_t(k * length);
+    series.values.assign(begin, begin + std::ptrdiff_t(length));
+    for (std::size_t i = 0; i < length; ++i)
+      if (const double value = series.values[i]; !std::isnan(value) && !(std::abs(value) <= kMostValue))
+        throw Error(ErrorKind::bad_input,
+                    fmt::format("{}, series {}, value {}: {}; accepted is a finite number of at most {:g} in "
+                                "size, or NaN for a gap",
+                                path.string(), series.id, i, value, kMostValue));
+    if (std::ranges::all_of(series.values, [](double value) { return std::isnan(value); }))
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{}: the series {} has no value", path.string(), series.id));
+    table.series.push_back(std::move(series));
+  }
+  return table;
+}
+
+bool is_npy(const fs::path& path) {
+  return path.extension() == ".npy";
+}
+
 void check_follows(const SeriesData& data) {
   bool same = data.future->series.size() == data.history.series.size();
   for (std::size_t k = 0; same && k < data.history.series.size(); ++k)
@@ -48,12 +87,22 @@ void check_follows(const SeriesData& data) {
 
 }  // namespace
 
-SeriesTable read_series_file(const fs::path& path) {
-  SeriesTable table = read_series(read_packed_text(path, kMostSeriesBytes), path.string());
+SeriesText read_series_text(const fs::path& path) {
+  if (is_npy(path))
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is no text; accepted is a CSV file, whose other cells stay as they are",
+                            path.string()),
+                {"series"});
+  SeriesText file{read_packed_text(path, kMostSeriesBytes), {}, {}};
+  file.table = read_series(file.text, path.string(), &file.gaps);
   fs::path name = path.filename();
   while (name.has_extension()) name = name.stem();
-  table.name = name.string();
-  return table;
+  file.table.name = name.string();
+  return file;
+}
+
+SeriesTable read_series_file(const fs::path& path) {
+  return is_npy(path) ? read_npy_series(path) : read_series_text(path).table;
 }
 
 SeriesData load_series(const std::string& name_or_path, const DataOptions& options) {
@@ -62,9 +111,10 @@ SeriesData load_series(const std::string& name_or_path, const DataOptions& optio
     if (is_file(name_or_path)) return {read_series_file(name_or_path), {}};
     std::string names;
     for (const DatasetEntry& known : series_table()) names += known.name + ", ";
-    throw Error(ErrorKind::usage,
-                fmt::format("there are no series \"{}\"; accepted are {}or a CSV file", name_or_path, names),
-                {"series"});
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("there are no series \"{}\"; accepted are {}or a file, CSV or .npy", name_or_path, names),
+        {"series"});
   }
   SeriesData found;
   const auto read = [&](const fs::path& folder) {

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/data_options.h"
+#include "series/read_series.h"
 #include "series/series.h"
 
 namespace diffusion {
@@ -21,7 +23,15 @@ struct SeriesData {
 // load_data() and read_series().
 SeriesData load_series(const std::string& name_or_path, const DataOptions& options);
 
-// A CSV file of series, packed or not. Its name, without folder and endings, is that of the table.
+// A CSV file of series as it is, unpacked, and what is missing in it. Error(usage) for a .npy file.
+struct SeriesText {
+  std::string text;
+  SeriesTable table;
+  std::vector<GapCell> gaps;
+};
+SeriesText read_series_text(const std::filesystem::path& path);
+
+// CSV, packed or not, or .npy, [T], [N, T] or [N, C, T] with NaN for gaps. The table is called as the file.
 SeriesTable read_series_file(const std::filesystem::path& path);
 
 }  // namespace diffusion

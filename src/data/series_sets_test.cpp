@@ -2,15 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <diffusion/error.h>
+#include "formats/npy.h"
 #include "series/baselines.h"
 #include "series/scores.h"
 #include "support/fixtures.h"
+#include "support/scratch.h"
 
 namespace diffusion {
 namespace {
@@ -99,6 +104,52 @@ TEST(SeriesSets, FilesByPathNameTheirTable) {
   EXPECT_THROW(load_series((folder.path() / "empty.csv").string(), {}), Error);
   write_text(folder.path() / "torn.csv", std::string("\xFD\x37zXZ\0\0\4", 8) + "nothing");
   EXPECT_THROW(load_series((folder.path() / "torn.csv").string(), {}), Error);
+}
+
+TEST(SeriesFiles, NpyArraysAreSeriesInEitherPrecision) {
+  const scratch::Folder folder;
+  const auto path = folder.path() / "loads.npy";
+  const std::vector<float> values{1, 2, 3, NAN, 5, 6, 7, 8};
+  write_npy(path, std::vector<std::int64_t>{2, 4}, values);
+  SeriesTable table = read_series_file(path);
+  EXPECT_EQ(table.name, "loads");
+  ASSERT_EQ(table.series.size(), 2u);
+  EXPECT_EQ(table.series[1].id, "1");
+  EXPECT_EQ(table.series[1].values, (std::vector<double>{5, 6, 7, 8}));
+  EXPECT_EQ(table.gaps(), 1);
+  EXPECT_FALSE(table.interval);
+  write_npy(path, std::vector<std::int64_t>{2, 2, 2}, values);
+  table = read_series_file(path);
+  EXPECT_EQ(table.series[3].id, "1/1");
+  EXPECT_EQ(table.series[3].values, (std::vector<double>{7, 8}));
+  // NumPy's own header for float64.
+  std::string bytes("\x93NUMPY\x01\x00\x37\x00", 10);
+  bytes += "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}";
+  bytes.resize(10 + 0x37, ' ');
+  const double doubles[] = {0.1, 1e9 + 0.25};
+  bytes.append(reinterpret_cast<const char*>(doubles), sizeof doubles);
+  std::ofstream(path, std::ios::binary) << bytes;
+  EXPECT_EQ(read_series_file(path).series[0].values, (std::vector<double>{0.1, 1e9 + 0.25}));
+}
+
+TEST(SeriesFiles, NpyArraysThatAreNoSeriesAreRefused) {
+  const scratch::Folder folder;
+  const auto path = folder.path() / "bad.npy";
+  const auto fails = [&](std::vector<std::int64_t> dims, std::vector<float> values, const std::string& word) {
+    write_npy(path, dims, values);
+    try {
+      read_series_file(path);
+      ADD_FAILURE() << word;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::bad_input);
+      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
+    }
+  };
+  fails({1, 1, 1, 1}, {1}, "shape (1, 1, 1, 1)");
+  fails({0}, {}, "shape (0)");
+  fails({2, 2}, {1, 2, 3, INFINITY}, "series 1, value 1");
+  fails({2, 1}, {1, NAN}, "series 1 has no value");
+  EXPECT_THROW(read_series_text(path), Error);
 }
 
 }  // namespace

@@ -79,6 +79,11 @@ void check_forecast(const Model& model, const SeriesTable& table) {
                 "this model makes pictures, and forecasts no series; one that does is trained "
                 "with series");
   const SeriesForm& form = *model.series;
+  if (form.task != SeriesTask::forecast)
+    throw Error(
+        ErrorKind::usage,
+        "this model fills gaps in series, and forecasts none; one that does is trained without --task "
+        "impute");
   if (form.calendar && !table.has_dates)
     throw Error(ErrorKind::usage,
                 fmt::format("{} has no dates, and the model is told the hour of the day", table.name));

@@ -53,24 +53,28 @@ std::vector<SeriesScore> scores_of(const ForecastTask& task, const std::vector<Q
   return scores;
 }
 
-ForecastRow row_of(const std::string& name, const std::vector<SeriesScore>& scores,
-                   const std::vector<SeriesScore>& naive, std::uint64_t seed) {
-  ForecastRow row{name, summarize(scores, naive), {}, {}, {}};
-  std::vector<double> wql, scaled, better;
+}  // namespace
+
+ForecastRow score_row(const std::string& name, const std::vector<SeriesScore>& scores,
+                      const std::vector<SeriesScore>& naive, std::uint64_t seed) {
+  ForecastRow row{name, summarize(scores, naive), {}, {}, {}, {}, {}};
+  std::vector<double> wql, crps, error, scaled, better;
   for (int b = 0; b < kSeriesResamples; ++b) {
     const std::vector<int> times = resample(int(scores.size()), seed, std::uint32_t(b), kSeriesSet);
     const ForecastScores s = summarize(scores, naive, times);
     wql.push_back(s.wql);
+    crps.push_back(s.crps);
+    error.push_back(s.normalized_error);
     scaled.push_back(s.scaled_loss);
     better.push_back(s.better_than_naive);
   }
   row.wql = interval_of(wql);
+  row.crps = interval_of(crps);
+  row.normalized_error = interval_of(error);
   row.scaled_loss = interval_of(scaled);
   row.better_than_naive = interval_of(better);
   return row;
 }
-
-}  // namespace
 
 std::vector<ForecastRow> evaluate_forecasts(const ForecastTask& task, const std::vector<NamedForecasts>& own,
                                             std::uint64_t seed) {
@@ -85,7 +89,7 @@ std::vector<ForecastRow> evaluate_forecasts(const ForecastTask& task, const std:
     all.emplace_back(baseline.name, scores_of(task, forecasts));
   }
   std::vector<ForecastRow> rows;
-  for (const auto& [name, scores] : all) rows.push_back(row_of(name, scores, all[naive].second, seed));
+  for (const auto& [name, scores] : all) rows.push_back(score_row(name, scores, all[naive].second, seed));
   return rows;
 }
 

@@ -18,8 +18,12 @@ namespace diffusion {
 struct ForecastRow {
   std::string name;
   ForecastScores scores;
-  Interval wql, scaled_loss, better_than_naive;
+  Interval wql, crps, normalized_error, scaled_loss, better_than_naive;
 };
+
+// The row of scores, of the same series as `naive` (summarize()).
+ForecastRow score_row(const std::string& name, const std::vector<SeriesScore>& scores,
+                      const std::vector<SeriesScore>& naive, std::uint64_t seed);
 
 // What came after a history, and the forecasts of it.
 struct ForecastTask {

@@ -10,6 +10,7 @@ namespace diffusion {
 
 DelimitedReader::DelimitedReader(std::string_view text, Delimited form, std::string source_name)
     : rest_(text),
+      text_(text.data()),
       separator_(form == Delimited::csv ? ',' : '\t'),
       quotes_(form == Delimited::csv),
       source_(std::move(source_name)) {}
@@ -84,11 +85,17 @@ std::string DelimitedReader::take_plain() {
 bool DelimitedReader::next() {
   while (take_empty_line()) continue;
   fields_.clear();
+  ranges_.clear();
   if (rest_.empty()) return false;
   line_ = next_line_;
   record_ = rest_;
   while (true) {
-    fields_.push_back(quotes_ && rest_.starts_with('"') ? take_quoted() : take_plain());
+    const char* const begin = rest_.data();
+    const bool quoted = quotes_ && rest_.starts_with('"');
+    fields_.push_back(quoted ? take_quoted() : take_plain());
+    // A plain field may be followed by the CR of a line end, which was taken with it.
+    ranges_.push_back(
+        {std::size_t(begin - text_), quoted ? std::size_t(rest_.data() - begin) : fields_.back().size()});
     if (!rest_.starts_with(separator_)) break;
     rest_.remove_prefix(1);
   }

@@ -14,6 +14,11 @@ namespace diffusion {
 //   tsv  fields between tabs; nothing is quoted
 enum class Delimited { csv, tsv };
 
+// Where a field stands in the text: its bytes, with the quotes around them.
+struct FieldRange {
+  std::size_t offset, length;
+};
+
 inline constexpr std::size_t kMaxRecordBytes = std::size_t(1) << 20;
 
 // Reads the records one after the other. Lines end in LF or CR LF, the last one perhaps in nothing; empty
@@ -28,6 +33,7 @@ class DelimitedReader {
 
   // Of the current record.
   const std::vector<std::string>& fields() const { return fields_; }
+  const std::vector<FieldRange>& ranges() const { return ranges_; }
   std::int64_t line() const { return line_; }  // its first, from 1
 
  private:
@@ -41,10 +47,12 @@ class DelimitedReader {
   [[noreturn]] void fail_too_long() const;
 
   std::string_view rest_, record_;  // record_: where the current one begins, and all that follows
+  const char* text_;                // where all of it begins
   char separator_;
   bool quotes_;
   std::string source_;
   std::vector<std::string> fields_;
+  std::vector<FieldRange> ranges_;
   std::size_t columns_ = 0;
   std::int64_t line_ = 0, next_line_ = 1;
 };

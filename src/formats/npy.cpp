@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <diffusion/error.h>
 #include "files/fs.h"
@@ -109,30 +111,10 @@ class HeaderParser {
 
 template <class T>
 NpyArray<T> read(const std::filesystem::path& path, std::string_view descr) {
-  constexpr std::uint64_t kMaxFileBytes = std::uint64_t(1) << 36;
-  const std::vector<std::byte> bytes = read_file(path, kMaxFileBytes);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with(kNpyMagic)) refuse_npy(path, "it does not start with the mark of .npy version 1.0");
-  if (bytes.size() < kNpyPreamble) refuse_npy(path, "it is cut off before the header");
-  const std::size_t header_bytes =
-      std::to_integer<std::size_t>(bytes[8]) | std::to_integer<std::size_t>(bytes[9]) << 8;
-  if (bytes.size() - kNpyPreamble < header_bytes) refuse_npy(path, "it is cut off inside the header");
-
-  HeaderParser header(text.substr(kNpyPreamble, header_bytes), path);
-  header.parse();
-  if (*header.descr != descr) {
-    refuse_npy(path, fmt::format("its elements are of type {}, expected {}", *header.descr, descr));
-  }
-  if (*header.fortran_order) refuse_npy(path, "it is in Fortran order, expected C order");
-
-  const std::span<const std::byte> data = std::span(bytes).subspan(kNpyPreamble + header_bytes);
-  const auto elements = npy_elements(*header.dims);
-  if (!elements || data.size() % sizeof(T) != 0 || data.size() / sizeof(T) != *elements) {
-    refuse_npy(path, fmt::format("it has {} bytes of data, which does not fit the shape ({})", data.size(),
-                                 fmt::join(*header.dims, ", ")));
-  }
-  NpyArray<T> array{std::move(*header.dims), std::vector<T>(*elements)};
-  if (!data.empty()) std::memcpy(array.data.data(), data.data(), data.size());
+  NpyFile file = read_npy_file(path, {&descr, 1});
+  NpyArray<T> array{std::move(file.dims), std::vector<T>(file.elements)};
+  if (file.elements > 0)
+    std::memcpy(array.data.data(), file.bytes.data() + file.first, file.elements * sizeof(T));
   return array;
 }
 
@@ -143,6 +125,35 @@ std::optional<std::size_t> npy_elements(std::span<const std::int64_t> dims) {
   for (const std::int64_t extent : dims)
     if (extent < 0 || __builtin_mul_overflow(elements, std::size_t(extent), &elements)) return std::nullopt;
   return elements;
+}
+
+NpyFile read_npy_file(const std::filesystem::path& path, std::span<const std::string_view> accepted) {
+  constexpr std::uint64_t kMaxFileBytes = std::uint64_t(1) << 36;
+  NpyFile file{read_file(path, kMaxFileBytes), {}, {}, 0, 0};
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size());
+  if (!text.starts_with(kNpyMagic)) refuse_npy(path, "it does not start with the mark of .npy version 1.0");
+  if (text.size() < kNpyPreamble) refuse_npy(path, "it is cut off before the header");
+  const std::size_t header_bytes =
+      std::to_integer<std::size_t>(file.bytes[8]) | std::to_integer<std::size_t>(file.bytes[9]) << 8;
+  if (text.size() - kNpyPreamble < header_bytes) refuse_npy(path, "it is cut off inside the header");
+
+  HeaderParser header(text.substr(kNpyPreamble, header_bytes), path);
+  header.parse();
+  if (std::ranges::find(accepted, *header.descr) == accepted.end())
+    refuse_npy(path, fmt::format("its elements are of type {}, expected {}", *header.descr,
+                                 fmt::join(accepted, " or ")));
+  if (*header.fortran_order) refuse_npy(path, "it is in Fortran order, expected C order");
+
+  file.first = kNpyPreamble + header_bytes;
+  const std::size_t bytes = text.size() - file.first, size = std::size_t(header.descr->back() - '0');
+  const auto elements = npy_elements(*header.dims);
+  if (!elements || bytes % size != 0 || bytes / size != *elements)
+    refuse_npy(path, fmt::format("it has {} bytes of data, which does not fit the shape ({})", bytes,
+                                 fmt::join(*header.dims, ", ")));
+  file.descr = std::move(*header.descr);
+  file.dims = std::move(*header.dims);
+  file.elements = *elements;
+  return file;
 }
 
 NpyArray<float> read_npy_float32(const std::filesystem::path& path) {

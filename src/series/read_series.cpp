@@ -20,6 +20,7 @@ namespace diffusion {
 
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
 
 // A cell, and where it stands.
@@ -133,7 +134,8 @@ std::vector<double> on_steps(std::span<const double> values, const Times& times,
 class SeriesReader {
  public:
   SeriesReader(std::string_view csv, const std::string& source)
-      : reader_(csv.starts_with("\xEF\xBB\xBF") ? csv.substr(3) : csv, Delimited::csv, source),
+      : skipped_(csv.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0),
+        reader_(csv.substr(skipped_), Delimited::csv, source),
         source_(source) {
     if (csv.find('\0') != std::string_view::npos)
       throw Error(ErrorKind::bad_input,
@@ -158,10 +160,20 @@ class SeriesReader {
     return std::move(table_);
   }
 
+  std::vector<GapCell>& gaps() { return gaps_; }
+
  private:
   Cell cell(std::size_t column) const {
     return {reader_.fields()[column], source_, reader_.line(),
             fmt::format("{} ({})", column + 1, header_[column])};
+  }
+
+  // Adds the value of the cell, the next one of a series.
+  void add_value(std::size_t series, std::size_t column) {
+    std::vector<double>& values = table_.series[series].values;
+    values.push_back(value_of(cell(column)));
+    if (const FieldRange range = reader_.ranges()[column]; std::isnan(values.back()))
+      gaps_.push_back({series, std::int64_t(values.size()) - 1, skipped_ + range.offset, range.length});
   }
 
   void check_new(std::set<std::string>& ids, const std::string& id) const {
@@ -189,12 +201,11 @@ class SeriesReader {
   void read_rows() {
     std::set<std::string> ids;
     while (reader_.next()) {
-      TimeSeries series{reader_.fields()[0], {}};
-      check_new(ids, series.id);
+      table_.series.push_back({reader_.fields()[0], {}});
+      check_new(ids, table_.series.back().id);
       std::size_t end = header_.size();
       while (end > 1 && reader_.fields()[end - 1].empty()) --end;
-      for (std::size_t i = 1; i < end; ++i) series.values.push_back(value_of(cell(i)));
-      table_.series.push_back(std::move(series));
+      for (std::size_t i = 1; i < end; ++i) add_value(table_.series.size() - 1, i);
     }
   }
 
@@ -214,12 +225,12 @@ class SeriesReader {
                     fmt::format("{}, line {}, column {} is empty; accepted for a gap in a file of one column "
                                 "is NaN or NA",
                                 source_, last + 1, header_[0]));
-      for (std::size_t i = timed; i < header_.size(); ++i)
-        table_.series[i - timed].values.push_back(value_of(cell(i)));
+      for (std::size_t i = timed; i < header_.size(); ++i) add_value(i - timed, i);
     }
     if (!timed || times.values.empty()) return;
     set_step(times.smallest_step(), times.are_dates);
     for (TimeSeries& series : table_.series) place(series, times);
+    for (GapCell& gap : gaps_) place(gap, times);
   }
 
   void read_long(const std::array<std::size_t, 3>& at) {
@@ -234,7 +245,7 @@ class SeriesReader {
         times.push_back({{}, {}, times.empty() ? std::nullopt : times.front().are_dates});
       }
       times[found->second].add(cell(at[1]));
-      table_.series[found->second].values.push_back(value_of(cell(at[2])));
+      add_value(found->second, at[2]);
     }
     if (times.empty()) return;
     std::optional<std::int64_t> step;
@@ -242,6 +253,7 @@ class SeriesReader {
       if (const auto own = t.smallest_step()) step = std::min(step.value_or(*own), *own);
     set_step(step, times.front().are_dates);
     for (std::size_t k = 0; k < times.size(); ++k) place(table_.series[k], times[k]);
+    for (GapCell& gap : gaps_) place(gap, times[gap.series]);
   }
 
   void set_step(std::optional<std::int64_t> step, std::optional<bool> are_dates) {
@@ -254,16 +266,25 @@ class SeriesReader {
     series.values = on_steps(series.values, times, *table_.interval, source_);
   }
 
+  void place(GapCell& gap, const Times& times) const {
+    gap.place = (times.values[std::size_t(gap.place)] - times.values.front()) / *table_.interval;
+  }
+
+  std::size_t skipped_;  // bytes before what the reader sees
   DelimitedReader reader_;
   const std::string& source_;
   std::vector<std::string> header_;
   SeriesTable table_;
+  std::vector<GapCell> gaps_;
 };
 
 }  // namespace
 
-SeriesTable read_series(std::string_view csv, const std::string& source_name) {
-  return SeriesReader(csv, source_name).read();
+SeriesTable read_series(std::string_view csv, const std::string& source_name, std::vector<GapCell>* gaps) {
+  SeriesReader reader(csv, source_name);
+  SeriesTable table = reader.read();
+  if (gaps) *gaps = std::move(reader.gaps());
+  return table;
 }
 
 }  // namespace diffusion

@@ -1,11 +1,21 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "series/series.h"
 
 namespace diffusion {
+
+// A cell of a file whose value is missing.
+struct GapCell {
+  std::size_t series;          // its number in the table
+  std::int64_t place;          // of the value in the series
+  std::size_t offset, length;  // the bytes of the cell in the text, with quotes around it
+};
 
 // Reads series from CSV. The first line names the columns and decides the form:
 //   long     the three columns id,time,value in any order (or unique_id,ds,y; item_id,timestamp,target; for
@@ -22,7 +32,11 @@ namespace diffusion {
 // Error(bad_input) naming source, line and column for cells that are no finite number or one beyond
 // kMostValue, and times that are none or do not rise; naming lines for times that are not on the steps, and
 // that leave out more than kMostTimesLeftOut of them; for series without a value, and files without series.
-SeriesTable read_series(std::string_view csv, const std::string& source_name);
+//
+// `gaps` is told of the cells that are gaps, in the order of the text; times that are left out have no
+// cell.
+SeriesTable read_series(std::string_view csv, const std::string& source_name,
+                        std::vector<GapCell>* gaps = nullptr);
 
 inline constexpr double kMostTimesLeftOut = 0.95;
 inline constexpr double kMostValue = 1e100;  // squares, and sums of these, are finite

@@ -82,6 +82,7 @@ ForecastScores summarize(std::span<const SeriesScore> scores, std::span<const Se
     points += n * s.points;
     all.wql += n * s.decile_loss_sum;
     all.crps += n * s.crps_sum;
+    all.normalized_error += n * s.median_error_sum;
     all.coverage50 += n * s.inside50;
     all.coverage80 += n * s.inside80;
     all.coverage90 += n * s.inside90;
@@ -96,6 +97,7 @@ ForecastScores summarize(std::span<const SeriesScore> scores, std::span<const Se
   }
   all.wql /= targets;
   all.crps /= targets;
+  all.normalized_error /= targets;
   for (double* share : {&all.coverage50, &all.coverage80, &all.coverage90}) *share /= points;
   for (double* mean : {&all.mase, &all.scaled_loss, &all.better_than_naive}) *mean /= scaled;
   return all;

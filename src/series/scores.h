@@ -37,10 +37,11 @@ SeriesScore score_series(const QuantileForecast& forecast, std::span<const doubl
 // Of all series together. Shares of series and means of scaled scores are over those that have a scale.
 struct ForecastScores {
   int series = 0, without_scale = 0;
-  double wql = 0;          // sum of decile_loss_sum / sum of target_sum
-  double crps = 0;         // sum of crps_sum / sum of target_sum
-  double mase = 0;         // mean over series
-  double scaled_loss = 0;  // mean over series
+  double wql = 0;               // sum of decile_loss_sum / sum of target_sum
+  double crps = 0;              // sum of crps_sum / sum of target_sum
+  double normalized_error = 0;  // sum of median_error_sum / sum of target_sum
+  double mase = 0;              // mean over series
+  double scaled_loss = 0;       // mean over series
   double better_than_naive =
       0;  // share of series whose scaled loss is below that of the seasonal naive forecast
   double coverage50 = 0, coverage80 = 0, coverage90 = 0;  // shares of points

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "series/series.h"
 #include "series/series_form.h"
@@ -38,5 +39,18 @@ std::optional<WindowScale> fold_window(const SeriesForm& form, const Window& win
                                        std::span<float> known, std::span<float> counted);
 
 inline constexpr double kMostDeviations = 10;
+
+// A window of a series in which values are missing.
+struct GapWindow {
+  std::span<const double> values;       // [form.cells()]; NaN: gaps
+  const std::vector<bool>& hidden;      // [form.cells()]: what is there, and not shown
+  std::int64_t time = 0, interval = 0;  // of the first value, and the step, in seconds, for the calendar
+};
+
+// The same for a model that fills gaps. Known is what is neither a gap nor hidden, `x` has what is there, and
+// what is hidden counts. None if nothing is known.
+std::optional<WindowScale> fold_gap_window(const SeriesForm& form, const GapWindow& window,
+                                           std::span<float> x, std::span<float> known,
+                                           std::span<float> counted);
 
 }  // namespace diffusion

@@ -106,11 +106,11 @@ TEST(SeriesForm, SurvivesJsonAndRefusesWhatCannotBe) {
   SeriesForm form = kSmallForm;
   form.calendar = true;
   EXPECT_EQ(parse_series_form(to_json(form), "x"), form);
-  EXPECT_EQ(series_form(24, 48, 240, 2).rows, 12);
-  EXPECT_EQ(series_form(24, 49, 240, 4).rows, 16);
-  EXPECT_THROW(series_form(1, 48, 240, 2), Error);
-  EXPECT_THROW(series_form(24, 0, 240, 2), Error);
-  EXPECT_THROW(series_form(7, 4, 70, 2), Error);
+  EXPECT_EQ(series_form(SeriesTask::forecast, 24, 48, 240, 2).rows, 12);
+  EXPECT_EQ(series_form(SeriesTask::forecast, 24, 49, 240, 4).rows, 16);
+  EXPECT_THROW(series_form(SeriesTask::forecast, 1, 48, 240, 2), Error);
+  EXPECT_THROW(series_form(SeriesTask::forecast, 24, 0, 240, 2), Error);
+  EXPECT_THROW(series_form(SeriesTask::forecast, 7, 4, 70, 2), Error);
   form.horizon = 12;
   EXPECT_THROW(validate(form), Error);
   Json json = to_json(kSmallForm);

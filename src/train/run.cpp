@@ -9,6 +9,7 @@
 #include <diffusion/error.h>
 #include <diffusion/generate.h>
 #include <diffusion/picture_files.h>
+#include "diffusers/pipeline.h"
 #include "diffusion/model.h"
 #include "files/folders.h"
 #include "sound/mel_picture.h"
@@ -223,6 +224,13 @@ Model TrainingRun::averaged_model() const {
   const Optimizer& optimizer = learner_.optimizer();
   optimizer.queue().read(optimizer.ema(), model.params.values());
   return model;
+}
+
+void TrainingRun::write_best() const {
+  AtomicDirectory directory(folder_ / "best");
+  const Model averaged = averaged_model();
+  write_pipeline(directory.path(), averaged, averaged.params.values());
+  directory.commit();
 }
 
 void TrainingRun::write_preview() {

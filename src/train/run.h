@@ -28,7 +28,7 @@ namespace diffusion {
 // A training run in a directory:
 //   RUN/checkpoints/step-<N>/  checkpoints (checkpoint.h)      RUN/latest  a link to the newest
 //   RUN/log.jsonl              one line per step (run_log.h)   RUN/previews/step-<N>.png
-//   RUN/lock                   held while a process trains there
+//   RUN/lock                   held while a process trains there   RUN/best  a model (write_best())
 //   RUN/hidden-states.safetensors  if the text encoder is given: what it makes of the captions
 // It trains a new model, or one that is trained already, and that for few steps if TrainConfig::consistency
 // is set. The same configuration in the same directory goes on where the newest whole checkpoint stopped, and
@@ -58,6 +58,11 @@ class TrainingRun {
   // saved then, the last checkpoint stays.
   bool train(const std::function<void(const StepReport&)>& on_step, const std::atomic<bool>& stop);
 
+  // Writes the model of the averaged weights, those of which the held-out loss was measured after the last
+  // step, to RUN/best; an earlier one there is replaced. For the leader, in on_step of train().
+  void write_best() const;
+
+  bool measures_held_out() const { return held_out_.has_value(); }  // of the leader
   std::int64_t step() const { return state_.step; }
   double seconds() const { return state_.seconds; }
   const Model& model() const { return model_; }

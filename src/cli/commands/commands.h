@@ -28,6 +28,7 @@ std::function<int()> add_purify(CLI::App& app);
 std::function<int()> add_invert(CLI::App& app);
 std::function<int()> add_interpolate(CLI::App& app);
 std::function<int()> add_forecast(CLI::App& app);
+std::function<int()> add_impute(CLI::App& app);
 std::function<int()> add_compare_samplers(CLI::App& app);
 std::function<int()> add_noise(CLI::App& app);
 std::function<int()> add_data(CLI::App& app);

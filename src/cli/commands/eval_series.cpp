@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <diffusion/error.h>
+#include "cli/commands/eval_imputation.h"
 #include "cli/options/model_path.h"
+#include "cli/output/score_text.h"
 #include "diffusers/pipeline.h"
 #include "eval/forecast_evaluation.h"
 
@@ -56,16 +57,6 @@ std::vector<NamedForecasts> forecasts_of(const Model& model, const EvalSeriesArg
   return named;
 }
 
-// Of nothing there is no score.
-Json score_json(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-Json interval_json(double value, const Interval& interval) {
-  return Json::Object{
-      {"value", score_json(value)}, {"low", score_json(interval.low)}, {"high", score_json(interval.high)}};
-}
-
 Json row_json(const ForecastRow& row) {
   const ForecastScores& s = row.scores;
   return Json::Object{{"name", row.name},
@@ -79,15 +70,6 @@ Json row_json(const ForecastRow& row) {
                       {"coverage50", score_json(s.coverage50)},
                       {"coverage80", score_json(s.coverage80)},
                       {"coverage90", score_json(s.coverage90)}};
-}
-
-std::string score_text(double value, int width, int digits) {
-  return std::isfinite(value) ? fmt::format("{:>{}.{}f}", value, width, digits)
-                              : fmt::format("{:>{}}", "-", width);
-}
-
-std::string percent_text(double share, int width, int digits) {
-  return score_text(100 * share, width, digits) + (std::isfinite(share) ? '%' : ' ');
 }
 
 void print_rows(const std::vector<ForecastRow>& rows) {
@@ -126,12 +108,20 @@ int eval_series(const CLI::App& app, const EvalSeriesArguments& a, const EvalSer
   const int horizon = model ? model->series->horizon : a.series.horizon;
   if (a.series.horizon > 0 && a.series.horizon != horizon)
     throw Error(ErrorKind::usage,
-                fmt::format("--horizon is {}, and the model forecasts {}", a.series.horizon, horizon));
+                fmt::format("--horizon is {}, and {} {}", a.series.horizon,
+                            model->series->task == SeriesTask::impute ? "training of the model left out"
+                                                                      : "the model forecasts",
+                            horizon));
+  if (model && a.series.season > 0 && a.series.season != model->series->season)
+    throw Error(ErrorKind::usage, fmt::format("--season is {}, and that of the model {}", a.series.season,
+                                              model->series->season));
+  if (model && model->series->task == SeriesTask::impute) {
+    if (app.count("--spread") > 0)
+      throw Error(ErrorKind::usage, "--spread is for models that forecast, and this one fills gaps");
+    return eval_imputation(*model, a, run);
+  }
   const SeriesData data = load_series_for(a.series, run.source, horizon, true);
   const int season = model ? model->series->season : season_of(a.series, data.history);
-  if (a.series.season > 0 && a.series.season != season)
-    throw Error(ErrorKind::usage,
-                fmt::format("--season is {}, and that of the model {}", a.series.season, season));
   double spread = 1;
   std::vector<NamedForecasts> own;
   if (model) own = forecasts_of(*model, a, run, data.history, spread);

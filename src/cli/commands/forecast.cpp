@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,6 +15,7 @@
 #include "cli/options/series_options.h"
 #include "cli/output/forecast_plot.h"
 #include "cli/output/picture_output.h"
+#include "cli/output/series_csv.h"
 #include "cli/output/show.h"
 #include "diffusers/pipeline.h"
 #include "files/fs.h"
@@ -23,8 +23,6 @@
 namespace diffusion {
 
 namespace {
-
-constexpr std::array kWrittenPercents{5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 95};
 
 struct ForecastCommand {
   std::string model, series, out, save_paths, plot, data_dir;
@@ -35,47 +33,13 @@ struct ForecastCommand {
   MachineOptions machine;
 };
 
-// The name of a series as a field of CSV.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + '"';
-}
-
 // Of value h of the forecast of a series. Without times, how many steps after the end, from 1.
-std::string time_text(const SeriesTable& table, const TimeSeries& series, int h) {
-  if (!table.interval) return fmt::format("{}", h + 1);
-  const std::int64_t time = time_of(table, series, std::int64_t(series.values.size()) + h);
-  return table.has_dates ? date_text(time) : fmt::format("{}", time);
-}
-
-std::string quantiles_csv(const SeriesTable& table, const std::vector<QuantileForecast>& forecasts) {
-  std::string csv = "id,time";
-  for (const int percent : kWrittenPercents) csv += fmt::format(",q{:02}", percent);
-  csv += '\n';
-  for (std::size_t k = 0; k < forecasts.size(); ++k)
-    for (int h = 0; h < forecasts[k].horizon(); ++h) {
-      csv += csv_field(table.series[k].id) + ',' + time_text(table, table.series[k], h);
-      for (const int percent : kWrittenPercents) csv += fmt::format(",{:.7g}", forecasts[k].at(percent, h));
-      csv += '\n';
-    }
-  return csv;
-}
-
-// The paths, their distances from the median multiplied as those of the quantiles.
-std::string paths_csv(const SeriesTable& table, const std::vector<std::vector<double>>& paths, int horizon,
-                      double spread) {
-  std::string csv = "id,path,time,value\n";
-  const std::vector<QuantileForecast> quantiles = quantiles_of(paths, horizon);
-  for (std::size_t k = 0; k < paths.size(); ++k)
-    for (std::size_t i = 0; i < paths[k].size(); ++i) {
-      const int h = int(i % std::size_t(horizon));
-      const double median = quantiles[k].at(50, h);
-      csv += fmt::format("{},{},{},{:.7g}\n", csv_field(table.series[k].id), i / std::size_t(horizon) + 1,
-                         time_text(table, table.series[k], h), median + spread * (paths[k][i] - median));
-    }
-  return csv;
+ValueTime times_after(const SeriesTable& table) {
+  return [&table](std::size_t k, int h) {
+    const TimeSeries& series = table.series[k];
+    return table.interval ? time_text(table, series, std::int64_t(series.values.size()) + h)
+                          : fmt::format("{}", h + 1);
+  };
 }
 
 int run(const ForecastCommand& o) {
@@ -94,10 +58,12 @@ int run(const ForecastCommand& o) {
   const double spread = spread_for(o.forecast, model, *device, history, options, o.quiet);
   const auto paths = paths_with_progress("forecasting", model, *device, history, options, o.quiet);
   const int horizon = model.series->horizon;
-  std::vector<QuantileForecast> forecasts = quantiles_of(paths, horizon);
+  const std::vector<QuantileForecast> quantiles = quantiles_of(paths, horizon);
+  std::vector<QuantileForecast> forecasts = quantiles;
   for (QuantileForecast& forecast : forecasts) forecast.spread_by(spread);
-  write_file_atomically(o.out, quantiles_csv(history, forecasts));
-  if (!o.save_paths.empty()) write_file_atomically(o.save_paths, paths_csv(history, paths, horizon, spread));
+  write_file_atomically(o.out, quantiles_csv(history, forecasts, times_after(history)));
+  if (!o.save_paths.empty())
+    write_file_atomically(o.save_paths, paths_csv(history, paths, quantiles, spread, times_after(history)));
   if (!o.plot.empty()) write_drawing(o.plot, draw_forecasts(history, forecasts));
   if (o.show && !show_picture(render(draw_forecasts(history, forecasts)), true))
     stderr_log().line("--show: stdout is no terminal that can show pictures with writing; see --plot");

@@ -108,7 +108,10 @@ void print_network(const Model& model) {
     print_line(fmt::format("images     any size, {} channel{}", traits.in_channels,
                            traits.in_channels == 1 ? "" : "s"));
   if (model.tokenizer) print_line("words      " + describe_words(model));
-  if (model.series)
+  if (model.series && model.series->task == SeriesTask::impute)
+    print_line(fmt::format("series     fills gaps, {} values at once, season {}{}", model.series->cells(),
+                           model.series->season, model.series->calendar ? ", with the calendar" : ""));
+  else if (model.series)
     print_line(fmt::format("series     {} values from {} before them, season {}{}", model.series->horizon,
                            model.series->context(), model.series->season,
                            model.series->calendar ? ", with the calendar" : ""));

@@ -104,7 +104,7 @@ void take_mel(const std::optional<MelForm>& mel, const std::optional<Model>& sta
 
 int run(const CLI::App& app, TrainArguments& o) {
   if (!o.series.series.series.empty()) return train_series(app, o.run, o.series, o.preset);
-  for (const char* option : {"--horizon", "--season", "--context"})
+  for (const char* option : {"--horizon", "--season", "--context", "--task"})
     if (app.count(option) > 0) throw Error(ErrorKind::usage, fmt::format("{} is for --series", option));
   std::optional<Model> start;
   if (!o.from.empty()) start = read_pipeline(chosen_pipeline(o.from));

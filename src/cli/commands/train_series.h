@@ -12,10 +12,11 @@ namespace diffusion {
 
 struct TrainSeriesArguments {
   SeriesArguments series;
+  std::string task = "forecast";
   int context = 0;
 };
 
-// Adds --series, --horizon, --season and --context.
+// Adds --series, --task, --horizon, --season and --context.
 void add_train_series_options(CLI::App& app, TrainSeriesArguments& arguments);
 
 // Trains a model of series. Error(usage) for options that are for images.

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include <diffusion/error.h>
 #include "base/log.h"
@@ -13,7 +15,9 @@
 #include "cli/options/options.h"
 #include "cli/options/stop_signal.h"
 #include "train/outlook.h"
+#include "train/patience.h"
 #include "train/presets.h"
+#include "train/run_agreement.h"
 #include "train/run_log.h"
 
 namespace diffusion {
@@ -41,17 +45,22 @@ std::string note(const StepReport& report, double held_out) {
 }
 
 // The result on stdout, and whether more steps will help.
-void report(const RunOptions& o, const TrainingRun& training, bool complete, double loss) {
+void report(const RunOptions& o, const TrainingRun& training, const std::optional<Patience>& patience,
+            bool complete, double loss) {
   const std::filesystem::path latest = std::filesystem::path(o.out) / "latest";
+  const bool has_best = patience && patience->best_loss();
   const RunLog log = read_run_log(o.out);
   const Outlook outlook = outlook_of(log);
   if (!o.json) {
     print_line(fmt::format("{} after {} steps, {:.0f} s; model: {}", complete ? "complete" : "stopped",
                            training.step(), training.seconds(), latest.string()));
+    if (has_best)
+      print_line(fmt::format("smallest held-out loss {:.4f} after step {}: {}", *patience->best_loss(),
+                             patience->best_step(), (std::filesystem::path(o.out) / "best").string()));
     if (complete && outlook.kind != OutlookKind::unknown) print_line(advice(outlook));
     return;
   }
-  print_json(Json::Object{
+  Json::Object json{
       {"run", o.out},
       {"model", latest.string()},
       {"complete", complete},
@@ -61,7 +70,21 @@ void report(const RunOptions& o, const TrainingRun& training, bool complete, dou
       {"held_out_loss", log.held_out.empty() ? Json(nullptr) : Json(log.held_out.back().measured.loss)},
       {"outlook", to_string(outlook.kind)},
       {"outlook_text", describe(outlook)},
-      {"parameters", training.model().params.layout().parameter_count()}});
+      {"parameters", training.model().params.layout().parameter_count()}};
+  if (has_best)
+    json["best"] = Json::Object{{"model", (std::filesystem::path(o.out) / "best").string()},
+                                {"step", patience->best_step()},
+                                {"held_out_loss", *patience->best_loss()}};
+  print_json(Json(std::move(json)));
+}
+
+// Of the leader alone, since only that measures.
+std::optional<Patience> patience_of(const RunOptions& o, const TrainingRun& training,
+                                    const Communicator& communicator) {
+  if (o.patience == 0 || !communicator.leads()) return std::nullopt;
+  if (!training.measures_held_out())
+    throw Error(ErrorKind::usage, "--patience needs a held-out loss, and none is measured");
+  return Patience(o.patience, training.step() > 0 ? read_run_log(o.out) : RunLog{});
 }
 
 }  // namespace
@@ -75,6 +98,12 @@ void add_run_options(CLI::App& app, RunOptions& o, RunKind kind, const std::stri
   for (const char* group : {"How long", "Optimization", "Diffusion"}) o.fields.add(app, group, kind);
   CLI::Option* minutes = app.get_option("--minutes");
   minutes->description(fmt::format("{} (default: {})", minutes->get_description(), default_budget));
+  app.add_option("--patience", o.patience,
+                 "Stop when the held-out loss was not smaller than before in so many measurements, and keep\n"
+                 "the model of the smallest in RUN/best")
+      ->check(in_range(1, 1'000'000))
+      ->type_name("N")
+      ->group("How long");
   add_data_options(app, o.source);
   add_caption_options(app, o.captions);
   for (const char* group : {"Data", "Machine", "Output"}) o.fields.add(app, group, kind);
@@ -137,6 +166,8 @@ void describe_run(const TrainingRun& training, const std::string& data_summary, 
 
 int train_to_end(TrainingRun& training, const RunOptions& o, const Communicator& communicator) {
   const std::atomic<bool>& stop = stop_on_signal();
+  std::optional<Patience> patience = patience_of(o, training, communicator);
+  std::atomic<bool> stops = patience && patience->is_over();
   Progress progress("training", training.total_steps(), o.quiet);
   StepReport last{};
   double measured = kNotMeasured;
@@ -144,13 +175,16 @@ int train_to_end(TrainingRun& training, const RunOptions& o, const Communicator&
       [&](const StepReport& r) {
         last = r;
         if (r.held_out) measured = r.held_out->loss;
+        if (r.held_out && patience && patience->add(r.step, r.held_out->loss)) training.write_best();
+        if (stop || (patience && patience->is_over())) stops = true;
         progress.update(r.progress, note(r, measured));
       },
-      stop);
+      stops);
   progress.finish();
+  const bool early = any(communicator, patience && patience->is_over());
   communicator.close();
-  if (communicator.leads()) report(o, training, complete, last.loss_average);
-  if (complete) return 0;
+  if (communicator.leads()) report(o, training, patience, complete || early, last.loss_average);
+  if (complete || early) return 0;
   if (communicator.leads()) talk("stopped by a signal and saved; the same command goes on from here");
   return kExitInterrupted;
 }

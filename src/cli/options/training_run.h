@@ -23,6 +23,7 @@ struct RunOptions {
   FieldOptions fields;
   bool json = false, quiet = false;
   ProcessesOptions processes;
+  int patience = 0;  // measurements of the held-out loss; 0: the training does not stop because of them
 };
 
 // Adds --data and --out, all options of data_options.h, those of fields, and of output. `default_...` as the
