@@ -407,6 +407,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/nearness.cpp
     eval/neighbors.cpp
     eval/ode_likelihood.cpp
+    eval/paired_shares.cpp
     eval/picture_views.cpp
     eval/pgd.cpp
     eval/prdc.cpp

@@ -153,7 +153,7 @@ TEST_F(CliPurify, RefusesSidesThatDoNotGoTogether) {
   refused_robustness({"--classifier", file("classifier"), "--eps", "2"}, {"--eps", "at most 1"});
   refused_robustness({"--classifier", file("classifier"), "--level", "1e9"}, {"--level", "accepted are"});
   expect_error(2, {"eval-robustness", file("model"), "--classifier", file("classifier"), "-n", "7"},
-               {"--level", "--count"});
+               {"--level", "there are 5", "88 or more"});
   refused_robustness({"--classifier", file("classifier"), "--precision", "bf16"}, {"f32"});
   refused_robustness({"--classifier", file("classifier"), "--first", "1"}, {"--first"});
 }

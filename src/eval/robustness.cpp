@@ -17,6 +17,7 @@
 #include "eval/bootstrap.h"
 #include "eval/feature_network.h"
 #include "eval/image_sets.h"
+#include "eval/paired_shares.h"
 #include "eval/pgd.h"
 #include "eval/purified_classifier.h"
 
@@ -172,26 +173,44 @@ class Contest {
   std::optional<PurifiedClassifier> defended_;
 };
 
-// The highest level that costs little.
+// The highest level that is shown to cost little. Levels are tried from the lowest up, as far as the bound
+// holds: so the error of 5% is that of the recommendation, however many levels there are, as a level counts
+// only if those before it were right to pass (fixed sequence testing; Maurer et al. 1995).
 void recommend(Contest& contest, const Model& model, const Dataset& data, Robustness& result) {
-  std::optional<double> best;
+  std::vector<bool> alone;
   result.level_pictures = data.count();
   for (const double level : kLevels) {
     if (level <= model.preconditioner.sigma_min() || level > model.preconditioner.sigma_max()) continue;
     contest.purify_from(level, data, Use::values);
-    if (result.levels.empty()) result.level_alone = share_right(contest.right(data, false, "classify"));
-    const std::string part = fmt::format("level {}", level);
-    result.levels.push_back({level, share_right(contest.right(data, true, part))});
-    const double lost = result.level_alone.value - result.levels.back().purified.value;
-    if (lost <= kRecommendedLoss + 1e-12) best = level;
+    if (alone.empty()) alone = contest.right(data, false, "classify");
+    const std::vector<bool> purified = contest.right(data, true, fmt::format("level {}", level));
+    result.levels.push_back({level, share_right(purified), share_lost(alone, purified)});
+    result.level_alone = share_right(alone);
+    if (result.levels.back().lost.interval.high > kRecommendedLoss) break;
+    result.level = level;
+    result.recommended = true;
   }
-  if (!best)
+  if (result.recommended) return;
+  const Robustness::LevelCost lowest =
+      result.levels.empty() ? Robustness::LevelCost{} : result.levels.front();
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("no level is shown to cost at most {:.0f} points: of {} other pictures the lowest, {}, "
+                  "loses {:.1f} points, and {:.1f} with 95% confidence; give a level",
+                  100 * kRecommendedLoss, data.count(), lowest.level, 100 * lowest.lost.value,
+                  100 * lowest.lost.interval.high),
+      {"level"});
+}
+
+// Of fewer pictures not even none that is lost says enough.
+void check_level_pictures(const Dataset& data) {
+  constexpr int kFewest = 88;
+  if (data.count() < kFewest)
     throw Error(ErrorKind::usage,
-                fmt::format("at every level from {} on clean pictures lose more than {:.0f} points; give one",
-                            kLevels.front(), 100 * kRecommendedLoss),
+                fmt::format("a level is looked for on pictures that are not attacked, and there are {} of "
+                            "them; accepted are {} or more (attack fewer), or give a level",
+                            data.count(), kFewest),
                 {"level"});
-  result.level = *best;
-  result.recommended = true;
 }
 
 }  // namespace
@@ -211,6 +230,7 @@ Robustness evaluate_robustness(const Model& model, const std::string& classifier
   check_model_classes(model, net.classifier.config);
   const Dataset pictures = labeled_for(net.classifier.config, data);
   check_model_form(model, options.sampling, pictures);
+  if (!options.level) check_level_pictures(level_data);
   const auto device = make_cpu_device(Precision::f32);
   Contest contest(model, net.classifier, options, *device, watch);
   Robustness result{.pictures = pictures.count()};

@@ -52,12 +52,6 @@ int run(const CLI::App& app, const RobustnessCommand& o) {
   AttackedData source = o.data;
   if (source.data.empty()) source.data = data_of(read_classifier(o.classifier), o.classifier);
   const AttackedSets sets = read_attacked(source, o.sampling.generate.seed);
-  if (!o.level && sets.others.count() < sets.pictures.count())
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--level is looked for with as many other pictures, of which {} has {}; give it, or "
-                    "fewer --count",
-                    source.data, sets.others.count()));
   static_cast<void>(make_device({o.sampling.machine.threads, "f32"}));
   PartProgress progress(o.quiet);
   const Robustness result =
@@ -100,7 +94,7 @@ std::function<int()> add_eval_robustness(CLI::App& app) {
   app.add_option(
          "--level", o->level,
          "Noise level of the purification, as of diffusion purify (default: the highest at\nwhich other "
-         "pictures, not attacked, lose at most 3 points)")
+         "pictures, not attacked, lose at most 3 points with 95% confidence)")
       ->type_name("SIGMA");
   add_edit_sampling_options(app, o->sampling);
   add_json_flag(app, o->json);

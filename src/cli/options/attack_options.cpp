@@ -98,7 +98,7 @@ AttackedSets read_attacked(const AttackedData& o, std::uint64_t seed) {
   if (o.count > all.count())
     throw Error(ErrorKind::usage,
                 fmt::format("--count is {}; {} has {} pictures", o.count, o.data, all.count()));
-  const std::int64_t both = std::min<std::int64_t>(2 * std::int64_t(o.count), all.count());
+  const std::int64_t both = std::min<std::int64_t>(std::int64_t(o.count) + kLevelPictures, all.count());
   const Dataset chosen = random_images(all, int(both), seed);
   std::vector<int> numbers(static_cast<std::size_t>(both));
   std::iota(numbers.begin(), numbers.end(), 0);

@@ -31,8 +31,8 @@ struct AttackedData {
 // --data, --split, --count, --data-dir and --offline.
 void add_attacked_data_options(CLI::App& app, AttackedData& data);
 
-// `wanted` pictures of the data and, where there are as many, so many others; chosen by the seed.
-// Error(usage) if there are fewer than wanted.
+// `count` pictures of the data and, of what is left, at most kLevelPictures others; chosen by the seed.
+// Error(usage) if there are fewer than `count`.
 struct AttackedSets {
   Dataset pictures, others;
 };

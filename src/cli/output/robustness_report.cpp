@@ -44,10 +44,13 @@ void print_robustness(const RobustnessTitle& title, const Robustness& r) {
       title.data, title.attack.eps, to_string(title.attack.norm), title.attack.steps, title.draws));
   print_line(fmt::format("purified from level {:.3g} with {} steps of {}, {:.3f} s a picture", r.level,
                          title.steps, title.sampler, r.purification_seconds));
+  if (r.recommended)
+    print_line(fmt::format("{} other pictures, not attacked: {} right without purification", r.level_pictures,
+                           percent(r.level_alone)));
   for (const Robustness::LevelCost& cost : r.levels)
-    print_line(fmt::format("  level {:<5.3g} {} other pictures: {}, and {} without purification{}",
-                           cost.level, r.level_pictures, percent(cost.purified), percent(r.level_alone),
-                           cost.level == r.level ? " (recommended)" : ""));
+    print_line(fmt::format("  level {:<5.3g} {}, {:.1f} points fewer ({:.1f} to {:.1f}){}", cost.level,
+                           percent(cost.purified), 100 * cost.lost.value, 100 * cost.lost.interval.low,
+                           100 * cost.lost.interval.high, cost.level == r.level ? ", recommended" : ""));
   print_row("right (from 5% to 95%)", "classifier alone", "purified", "seconds a picture");
   print_row("not attacked", percent(r.clean_alone), percent(r.clean_purified), "");
   for (const Robustness::Attacked& attacked : r.attacks)
@@ -60,7 +63,8 @@ void print_robustness(const RobustnessTitle& title, const Robustness& r) {
 Json to_json(const RobustnessTitle& title, const Robustness& r) {
   Json::Array levels, attacks;
   for (const Robustness::LevelCost& cost : r.levels)
-    levels.push_back(Json::Object{{"level", cost.level}, {"purified", json_of(cost.purified)}});
+    levels.push_back(Json::Object{
+        {"level", cost.level}, {"purified", json_of(cost.purified)}, {"lost", json_of(cost.lost)}});
   for (const Robustness::Attacked& attacked : r.attacks) {
     Json::Object row{{"attack", to_string(attacked.attacker)}};
     if (attacked.alone) row["alone"] = json_of(*attacked.alone);
