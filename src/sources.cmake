@@ -401,6 +401,7 @@ set(DIFFUSION_EVALUATION_SOURCES
     eval/inception_graph.cpp
     eval/kid.cpp
     eval/likelihood.cpp
+    eval/likeness.cpp
     eval/linear_algebra.cpp
     eval/memorization.cpp
     eval/nearest.cpp
