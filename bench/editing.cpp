@@ -64,10 +64,7 @@ Pictures read_pictures(const Options& o) {
   std::vector<int> numbers(std::size_t(std::min(o.count, all.count())));
   std::iota(numbers.begin(), numbers.end(), 0);
   Pictures pictures{some_images(all, numbers), {}};
-  for (const int k : numbers) {
-    const auto bytes = all.image(k);
-    pictures.images.push_back({all.width, all.height, all.channels, {bytes.begin(), bytes.end()}});
-  }
+  for (const int k : numbers) pictures.images.push_back(image_of(all, k));
   return pictures;
 }
 

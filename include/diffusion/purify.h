@@ -17,7 +17,7 @@ struct PurifyOptions {
   // Its `count` images, of which image k is made from picture k mod their number. Of no class unless there is
   // a label: who purifies does not know it. Without a recipe it is purification_recipe().
   GenerateOptions sampling = {};
-  double level = 0.3;  // sigma of the noise, pixels being from -1 to 1
+  double level = 0.2;  // the recommended sigma of the noise, pixels being from -1 to 1
 };
 
 // ddpm, fresh noise in every step as DiffPure has it. One step: more of them cost evaluations, and the

@@ -17,27 +17,16 @@
 #include "diffusion/samplers/repaint.h"
 #include "support/exact_gaussian.h"
 #include "support/fixtures.h"
-#include "train/presets.h"
+#include "support/small_model.h"
 
 namespace diffusion {
 namespace {
 
-constexpr int kEditSide = 8;
+using fixtures::kSmallPictureSide, fixtures::small_picture;
 
-// With random weights, three classes and none.
+// Three classes and none.
 const Model& tiny_model() {
-  static const Model model = [] {
-    UNetConfig unet = std::get<UNetConfig>(preset_config("tiny").network);
-    unet.sample_size = {kEditSide, kEditSide};
-    unet.in_channels = unet.out_channels = 1;
-    unet.class_embed_type = ClassEmbedding::table;
-    unet.num_class_embeds = 4;
-    Model made{unet, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 1000)),
-               {},   3,
-               {},   ParamStore(layout_of(unet))};
-    made.params.initialize(1);
-    return made;
-  }();
+  static const Model model = fixtures::small_model({.classes = 3});
   return model;
 }
 
@@ -46,16 +35,10 @@ const Device& f32_device() {
   return *made;
 }
 
-Image picture(int number) {
-  Image image{kEditSide, kEditSide, 1, {}};
-  for (int k = 0; k < kEditSide * kEditSide; ++k)
-    image.pixels.push_back(std::uint8_t(k * (number + 3) * 7 % 256));
-  return image;
-}
-
 Image half_mask() {
-  Image mask{kEditSide, kEditSide, 1, std::vector<std::uint8_t>(kEditSide * kEditSide, 0)};
-  std::fill_n(mask.pixels.begin(), kEditSide * kEditSide / 2, std::uint8_t{255});
+  Image mask{kSmallPictureSide, kSmallPictureSide, 1,
+             std::vector<std::uint8_t>(kSmallPictureSide * kSmallPictureSide, 0)};
+  std::fill_n(mask.pixels.begin(), kSmallPictureSide * kSmallPictureSide / 2, std::uint8_t{255});
   return mask;
 }
 
@@ -68,7 +51,7 @@ GenerateOptions sampling_of(int count) {
 }
 
 TEST(Edit, StrengthZeroIsThePictureAndOneIsPlainSampling) {
-  const std::vector<Image> pictures{picture(1), picture(2)};
+  const std::vector<Image> pictures{small_picture(1), small_picture(2)};
   EditOptions options{.sampling = sampling_of(3), .strength = 0};
   EXPECT_EQ(edit(tiny_model(), f32_device(), pictures, options),
             (std::vector<Image>{pictures[0], pictures[1], pictures[0]}));
@@ -90,7 +73,7 @@ TEST(Edit, StrengthIsTheShareOfStepsThatAreTaken) {
 }
 
 TEST(Edit, ImageIsTheSameBytesAloneAndInAnyBatch) {
-  const std::vector<Image> pictures{picture(1), picture(2)};
+  const std::vector<Image> pictures{small_picture(1), small_picture(2)};
   for (const bool masked : {false, true}) {
     EditOptions options{.sampling = sampling_of(5), .strength = 0.7, .jump = 2, .resample = 2};
     if (masked) options.mask = half_mask();
@@ -104,14 +87,14 @@ TEST(Edit, ImageIsTheSameBytesAloneAndInAnyBatch) {
 }
 
 TEST(Edit, KnownPixelsStayToTheByte) {
-  const std::vector<Image> pictures{picture(5)};
+  const std::vector<Image> pictures{small_picture(5)};
   for (const SamplerEntry& entry : samplers()) {
     EditOptions options{
         .sampling = sampling_of(2), .strength = 1, .mask = half_mask(), .jump = 2, .resample = 2};
     options.sampling.recipe = with_sampler(*options.sampling.recipe, entry.sampler, tiny_model());
     options.sampling.recipe->steps = 5;
     for (const Image& image : edit(tiny_model(), f32_device(), pictures, options)) {
-      const auto kept = std::span(image.pixels).last(kEditSide * kEditSide / 2);
+      const auto kept = std::span(image.pixels).last(kSmallPictureSide * kSmallPictureSide / 2);
       EXPECT_TRUE(std::ranges::equal(kept, std::span(pictures[0].pixels).last(kept.size()))) << entry.name;
       EXPECT_FALSE(std::ranges::equal(std::span(image.pixels).first(kept.size()),
                                       std::span(pictures[0].pixels).first(kept.size())))
@@ -121,7 +104,7 @@ TEST(Edit, KnownPixelsStayToTheByte) {
 }
 
 TEST(Edit, RefusesWhatCannotBe) {
-  const std::vector<Image> pictures{picture(1)};
+  const std::vector<Image> pictures{small_picture(1)};
   const auto message = [&](const auto& change) {
     EditOptions options{.sampling = sampling_of(1), .mask = half_mask()};
     change(options);
@@ -265,7 +248,7 @@ TEST(Invert, LeadsBackToThePictures) {
 }
 
 TEST(Restore, ImageIsTheSameBytesAloneAndInAnyBatch) {
-  const LinearOperator a = shrink_operator({1, kEditSide, kEditSide}, 2);
+  const LinearOperator a = shrink_operator({1, kSmallPictureSide, kSmallPictureSide}, 2);
   std::vector<double> y(3 * a.output_size());
   fill_normal({1, Stream::shapes, 0, 0}, y);
   for (const RestoreMethod method :
@@ -283,7 +266,7 @@ TEST(Restore, ImageIsTheSameBytesAloneAndInAnyBatch) {
 }
 
 TEST(Restore, RefusesWhatCannotBe) {
-  const LinearOperator a = shrink_operator({1, kEditSide, kEditSide}, 2);
+  const LinearOperator a = shrink_operator({1, kSmallPictureSide, kSmallPictureSide}, 2);
   const std::vector<double> y(a.output_size());
   RestoreOptions options{.sampling = sampling_of(1)};
   EXPECT_THROW(restore(tiny_model(), f32_device(), a, std::span(y).first(3), options), Error);

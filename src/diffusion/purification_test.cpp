@@ -16,34 +16,18 @@
 #include "device/device.h"
 #include "diffusion/model.h"
 #include "support/fixtures.h"
-#include "train/presets.h"
+#include "support/small_model.h"
 
 namespace diffusion {
 namespace {
 
-using fixtures::error_of;
+using fixtures::error_of, fixtures::small_picture;
 using Use = NetworkEvaluator::Use;
 
 constexpr std::size_t kPurifiedSize = 64;
 
-// 8 x 8 pictures, random weights; with classes 3 and none.
 Model small_model(bool classes) {
-  UNetConfig unet = std::get<UNetConfig>(preset_config("tiny").network);
-  unet.sample_size = {8, 8};
-  unet.in_channels = unet.out_channels = 1;
-  unet.block_out_channels = {8};
-  unet.down_block_attention = unet.up_block_attention = {true};
-  unet.norm_num_groups = 4;
-  unet.attention_head_dim = 4;
-  if (classes) {
-    unet.class_embed_type = ClassEmbedding::table;
-    unet.num_class_embeds = 4;
-  }
-  Model made{unet, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 1000)),
-             {},   classes ? std::optional(3) : std::nullopt,
-             {},   ParamStore(layout_of(unet))};
-  made.params.initialize(1);
-  return made;
+  return fixtures::small_model({.classes = classes ? 3 : 0, .channels = {8}, .attention = true});
 }
 
 std::vector<double> random_numbers(std::size_t count, std::uint32_t number, double scale) {
@@ -51,12 +35,6 @@ std::vector<double> random_numbers(std::size_t count, std::uint32_t number, doub
   fill_normal({5, Stream::init, number, 0}, x);
   for (double& value : x) value *= scale;
   return x;
-}
-
-Image small_picture(int number) {
-  Image image{8, 8, 1, {}};
-  for (int k = 0; k < 64; ++k) image.pixels.push_back(std::uint8_t(k * (number + 3) * 7 % 256));
-  return image;
 }
 
 double inner(std::span<const double> a, std::span<const double> b) {

@@ -25,11 +25,6 @@ namespace {
 constexpr std::array<std::string_view, 2> kNorms{"linf", "l2"};
 constexpr double kHalfRange = 127.5;  // pixels of a number
 
-Image image_of(const Dataset& data, int number) {
-  const auto bytes = data.image(number);
-  return {data.width, data.height, data.channels, {bytes.begin(), bytes.end()}};
-}
-
 // `x` in whole pixels, no further from the original than `options` allows.
 Image rounded(const Image& original, std::span<const double> x, const AttackOptions& options) {
   Image image = original;

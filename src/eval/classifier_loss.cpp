@@ -54,8 +54,7 @@ void ClassifierLoss::evaluate(std::span<const double> pictures, std::span<const 
   std::ranges::fill(map_gradient_, 0.0f);
   for (std::size_t k = 0; k < labels.size(); ++k) {
     losses[k] = cross_entropy_and_grad(logits(k), labels.subspan(k, 1), 0, of_logits);
-    for (std::size_t i = 0; i < classes_ * pixels_; ++i)
-      map_gradient_[k * classes_ * pixels_ + i] = of_logits[i / pixels_] / float(pixels_);
+    spread_over_pixels(of_logits, pixels_, std::span(map_gradient_).subspan(k * classes_ * pixels_));
   }
   plan_.backward(map_gradient_);
   plan_.read_input_grad(net_.sample, gradient_);

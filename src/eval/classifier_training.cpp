@@ -75,7 +75,7 @@ double ClassificationTask::loss(const SampleRange& /*whole*/, const RunContext& 
   logits_ = means_over_pixels(maps_, pixels_);
   std::vector<float> grad(logits_.size());
   const double loss = cross_entropy_and_grad(logits_, labels_, options_.label_smoothing, grad);
-  for (std::size_t i = 0; i < map_grad_.size(); ++i) map_grad_[i] = grad[i / pixels_] / float(pixels_);
+  spread_over_pixels(grad, pixels_, map_grad_);
   return loss;
 }
 

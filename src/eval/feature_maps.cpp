@@ -14,6 +14,11 @@ std::vector<float> means_over_pixels(std::span<const float> maps, std::size_t pi
   return result;
 }
 
+void spread_over_pixels(std::span<const float> of_means, std::size_t pixels, std::span<float> of_maps) {
+  for (std::size_t i = 0; i < of_means.size() * pixels; ++i)
+    of_maps[i] = of_means[i / pixels] / float(pixels);
+}
+
 int index_of_largest(std::span<const float> values) {
   return int(std::ranges::max_element(values) - values.begin());
 }

@@ -61,6 +61,11 @@ Dataset read_image_array(const std::filesystem::path& path) {
   return {path.string(), int(dims[1]), int(dims[2]), int(dims[3]), std::move(array.data), {}, {}};
 }
 
+Image image_of(const Dataset& data, int number) {
+  const auto bytes = data.image(number);
+  return {data.width, data.height, data.channels, {bytes.begin(), bytes.end()}};
+}
+
 Dataset some_images(const Dataset& data, std::span<const int> numbers) {
   Dataset result{data.name, data.height, data.width, data.channels, {}, {}, data.class_names};
   std::vector<std::uint8_t> pixels;
@@ -77,9 +82,7 @@ Dataset resized(const Dataset& data, int height, int width) {
   if (data.height == height && data.width == width) return data;
   std::vector<std::uint8_t> pixels;
   for (int i = 0; i < data.count(); ++i) {
-    const auto bytes = data.image(i);
-    const Image image =
-        resize({data.width, data.height, data.channels, {bytes.begin(), bytes.end()}}, width, height);
+    const Image image = resize(image_of(data, i), width, height);
     pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
   }
   return {data.name, height, width, data.channels, std::move(pixels), data.labels, data.class_names};

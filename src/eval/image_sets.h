@@ -18,6 +18,8 @@ namespace diffusion {
 // else.
 Dataset read_image_array(const std::filesystem::path& path);
 
+Image image_of(const Dataset& data, int number);
+
 // A copy of the images of `data` with these numbers, in this order; labels stay with them, captions do not.
 Dataset some_images(const Dataset& data, std::span<const int> numbers);
 

@@ -22,7 +22,7 @@
 #include "eval/purified_classifier.h"
 #include "support/fixtures.h"
 #include "support/scratch.h"
-#include "train/presets.h"
+#include "support/small_model.h"
 
 namespace diffusion {
 namespace {
@@ -48,17 +48,7 @@ Classifier side_classifier(std::uint64_t seed = 1) {
 }
 
 Model side_model() {
-  UNetConfig unet = std::get<UNetConfig>(preset_config("tiny").network);
-  unet.sample_size = {8, 8};
-  unet.in_channels = unet.out_channels = 1;
-  unet.block_out_channels = {8};
-  unet.down_block_attention = unet.up_block_attention = {false};
-  unet.norm_num_groups = 4;
-  Model made{unet, Preconditioner(Objective::v, make_schedule(ScheduleKind::cosine, 1000)),
-             {},   {},
-             {},   ParamStore(layout_of(unet))};
-  made.params.initialize(1);
-  return made;
+  return fixtures::small_model({.channels = {8}});
 }
 
 double norm(std::span<const double> a, std::span<const double> b) {

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "cli/commands/commands.h"
 #include "cli/options/attack_options.h"
+#include "cli/options/edit_options.h"
 #include "cli/options/options.h"
 #include "cli/options/sampling_options.h"
 #include "cli/output/picture_result.h"
@@ -31,14 +32,11 @@ struct AttackCommand {
 
 int run(const CLI::App& app, const AttackCommand& o) {
   const PictureOutput output = check_result(app, o.result);
-  if (o.machine.precision != "auto" && o.machine.precision != "f32")
-    throw Error(ErrorKind::usage,
-                fmt::format("--precision is {}; attacks are computed in f32", o.machine.precision));
+  const auto device = make_attack_device(o.machine);
   const AttackOptions options = attack_options(o.attack, o.seed, o.batch);
   FeatureNetwork net = read_classifier(o.classifier);
   Dataset pictures = labeled_for(net.classifier.config, read_attacked(o.data, o.seed).pictures);
   check_result_fits(output, o.result, pictures.count(), pictures.channels, pictures.width, pictures.height);
-  const auto device = make_device({o.machine.threads, "f32"});
   const double before = accuracy(extract_features(net.classifier, pictures, *device).predicted, pictures);
   const auto start = std::chrono::steady_clock::now();
   Progress progress("attack", pictures.count(), o.result.quiet, "images");
@@ -62,10 +60,10 @@ int run(const CLI::App& app, const AttackCommand& o) {
                             {"outputs", Json::Array{path_to_json(o.result.out)}}});
   else
     print_line(
-        fmt::format("{} picture{}: the classifier is right in {:.1f}% before and {:.1f}% after changes of "
+        fmt::format("{}: the classifier is right in {:.1f}% before and {:.1f}% after changes of "
                     "at most {:.3g} ({}), {:.1f} s: {}",
-                    pictures.count(), pictures.count() == 1 ? "" : "s", 100 * before, 100 * after,
-                    options.eps, to_string(options.norm), seconds, o.result.out));
+                    counted_pictures(pictures.count()), 100 * before, 100 * after, options.eps,
+                    to_string(options.norm), seconds, o.result.out));
   return 0;
 }
 
@@ -73,11 +71,7 @@ int run(const CLI::App& app, const AttackCommand& o) {
 
 std::function<int()> add_attack(CLI::App& app) {
   const auto o = std::make_shared<AttackCommand>();
-  app.add_option("CLASSIFIER", o->classifier,
-                 "Directory of diffusion train-features, or the name of a data set for which one\ncomes with "
-                 "the program (fashion-mnist)")
-      ->required()
-      ->type_name("");
+  add_classifier_option(app, "CLASSIFIER", o->classifier)->type_name("");
   add_attacked_data_options(app, o->data);
   app.get_option("--data")->required();
   add_attack_options(app, o->attack, "--steps");

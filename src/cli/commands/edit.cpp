@@ -1,15 +1,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <limits>
 #include <memory>
 #include <optional>
 
 #include <diffusion/edit.h>
 #include <diffusion/error.h>
-#include "base/log.h"
-#include "base/progress.h"
 #include "cli/commands/commands.h"
 #include "cli/options/edit_options.h"
 #include "cli/options/options.h"
@@ -56,8 +53,8 @@ void report(const EditCommand& o, const EditOptions& options, const Model& model
                                    {"sampler", name_of(g.recipe->sampler)},
                                    {"seconds", seconds},
                                    {"outputs", Json::Array{path_to_json(o.result.out)}}});
-  print_line(fmt::format("{} picture{} from noise level {:.3g} in {:.1f} s: {}", g.count,
-                         g.count == 1 ? "" : "s", sigma, seconds, o.result.out));
+  print_line(fmt::format("{} from noise level {:.3g} in {:.1f} s: {}", counted_pictures(g.count), sigma,
+                         seconds, o.result.out));
 }
 
 int run(const CLI::App& app, const EditCommand& o) {
@@ -68,20 +65,15 @@ int run(const CLI::App& app, const EditCommand& o) {
       throw Error(ErrorKind::usage, fmt::format("{} needs --mask", option));
   EditSetup setup(app, o.sampling, {});
   const GivenPictures given = read_pictures(o.image, setup.model());
-  const auto pictures = std::int64_t(given.images.size());
-  if (pictures * o.variations > std::numeric_limits<int>::max())
-    throw Error(ErrorKind::usage,
-                fmt::format("--variations is {}, which is too many for {} pictures", o.variations, pictures));
-  GenerateOptions sampling = setup.sampling(int(pictures) * o.variations);
+  GenerateOptions sampling = setup.sampling(count_of_variations(int(given.images.size()), o.variations));
   const EditOptions options = options_of(o, sampling, given, setup.model());
   const Image& form = given.images.front();
   check_result_fits(output, o.result, sampling.count, form.channels, form.width, form.height);
-  const auto device = make_device(o.sampling.machine);
-  const auto start = std::chrono::steady_clock::now();
-  StepProgress progress("edit", sampling.count, o.result.quiet);
-  const std::vector<Image> images = edit(setup.model(), *device, given.images, options, progress.on_step());
-  progress.finish();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto [images, seconds] =
+      make_images("edit", sampling.count, o.result.quiet, o.sampling.machine,
+                  [&](const Device& device, const auto& on_step) {
+                    return edit(setup.model(), device, given.images, options, on_step);
+                  });
   write_result(output, o.result, images, sampling.first);
   report(o, options, setup.model(), seconds);
   return 0;
@@ -113,10 +105,7 @@ std::function<int()> add_edit(CLI::App& app) {
       ->check(in_range(1, most))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--variations", o->variations, "Pictures to make of each")
-      ->check(in_range(1, most))
-      ->type_name("N")
-      ->capture_default_str();
+  add_variations_option(app, o->variations);
   add_edit_sampling_options(app, o->sampling);
   add_result_options(app, o->result, "edited.png");
   app.footer(

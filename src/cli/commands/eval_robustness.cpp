@@ -39,9 +39,7 @@ std::string data_of(const FeatureNetwork& net, const std::string& classifier) {
 
 int run(const CLI::App& app, const RobustnessCommand& o) {
   const AttackOptions attack = attack_options(o.attack, o.sampling.generate.seed, o.sampling.generate.batch);
-  if (o.sampling.machine.precision != "auto" && o.sampling.machine.precision != "f32")
-    throw Error(ErrorKind::usage,
-                fmt::format("--precision is {}; attacks are computed in f32", o.sampling.machine.precision));
+  static_cast<void>(make_attack_device(o.sampling.machine));  // sets the threads
   if (app.count("--first") > 0)
     throw Error(ErrorKind::usage,
                 "--first is for commands that make pictures; --seed and --count say which are "
@@ -52,7 +50,6 @@ int run(const CLI::App& app, const RobustnessCommand& o) {
   AttackedData source = o.data;
   if (source.data.empty()) source.data = data_of(read_classifier(o.classifier), o.classifier);
   const AttackedSets sets = read_attacked(source, o.sampling.generate.seed);
-  static_cast<void>(make_device({o.sampling.machine.threads, "f32"}));
   PartProgress progress(o.quiet);
   const Robustness result =
       evaluate_robustness(setup.model(), o.classifier, sets.pictures, sets.others, options,
@@ -79,11 +76,7 @@ int run(const CLI::App& app, const RobustnessCommand& o) {
 std::function<int()> add_eval_robustness(CLI::App& app) {
   const auto o = std::make_shared<RobustnessCommand>();
   add_edit_model_option(app, o->sampling);
-  app.add_option("--classifier", o->classifier,
-                 "Directory of diffusion train-features, or the name of a data set for which one\ncomes with "
-                 "the program (fashion-mnist)")
-      ->required()
-      ->type_name("C");
+  add_classifier_option(app, "--classifier", o->classifier)->type_name("C");
   add_attacked_data_options(app, o->data);
   add_attack_options(app, o->attack, "--attack-steps");
   app.add_option("--draws", o->draws, "Draws of the purification's noise for a gradient (EOT)")

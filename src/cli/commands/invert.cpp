@@ -50,8 +50,8 @@ int run(const CLI::App& app, const InvertCommand& o) {
                             {"outputs", Json::Array{path_to_json(o.out)}}});
     return 0;
   }
-  print_line(fmt::format("the noise of {} picture{} in {:.1f} s: {}", sampling.count,
-                         sampling.count == 1 ? "" : "s", seconds, o.out));
+  print_line(
+      fmt::format("the noise of {} in {:.1f} s: {}", counted_pictures(sampling.count), seconds, o.out));
   std::string label = sampling.without_class ? " --label none" : "";
   if (sampling.label) label = fmt::format(" --label {}", *sampling.label);
   print_line(fmt::format("back: diffusion sample {} --noise {} --sampler {} --steps {}{}", o.sampling.model,

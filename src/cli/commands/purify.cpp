@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <limits>
 #include <memory>
 
 #include <diffusion/error.h>
@@ -34,12 +32,10 @@ int run(const CLI::App& app, const PurifyCommand& o) {
   options.sampling = setup.purification(count);
   const Image& form = given.images.front();
   check_result_fits(output, o.result, count, form.channels, form.width, form.height);
-  const auto device = make_device(o.sampling.machine);
-  const auto start = std::chrono::steady_clock::now();
-  StepProgress progress("purify", count, o.result.quiet);
-  const std::vector<Image> images = purify(setup.model(), *device, given.images, options, progress.on_step());
-  progress.finish();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto [images, seconds] = make_images(
+      "purify", count, o.result.quiet, o.sampling.machine, [&](const Device& device, const auto& on_step) {
+        return purify(setup.model(), device, given.images, options, on_step);
+      });
   write_result(output, o.result, images, options.sampling.first);
   if (o.result.json)
     print_json(Json::Object{{"model", path_to_json(o.sampling.model)},
@@ -51,8 +47,8 @@ int run(const CLI::App& app, const PurifyCommand& o) {
                             {"seconds", seconds},
                             {"outputs", Json::Array{path_to_json(o.result.out)}}});
   else
-    print_line(fmt::format("{} picture{} purified from noise level {:.3g} in {:.1f} s: {}", count,
-                           count == 1 ? "" : "s", o.level, seconds, o.result.out));
+    print_line(fmt::format("{} purified from noise level {:.3g} in {:.1f} s: {}", counted_pictures(count),
+                           o.level, seconds, o.result.out));
   return 0;
 }
 
@@ -72,7 +68,7 @@ std::function<int()> add_purify(CLI::App& app) {
       "The sampler is ddpm with 1 step unless --sampler and --steps say otherwise.\n"
       "It makes attacks on a classifier harder, and is no guarantee of security (docs/purification.md).\n"
       "Example:\n"
-      "  diffusion purify fashion-mnist attacked.npy --level 0.3 -o clean.npy");
+      "  diffusion purify fashion-mnist attacked.npy --level 0.2 -o clean.npy");
   return [&app, o] { return run_stoppable([&] { return run(app, *o); }); };
 }
 

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -44,25 +42,19 @@ int run(const CLI::App& app, const RestoreCommand& o) {
   if (sampler_for(method) && !chosen.sampling.steps) chosen.sampling.steps = kStepsWithProducts;
   EditSetup setup(app, chosen, sampler_for(method));
   const Measurement given = read_measurement(o.task, setup.model(), o.sampling.generate);
-  const std::int64_t count = std::int64_t(given.count) * o.variations;
-  if (count > std::numeric_limits<int>::max())
-    throw Error(ErrorKind::usage, fmt::format("--variations is {}, which is too many for {} measurements",
-                                              o.variations, given.count));
-  RestoreOptions options{.sampling = setup.sampling(int(count)),
+  const int count = count_of_variations(given.count, o.variations);
+  RestoreOptions options{.sampling = setup.sampling(count),
                          .method = method,
                          .sigma = o.task.sigma,
                          .eta = o.eta,
                          .dps_step = o.dps_step};
   const NetworkTraits traits = setup.model().traits();
-  check_result_fits(output, o.result, int(count), traits.in_channels, traits.sample_size[1],
+  check_result_fits(output, o.result, count, traits.in_channels, traits.sample_size[1],
                     traits.sample_size[0]);
-  const auto device = make_device(o.sampling.machine);
-  const auto start = std::chrono::steady_clock::now();
-  StepProgress progress("restore", int(count), o.result.quiet);
-  const std::vector<Image> images =
-      restore(setup.model(), *device, given.a, given.numbers, options, progress.on_step());
-  progress.finish();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto [images, seconds] = make_images(
+      "restore", count, o.result.quiet, o.sampling.machine, [&](const Device& device, const auto& on_step) {
+        return restore(setup.model(), device, given.a, given.numbers, options, on_step);
+      });
   write_result(output, o.result, images, options.sampling.first);
   if (o.result.json)
     print_json(Json::Object{{"model", path_to_json(o.sampling.model)},
@@ -70,13 +62,13 @@ int run(const CLI::App& app, const RestoreCommand& o) {
                             {"task", o.task.task},
                             {"method", to_string(method)},
                             {"sigma", o.task.sigma},
-                            {"count", int(count)},
+                            {"count", count},
                             {"steps", options.sampling.recipe->steps},
                             {"seconds", seconds},
                             {"outputs", Json::Array{path_to_json(o.result.out)}}});
   else
-    print_line(fmt::format("{} picture{} restored with {} in {:.1f} s: {}", count, count == 1 ? "" : "s",
-                           to_string(method), seconds, o.result.out));
+    print_line(fmt::format("{} restored with {} in {:.1f} s: {}", counted_pictures(count), to_string(method),
+                           seconds, o.result.out));
   return 0;
 }
 
@@ -109,10 +101,7 @@ std::function<int()> add_restore(CLI::App& app) {
   const auto o = std::make_shared<RestoreCommand>();
   add_edit_model_option(app, o->sampling);
   add_task_options(app, o->task);
-  app.add_option("--variations", o->variations, "Pictures to make of each")
-      ->check(in_range(1, std::numeric_limits<int>::max()))
-      ->type_name("N")
-      ->capture_default_str();
+  add_variations_option(app, o->variations);
   add_method_options(app, *o);
   add_edit_sampling_options(app, o->sampling);
   add_result_options(app, o->result, "restored.png");

@@ -73,6 +73,22 @@ AttackOptions attack_options(const AttackArguments& o, std::uint64_t seed, int b
           .batch = batch};
 }
 
+CLI::Option* add_classifier_option(CLI::App& app, const std::string& name, std::string& classifier) {
+  return app
+      .add_option(
+          name, classifier,
+          "Directory of diffusion train-features, or the name of a data set for which one\ncomes with "
+          "the program (fashion-mnist)")
+      ->required();
+}
+
+std::shared_ptr<const Device> make_attack_device(const MachineOptions& machine) {
+  if (machine.precision != "auto" && machine.precision != "f32")
+    throw Error(ErrorKind::usage,
+                fmt::format("--precision is {}; attacks are computed in f32", machine.precision));
+  return make_device({machine.threads, "f32"});
+}
+
 void add_attacked_data_options(CLI::App& app, AttackedData& o) {
   app.add_option("--data", o.data,
                  "Labeled pictures: a data set by name, or a folder with a sub-folder a class")

@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <diffusion/robustness.h>
+#include "cli/options/options.h"
 #include "data/registry.h"
 
 namespace diffusion {
@@ -21,6 +23,12 @@ void add_attack_options(CLI::App& app, AttackArguments& arguments, const std::st
 
 // Error(usage) for what is out of range.
 AttackOptions attack_options(const AttackArguments& arguments, std::uint64_t seed, int batch);
+
+// CLASSIFIER or --classifier, for read_classifier(); required.
+CLI::Option* add_classifier_option(CLI::App& app, const std::string& name, std::string& classifier);
+
+// make_device(), in f32. Error(usage) if another precision was chosen.
+std::shared_ptr<const Device> make_attack_device(const MachineOptions& machine);
 
 struct AttackedData {
   std::string data, data_dir, split = "test";

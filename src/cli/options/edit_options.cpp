@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
 
 #include <diffusion/error.h>
 #include <diffusion/purify.h>
@@ -96,6 +99,38 @@ std::function<void(const GenerateStep&)> StepProgress::on_step() {
     progress_.update((step.first_image + share * step.images) / count_,
                      fmt::format("step {}/{}", step.step + 1, step.steps));
   };
+}
+
+TimedImages make_images(
+    const std::string& command, int count, bool quiet, const MachineOptions& machine,
+    const std::function<std::vector<Image>(const Device& device,
+                                           const std::function<void(const GenerateStep&)>& on_step)>& make) {
+  const auto device = make_device(machine);
+  const auto start = std::chrono::steady_clock::now();
+  StepProgress progress(command, count, quiet);
+  TimedImages made{make(*device, progress.on_step())};
+  progress.finish();
+  made.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return made;
+}
+
+std::string counted_pictures(int count) {
+  return fmt::format("{} picture{}", count, count == 1 ? "" : "s");
+}
+
+void add_variations_option(CLI::App& app, int& variations) {
+  app.add_option("--variations", variations, "Pictures to make of each")
+      ->check(in_range(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+int count_of_variations(int given, int variations) {
+  const std::int64_t count = std::int64_t(given) * variations;
+  if (count > std::numeric_limits<int>::max())
+    throw Error(ErrorKind::usage, fmt::format("--variations is {}, which is too many for {}", variations,
+                                              counted_pictures(given)));
+  return int(count);
 }
 
 int run_stoppable(const std::function<int()>& command) {

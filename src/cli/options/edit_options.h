@@ -1,12 +1,13 @@
 #pragma once
 
-// What `edit`, `invert`, `interpolate` and `restore` have in common: a model, how it samples, and how they
-// run.
+// What `edit`, `invert`, `interpolate`, `restore` and `purify` have in common: a model, how it samples, and
+// how they run.
 
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <diffusion/generate.h>
 #include "base/progress.h"
@@ -64,6 +65,25 @@ class StepProgress {
   int count_;
   Progress progress_;
 };
+
+// What make(device, on_step) returns, made on the device of the options, with a StepProgress; how long it
+// took.
+struct TimedImages {
+  std::vector<Image> images;
+  double seconds = 0;
+};
+TimedImages make_images(
+    const std::string& command, int count, bool quiet, const MachineOptions& machine,
+    const std::function<std::vector<Image>(const Device& device,
+                                           const std::function<void(const GenerateStep&)>& on_step)>& make);
+
+// "1 picture", "2 pictures".
+std::string counted_pictures(int count);
+
+// --variations, and how many pictures they make of each of `given`. Error(usage) if there are too many to
+// count.
+void add_variations_option(CLI::App& app, int& variations);
+int count_of_variations(int given, int variations);
 
 // Runs a command, whose StepProgress may end it at a signal; then the result is kExitStopped.
 int run_stoppable(const std::function<int()>& command);
