@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <numbers>
 #include <string>
 #include <vector>
 
@@ -19,37 +17,14 @@
 #include "diffusion/network_evaluator.h"
 #include "eval/forecast_evaluation.h"
 #include "support/scratch.h"
+#include "support/small_series.h"
 
 namespace diffusion {
 namespace {
 
+using fixtures::small_series_model, fixtures::waves;
+
 const SeriesForm kForm{.season = 4, .horizon = 4, .rows = 4, .long_season = 4, .lags = 1};
-
-Model model_of_series() {
-  UNetConfig unet;
-  unet.block_out_channels = {8, 8};
-  unet.down_block_attention = unet.up_block_attention = {false, false};
-  unet.layers_per_block = 1;
-  unet.norm_num_groups = 4;
-  unet.add_attention = false;
-  const NetworkConfig network = fitted_to(unet, {kForm.rows, kForm.season}, 1, 0, kForm.known_channels());
-  Preconditioner cosine(Objective::v, make_schedule(ScheduleKind::cosine, 100));
-  Model model{network, cosine, {}, {}, {}, ParamStore(layout_of(network))};
-  model.series = kForm;
-  model.params.initialize(3);
-  return model;
-}
-
-SeriesTable waves(int count, int length) {
-  SeriesTable table{"waves", {}};
-  for (int k = 0; k < count; ++k) {
-    TimeSeries series{"w" + std::to_string(k), {}};
-    for (int i = 0; i < length; ++i)
-      series.values.push_back(100 * (k + 1) + 10 * std::sin(i * std::numbers::pi / 2) + i % 3);
-    table.series.push_back(series);
-  }
-  return table;
-}
 
 TEST(MaskedLoss, CountsWhatCounts) {
   const std::vector<float> prediction{1, 2, 3, 4}, target{0, 0, 0, 0}, counted{1, 0, 0, 1};
@@ -65,7 +40,7 @@ TEST(MaskedLoss, CountsWhatCounts) {
 }
 
 TEST(KnownCondition, HidesWhatIsKnownAndSaysIt) {
-  const Model model = model_of_series();
+  const Model model = small_series_model(kForm);
   const auto device = make_cpu_device(Precision::f32);
   NetworkEvaluator evaluator(model, *device, 2, kForm.rows, kForm.season);
   ASSERT_EQ(evaluator.input_size(), 16u);
@@ -92,7 +67,7 @@ TEST(KnownCondition, HidesWhatIsKnownAndSaysIt) {
 
 TEST(SeriesModel, SurvivesItsDirectory) {
   const scratch::Folder folder;
-  const Model model = model_of_series();
+  const Model model = small_series_model(kForm);
   write_pipeline(folder.path(), model, model.params.values());
   const Model back = read_pipeline(folder.path());
   EXPECT_EQ(back.series, model.series);
@@ -101,7 +76,7 @@ TEST(SeriesModel, SurvivesItsDirectory) {
 }
 
 TEST(ForecastPaths, AreTheSameInAnyCompany) {
-  const Model model = model_of_series();
+  const Model model = small_series_model(kForm);
   const auto device = make_cpu_device(Precision::f32);
   const SeriesTable all = waves(2, 16);
   SeriesTable first = all;
@@ -117,7 +92,7 @@ TEST(ForecastPaths, AreTheSameInAnyCompany) {
 }
 
 TEST(ForecastPaths, RefuseWhatTheModelCannotForecast) {
-  const Model model = model_of_series();
+  const Model model = small_series_model(kForm);
   const auto device = make_cpu_device(Precision::f32);
   EXPECT_THROW(forecast_paths(model, *device, waves(1, 11), {.paths = 1}), Error);
   SeriesTable unknown = waves(1, 30);

@@ -77,11 +77,13 @@ int fail(const std::string& who, int code, const std::string& message) {
 // What all of several processes have found, because their command or their loss is the same, only the first
 // tells, and ends all. Another tells what it alone has found: when it is not ended in that time.
 int fail_together(const std::string& who, ErrorKind kind, const std::string& message) {
-  join_to_end_all();
   const auto together = started_together();
-  if (together && together->rank > 0 && (kind == ErrorKind::usage || kind == ErrorKind::non_finite))
+  if (together && together->rank > 0 && (kind == ErrorKind::usage || kind == ErrorKind::non_finite)) {
+    join_to_end_all();  // so that the first can end this one
     std::this_thread::sleep_for(std::chrono::seconds(3));
+  }
   fail(who, exit_code(kind), message);
+  join_to_end_all();
   end_all_processes(exit_code(kind));
   return exit_code(kind);
 }

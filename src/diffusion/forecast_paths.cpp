@@ -73,6 +73,14 @@ SamplingRecipe forecast_recipe(const Model& model) {
   return recipe;
 }
 
+PreparedRecipe prepare_paths(const Model& model, const PathOptions& options) {
+  if (options.paths < 1 || options.batch < 1)
+    throw Error(ErrorKind::usage,
+                fmt::format("paths is {} and batch {}; accepted is 1 or more", options.paths, options.batch));
+  return prepare_recipe(model, options.recipe ? *options.recipe : forecast_recipe(model),
+                        std::size_t(model.series->cells()));
+}
+
 void check_forecast(const Model& model, const SeriesTable& table) {
   if (!model.series)
     throw Error(ErrorKind::usage,
@@ -97,12 +105,8 @@ std::vector<std::vector<double>> forecast_paths(const Model& model, const Device
                                                 const SeriesTable& table, const PathOptions& options,
                                                 const std::function<void(int)>& on_series) {
   check_forecast(model, table);
-  if (options.paths < 1 || options.batch < 1)
-    throw Error(ErrorKind::usage,
-                fmt::format("paths is {} and batch {}; accepted is 1 or more", options.paths, options.batch));
   const SeriesForm& form = *model.series;
-  const PreparedRecipe prepared = prepare_recipe(
-      model, options.recipe ? *options.recipe : forecast_recipe(model), std::size_t(form.cells()));
+  const PreparedRecipe prepared = prepare_paths(model, options);
   const int batch = std::min(options.batch, options.paths);
   NetworkEvaluator evaluator(model, device, batch, form.rows, form.season, NetworkEvaluator::Use::values, 2);
   std::vector<std::vector<double>> all(table.series.size());

@@ -9,6 +9,7 @@
 
 #include <diffusion/recipe.h>
 #include "device/device.h"
+#include "diffusion/guided_estimate.h"
 #include "diffusion/model.h"
 #include "series/series.h"
 
@@ -23,6 +24,9 @@ struct PathOptions {
 
 // dpmpp_2m with 10 steps.
 SamplingRecipe forecast_recipe(const Model& model);
+
+// How paths of a model of series are sampled. Error(usage) for less than one path, or one of a batch.
+PreparedRecipe prepare_paths(const Model& model, const PathOptions& options);
 
 // Error(usage) unless the model forecasts series and can forecast these: each has a known value among the
 // last context() ones, and as many values as that; a calendar needs dates, and `table` the step that they are

@@ -153,12 +153,8 @@ std::vector<std::vector<double>> impute_paths(const Model& model, const Device& 
   if (places.size() != table.series.size())
     throw Error(ErrorKind::internal, "impute_paths: there are not as many lists of places as series");
   check_impute(model, table, places);
-  if (options.paths < 1 || options.batch < 1)
-    throw Error(ErrorKind::usage,
-                fmt::format("paths is {} and batch {}; accepted is 1 or more", options.paths, options.batch));
   const SeriesForm& form = *model.series;
-  const PreparedRecipe prepared = prepare_recipe(
-      model, options.recipe ? *options.recipe : forecast_recipe(model), std::size_t(form.cells()));
+  const PreparedRecipe prepared = prepare_paths(model, options);
   std::vector<std::vector<double>> all(table.series.size());
   std::vector<WindowPart> parts;
   for (std::size_t k = 0; k < all.size(); ++k) {

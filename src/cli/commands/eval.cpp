@@ -88,9 +88,11 @@ void check_alone(std::string_view what) {
 
 int run(const CLI::App& app, EvalOptions& o) {
   check_options(app, o);
-  if (o.words.captions.captions != "none") check_alone("--captions");
+  if (o.words.captions.captions != "none") {
+    check_alone("--captions");
+    return eval_words(app, o);
+  }
   if (o.model.empty()) check_alone("--samples");
-  if (o.words.captions.captions != "none") return eval_words(app, o);
   const Communicator communicator = join(o.processes, o.quiet, o.json);
   const std::string source = o.model.empty() ? o.samples : o.model;
   const Json source_path = o.json ? path_to_json(source) : Json(nullptr);

@@ -224,7 +224,8 @@ int run(const CLI::App& app, SampleOptions& o) {
   if (is_wav_output(o.out)) take_one_clip(app.count("--count") > 0, g);
   const Grid grid = choose_grid(model, o, g);
   check_pictures_fit(files, o, model, grid, g.count);
-  if (const auto warning = model.preconditioner.text().warning) stderr_log().warning(*warning);
+  if (const auto warning = model.preconditioner.text().warning; warning && communicator.leads())
+    stderr_log().warning(*warning);
   const auto device = make_device(o.machine);
   check_same_pictures(communicator, model, *device, g);
 
